@@ -1,0 +1,59 @@
+package exchange
+
+import (
+	"sync/atomic"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+// DefaultChannelBytes is how many bytes a channel may have in flight before its producer stops.
+const DefaultChannelBytes = 512 << 10
+
+// Channel carries batches from one subtask to another, in order.
+type Channel struct {
+	gate     *Gate
+	index    int
+	input    int
+	feedback bool
+	limit    int64
+	inflight atomic.Int64
+	starved  atomic.Bool // the producer waits for room
+	wake     func()      // of the producer's task
+}
+
+// SetProducer sets the function that wakes the producer's task when there is room again. It must be
+// called before the first Send.
+func (c *Channel) SetProducer(wake func()) { c.wake = wake }
+
+// Send queues a batch, which the channel owns from now on. It reports whether there is room for
+// another.
+func (c *Channel) Send(b batch.Any) bool {
+	n := int64(b.Bytes()) + 64
+	c.inflight.Add(n)
+	c.gate.enqueue(element{channel: c, batch: b, bytes: n})
+	return c.Room()
+}
+
+// Control queues a control element. It needs no room.
+func (c *Channel) Control(ctl operator.Control) {
+	c.gate.enqueue(element{channel: c, control: ctl})
+}
+
+// Room reports whether the channel can take another batch; if not, the producer is woken when it
+// can.
+func (c *Channel) Room() bool {
+	if c.feedback || c.inflight.Load() < c.limit {
+		return true
+	}
+	c.starved.Store(true)
+	// The consumer may have made room between the two loads and not have seen starved.
+	return c.inflight.Load() < c.limit
+}
+
+// done gives back the room of a processed batch.
+func (c *Channel) done(n int64) {
+	if c.inflight.Add(-n) < c.limit && c.starved.Load() && c.starved.Swap(false) && c.wake != nil {
+		c.wake()
+	}
+}

@@ -1,0 +1,384 @@
+package exchange
+
+import (
+	"sync"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+// element is what a channel carries: a batch or a control element.
+type element struct {
+	channel *Channel
+	batch   batch.Any
+	bytes   int64
+	control operator.Control
+}
+
+// Event is what a Gate hands to its task: a batch of an input, or a control element that all
+// channels have reached.
+type Event struct {
+	Batch   batch.Any // nil for a control element
+	Input   int
+	Control operator.Control
+}
+
+// Gate is the input side of a subtask.
+type Gate struct {
+	mu struct {
+		sync.Mutex
+		queue []element
+		woken bool // the consumer was told and has not looked yet
+	}
+	wake func() // of the consumer's task
+
+	// The rest belongs to the consumer.
+	channels  []*channelState
+	inputs    []int // open channels of each input, without feedback ones
+	taken     []element
+	pos       int
+	ready     []element // elements of channels that were unblocked, ahead of taken
+	readyPos  int
+	current   element // batch at work, whose bytes are still in flight
+	events    []Event // to be delivered before anything else is taken
+	align     bool    // block channels while barriers are aligned
+	barrier   int64   // checkpoint being aligned, 0 for none
+	watermark int64
+	allIdle   bool
+	bytesIn   int64
+	batchesIn int64
+}
+
+type channelState struct {
+	*Channel
+	watermark int64
+	idle      bool
+	ended     bool
+	seen      int64 // the last barrier that arrived
+	blocked   bool
+	parked    []element
+}
+
+// NewGate returns a gate for inputs logical inputs. wake wakes the consumer's task; align says
+// whether barriers are aligned (exactly once) or only counted (at least once).
+func NewGate(inputs int, align bool, wake func()) *Gate {
+	return &Gate{wake: wake, inputs: make([]int, inputs), align: align, watermark: batch.MinTime}
+}
+
+// NewChannel adds a channel to input. limit is in bytes; 0 means DefaultChannelBytes.
+func (g *Gate) NewChannel(input int, limit int64, feedback bool) *Channel {
+	if limit <= 0 {
+		limit = DefaultChannelBytes
+	}
+	c := &Channel{gate: g, index: len(g.channels), input: input, limit: limit, feedback: feedback}
+	g.channels = append(g.channels, &channelState{Channel: c, watermark: batch.MinTime})
+	if !feedback {
+		g.inputs[input]++
+	}
+	return c
+}
+
+// Watermark is the combined watermark.
+func (g *Gate) Watermark() int64 { return g.watermark }
+
+// BytesIn is the number of bytes taken so far.
+func (g *Gate) BytesIn() int64 { return g.bytesIn }
+
+func (g *Gate) enqueue(e element) {
+	g.mu.Lock()
+	g.mu.queue = append(g.mu.queue, e)
+	tell := !g.mu.woken
+	g.mu.woken = true
+	g.mu.Unlock()
+	if tell {
+		g.wake()
+	}
+}
+
+// Poll returns the next event. The batch of the event before must have been processed: its room is
+// given back here.
+func (g *Gate) Poll() (Event, bool) {
+	g.finishCurrent()
+	for {
+		if len(g.events) > 0 {
+			e := g.events[0]
+			g.events = g.events[1:]
+			return e, true
+		}
+		e, ok := g.next()
+		if !ok {
+			return Event{}, false
+		}
+		if ev, ok := g.handle(e); ok {
+			return ev, true
+		}
+	}
+}
+
+func (g *Gate) finishCurrent() {
+	if g.current.channel != nil {
+		g.current.channel.done(g.current.bytes)
+		g.current = element{}
+	}
+}
+
+func (g *Gate) next() (element, bool) {
+	if g.readyPos < len(g.ready) {
+		e := g.ready[g.readyPos]
+		g.ready[g.readyPos] = element{}
+		g.readyPos++
+		return e, true
+	}
+	g.ready, g.readyPos = g.ready[:0], 0
+	if g.pos == len(g.taken) {
+		g.mu.Lock()
+		g.taken, g.mu.queue = g.mu.queue, g.taken[:0]
+		g.mu.woken = false
+		g.mu.Unlock()
+		g.pos = 0
+		if len(g.taken) == 0 {
+			return element{}, false
+		}
+	}
+	e := g.taken[g.pos]
+	g.taken[g.pos] = element{}
+	g.pos++
+	return e, true
+}
+
+// Empty reports whether nothing is waiting, without taking anything.
+func (g *Gate) Empty() bool {
+	if len(g.events) > 0 || g.readyPos < len(g.ready) || g.pos < len(g.taken) {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.mu.queue) == 0
+}
+
+func (g *Gate) handle(e element) (Event, bool) {
+	c := g.channels[e.channel.index]
+	if c.blocked {
+		c.parked = append(c.parked, e)
+		return Event{}, false
+	}
+	if e.batch != nil {
+		return g.batch(c, e)
+	}
+	switch e.control.Kind {
+	case operator.Barrier:
+		g.barrierFrom(c, e.control.ID)
+	case operator.EndOfInput:
+		g.endFrom(c)
+	case operator.Idle:
+		g.setIdle(c, true)
+	case operator.Active:
+		g.setIdle(c, false)
+	default:
+		return Event{Input: c.input, Control: e.control}, true
+	}
+	return Event{}, false
+}
+
+func (g *Gate) batch(c *channelState, e element) (Event, bool) {
+	g.current = e
+	g.bytesIn += e.bytes
+	g.batchesIn++
+	marks := e.batch.MarkList()
+	if c.feedback {
+		*marks = (*marks)[:0]
+	} else if len(*marks) > 0 {
+		g.combine(c, marks)
+	}
+	return Event{Batch: e.batch, Input: c.input}, true
+}
+
+// combine turns the marks of one channel into marks of the combined watermark.
+func (g *Gate) combine(c *channelState, marks *[]batch.Mark) {
+	out := (*marks)[:0]
+	for _, m := range *marks {
+		if m.Time <= c.watermark {
+			continue
+		}
+		old := c.watermark
+		c.watermark = m.Time
+		if old > g.watermark {
+			continue // the channel was not among those that hold the minimum back
+		}
+		if w := g.minimum(); w > g.watermark {
+			g.watermark = w
+			out = append(out, batch.Mark{Row: m.Row, Time: w})
+		}
+	}
+	*marks = out
+}
+
+// minimum is the least watermark of the channels that are neither idle nor ended; where there is
+// none, the greatest of all.
+func (g *Gate) minimum() int64 {
+	low, high, any := int64(batch.MaxTime), int64(batch.MinTime), false
+	for _, c := range g.channels {
+		if c.feedback {
+			continue
+		}
+		high = max(high, c.watermark)
+		if !c.idle && !c.ended {
+			low, any = min(low, c.watermark), true
+		}
+	}
+	if any {
+		return low
+	}
+	return high
+}
+
+// advance queues the watermark as an event of its own, where no batch carries it.
+func (g *Gate) advance() {
+	if w := g.minimum(); w > g.watermark {
+		g.watermark = w
+		g.events = append(g.events, Event{Control: operator.Control{Kind: Watermark, ID: w}})
+	}
+}
+
+// Watermark is the kind of a control element by which a Gate tells a watermark that no batch
+// carries, because a channel became idle or ended. It never crosses a channel.
+const Watermark operator.ControlKind = 255
+
+func (g *Gate) setIdle(c *channelState, idle bool) {
+	if c.idle == idle || c.ended {
+		return
+	}
+	c.idle = idle
+	g.advance()
+	g.tellIdle()
+}
+
+func (g *Gate) tellIdle() {
+	all, open := true, false
+	for _, c := range g.channels {
+		if !c.feedback && !c.ended {
+			open = true
+			all = all && c.idle
+		}
+	}
+	if all = all && open; all == g.allIdle {
+		return
+	}
+	g.allIdle = all
+	kind := operator.Active
+	if all {
+		kind = operator.Idle
+	}
+	g.events = append(g.events, Event{Control: operator.Control{Kind: kind}})
+}
+
+func (g *Gate) endFrom(c *channelState) {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	if c.feedback {
+		return
+	}
+	g.advance()
+	g.inputs[c.input]--
+	open := 0
+	for _, n := range g.inputs {
+		open += n
+	}
+	if open > 0 {
+		g.tellIdle()
+	}
+	if g.barrier != 0 {
+		g.checkAligned()
+	}
+	if g.inputs[c.input] == 0 {
+		g.events = append(g.events, Event{
+			Input: c.input, Control: operator.Control{Kind: operator.EndOfInput, Input: c.input},
+		})
+	}
+	if open == 0 {
+		g.events = append(g.events, Event{
+			Control: operator.Control{Kind: operator.EndOfInput, Input: -1},
+		})
+	}
+}
+
+func (g *Gate) barrierFrom(c *channelState, id int64) {
+	if c.feedback {
+		g.events = append(g.events, Event{
+			Input: c.input, Control: operator.Control{Kind: operator.Barrier, Input: -1, ID: id},
+		})
+		return
+	}
+	if id < g.barrier {
+		return // of a checkpoint that was given up
+	}
+	if id > g.barrier {
+		g.Abort(g.barrier)
+		g.barrier = id
+	}
+	c.seen = id
+	c.blocked = g.align
+	g.checkAligned()
+}
+
+// checkAligned tells the barrier once all channels that have not ended have reached it.
+func (g *Gate) checkAligned() {
+	for _, c := range g.channels {
+		if !c.feedback && !c.ended && c.seen != g.barrier {
+			return
+		}
+	}
+	id := g.barrier
+	g.barrier = 0
+	g.events = append(g.events, Event{Control: operator.Control{Kind: operator.Barrier, ID: id}})
+	g.unblock()
+}
+
+// unblock lets the parked elements go, ahead of what was not taken yet.
+func (g *Gate) unblock() {
+	rest := g.ready[g.readyPos:]
+	var ready []element
+	for _, c := range g.channels {
+		if c.blocked {
+			c.blocked = false
+			ready = append(ready, c.parked...)
+			c.parked = nil
+		}
+	}
+	g.ready, g.readyPos = append(ready, rest...), 0
+}
+
+// Abort gives the alignment of a checkpoint up.
+func (g *Gate) Abort(checkpoint int64) {
+	if checkpoint == 0 || g.barrier != checkpoint {
+		return
+	}
+	g.barrier = 0
+	g.unblock()
+}
+
+// Discard releases everything that waits, when the subtask ends early.
+func (g *Gate) Discard() {
+	g.finishCurrent()
+	for {
+		e, ok := g.next()
+		if !ok {
+			break
+		}
+		if e.batch != nil {
+			e.batch.Release()
+			e.channel.done(e.bytes)
+		}
+	}
+	for _, c := range g.channels {
+		for _, e := range c.parked {
+			if e.batch != nil {
+				e.batch.Release()
+				e.channel.done(e.bytes)
+			}
+		}
+		c.parked = nil
+	}
+}

@@ -1,0 +1,121 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/metric"
+)
+
+// Context is what one subtask of an operator knows of its place in the job and may ask of its task.
+type Context struct {
+	Job            string
+	Operator       string // the operator's name
+	UID            string
+	Subtask        int // from 0
+	Parallelism    int
+	MaxParallelism int
+	Attempt        int
+	Batch          bool // the job runs in batch mode
+	Params         map[string]string
+	Metrics        *metric.Group
+	Clock          clock.Clock
+
+	// Cancelled is done when the job is to stop: user code that waits should watch it.
+	Cancelled context.Context
+	// Restored is the state to start from, nil for a fresh start.
+	Restored *State
+
+	// Mail runs f on the subtask's goroutine, soon. It is the only method that other goroutines
+	// may call.
+	Mail func(f func())
+	// WakeAt asks for a ProcessingTime call at a time in milliseconds.
+	WakeAt func(millis int64)
+	// Coordinator sends a message to the operator's coordinator; nil when it has none.
+	Coordinator func(msg any)
+}
+
+// NowMillis is the processing time.
+func (c *Context) NowMillis() int64 { return c.Clock.Now().UnixMilli() }
+
+// KeyGroups is the range of key groups [first, last] that the subtask owns.
+func (c *Context) KeyGroups() (first, last int) {
+	return KeyGroupRange(c.MaxParallelism, c.Parallelism, c.Subtask)
+}
+
+// KeyGroupRange is the range of key groups [first, last] that a subtask owns.
+func KeyGroupRange(maxParallelism, parallelism, subtask int) (first, last int) {
+	first = (subtask*maxParallelism + parallelism - 1) / parallelism
+	last = ((subtask+1)*maxParallelism - 1) / parallelism
+	return first, last
+}
+
+// SubtaskOf is the subtask that owns a key group.
+func SubtaskOf(keyGroup, maxParallelism, parallelism int) int {
+	return keyGroup * parallelism / maxParallelism
+}
+
+// Error is the failure of an operator: what every error of a user's function becomes.
+type Error struct {
+	Operator    string
+	Subtask     int
+	Parallelism int
+	Record      string // a short rendering of the record, "" when there is none
+	Stack       string // of a panic, else ""
+	Err         error
+}
+
+// Error names the operator, the subtask, the cause and the record.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "operator %q (subtask %d of %d): %v", e.Operator, e.Subtask+1, e.Parallelism, e.Err)
+	if e.Record != "" {
+		fmt.Fprintf(&b, "\n  record: %s", e.Record)
+	}
+	if e.Stack != "" {
+		fmt.Fprintf(&b, "\n  stack:\n%s", e.Stack)
+	}
+	return b.String()
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Fail stops the task with err, which happened at record (nil for none). It does not return.
+func (c *Context) Fail(err error, record any) {
+	panic(c.NewError(err, record))
+}
+
+// NewError is err with the operator's identity and the record at which it happened.
+func (c *Context) NewError(err error, record any) *Error {
+	return &Error{
+		Operator: c.Operator, Subtask: c.Subtask, Parallelism: c.Parallelism,
+		Record: Render(record), Err: err,
+	}
+}
+
+// renderMax is how much of a record an error shows.
+const renderMax = 200
+
+// Render is a short text of a record.
+func Render(record any) (text string) {
+	if record == nil {
+		return ""
+	}
+	defer func() {
+		if recover() != nil { // a String method of the user's panicked
+			text = fmt.Sprintf("%T (its String method panics)", record)
+		}
+	}()
+	if s, ok := record.(string); ok {
+		text = fmt.Sprintf("%.*q", renderMax, s)
+	} else {
+		text = fmt.Sprintf("%+v", record)
+	}
+	if r := []rune(text); len(r) > renderMax {
+		text = string(r[:renderMax]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,192 @@
+package operator
+
+import "github.com/flott-dev/flott/internal/batch"
+
+// ControlKind tells control elements apart.
+type ControlKind uint8
+
+// The control elements. A batch never straddles one.
+const (
+	// Barrier separates the records of two checkpoints; ID is the checkpoint's number.
+	Barrier ControlKind = iota + 1
+	// EndOfInput follows the last record of input Input; -1 stands for all inputs.
+	EndOfInput
+	// Idle says that the producer sends no watermarks for now and is not waited for.
+	Idle
+	// Active ends Idle.
+	Active
+	// Probe measures latency; ID is the time it was made, in nanoseconds.
+	Probe
+	// EndOfKey follows the last record of a key in batch mode.
+	EndOfKey
+	// Epoch ends a round of an iteration; ID is the round's number.
+	Epoch
+)
+
+// Control is a control element.
+type Control struct {
+	Kind  ControlKind
+	Input int
+	ID    int64
+}
+
+// Node is one operator in a chain, one instance for each subtask.
+type Node interface {
+	// Open prepares the operator and restores its state from ctx. It is called once, first.
+	Open(ctx *Context) error
+	// Receiver is the batch.Receiver of the given input, to be asserted to its element type.
+	Receiver(input int) any
+	// Connect adds a consumer to the output named tag; "" is the main output. It is called before
+	// Open.
+	Connect(tag string, receiver any) error
+	// Resume continues pending work. It reports whether none is left.
+	Resume() bool
+	// Control handles a control element. What it emits may exceed the room of its outputs.
+	Control(c Control)
+	// Snapshot writes the operator's state.
+	Snapshot(w *Snapshot) error
+	// Close releases what Open took. It is called on every exit, also after a failed Open.
+	Close() error
+}
+
+// Status is what a Poller reports.
+type Status uint8
+
+// The results of a poll.
+const (
+	// Progressed means that something was done and that there may be more.
+	Progressed Status = iota
+	// Waiting means that there is nothing now; the task is woken later.
+	Waiting
+	// Blocked means that the outputs have no room.
+	Blocked
+	// Ended means that the source has emitted its last record.
+	Ended
+)
+
+// Poller is a Node that makes records by itself: a source or the head of a loop.
+type Poller interface {
+	Node
+	// Poll makes at most one batch and pushes it on.
+	Poll() Status
+}
+
+// Preparer is a Node that works before a barrier is passed on, such as a sink that makes its
+// committables.
+type Preparer interface {
+	Prepare(checkpoint int64) error
+}
+
+// CheckpointListener is told about the end of checkpoints it took part in.
+type CheckpointListener interface {
+	Completed(checkpoint int64) error
+	Aborted(checkpoint int64)
+}
+
+// TimeListener is a Node that works at processing times.
+type TimeListener interface {
+	// ProcessingTime tells that the time now (milliseconds) has come, which the node asked for by
+	// Context.WakeAt. It reports false when it was suspended for lack of room.
+	ProcessingTime(now int64) bool
+}
+
+// Flusher is a Node that holds records back to fill batches: an exchange writer.
+type Flusher interface {
+	// Flush ships what is held back.
+	Flush()
+	// Held tells since when records are held back, by the task's clock in nanoseconds; 0 is never.
+	Held() int64
+	// Timeout is the longest time to hold records back, in nanoseconds; negative means for ever.
+	Timeout() int64
+}
+
+// Worker is the part of a one-input operator that differs between operators.
+type Worker[T any] interface {
+	// Rows processes the rows [from, to) of b and returns the first row that is not processed yet:
+	// less than to only when the output is blocked.
+	Rows(b *batch.Rows[T], from, to int) int
+	// Watermark handles a watermark and passes it on. It reports false when it was suspended for
+	// lack of room; it is then called again with the same t.
+	Watermark(t int64) bool
+}
+
+// OneInput runs a Worker over the batches of one input. Operators embed it.
+type OneInput[T any] struct {
+	Ctx    *Context
+	worker Worker[T]
+	out    Drainer
+
+	pending *batch.Rows[T]
+	pos     int
+	mark    int
+}
+
+// Drainer is the output side of an operator as OneInput needs it. Outputs implements it.
+type Drainer interface {
+	// Drain pushes what is left over; it reports whether nothing is left and there is room.
+	Drain() bool
+	// Flush pushes partial batches on; it reports whether there is room afterwards.
+	Flush() bool
+}
+
+// Init sets the worker and the outputs. It must be called before the first Push.
+func (o *OneInput[T]) Init(w Worker[T], out Drainer) { o.worker, o.out = w, out }
+
+// Receiver is the operator itself.
+func (o *OneInput[T]) Receiver(int) any { return batch.Receiver[T](o) }
+
+// Push takes a batch and processes as much of it as there is room for.
+func (o *OneInput[T]) Push(b *batch.Rows[T]) bool {
+	o.pending, o.pos, o.mark = b, 0, 0
+	return o.run()
+}
+
+// Resume continues with the pending batch.
+func (o *OneInput[T]) Resume() bool {
+	if !o.out.Drain() {
+		return false
+	}
+	if o.pending == nil {
+		return true
+	}
+	return o.run()
+}
+
+// Current is the record being processed, for error messages.
+func (o *OneInput[T]) Current() any {
+	if o.pending == nil || o.pos >= len(o.pending.Vals) {
+		return nil
+	}
+	return o.pending.Vals[o.pos]
+}
+
+// At notes the row at work, so that an error can show it.
+func (o *OneInput[T]) At(row int) { o.pos = row }
+
+func (o *OneInput[T]) run() bool {
+	b := o.pending
+	for {
+		end := len(b.Vals)
+		if o.mark < len(b.Marks) {
+			end = b.Marks[o.mark].Row
+		}
+		if o.pos < end {
+			next := o.worker.Rows(b, o.pos, end)
+			o.pos = next
+			if next < end {
+				return false
+			}
+			continue
+		}
+		if o.mark == len(b.Marks) {
+			break
+		}
+		if !o.worker.Watermark(b.Marks[o.mark].Time) {
+			return false
+		}
+		o.mark++
+	}
+	o.pending = nil
+	b.Release()
+	return o.out.Flush()
+}

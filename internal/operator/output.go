@@ -1,0 +1,191 @@
+package operator
+
+import (
+	"fmt"
+
+	"github.com/flott-dev/flott/internal/batch"
+)
+
+// Output collects what an operator emits into batches and pushes them to its consumers.
+type Output[T any] struct {
+	// Cur is the batch being filled; operators that work on columns append to it directly and call
+	// Ship when it is full. It is never nil.
+	Cur *batch.Rows[T]
+
+	pool     *batch.Pool[T]
+	next     []batch.Receiver[T]
+	blocked  bool // a consumer has pending work
+	overflow []*batch.Rows[T]
+	rows     int64
+}
+
+// Init makes the first batch. pool may be nil for the default one.
+func (o *Output[T]) Init(pool *batch.Pool[T]) {
+	if pool == nil {
+		pool = batch.NewPool[T](0)
+	}
+	o.pool = pool
+	o.Cur = pool.Get()
+}
+
+// Connect adds a consumer.
+func (o *Output[T]) Connect(receiver any) error {
+	r, ok := receiver.(batch.Receiver[T])
+	if !ok {
+		return fmt.Errorf("connect an output of %T to %T", *new(T), receiver)
+	}
+	o.next = append(o.next, r)
+	return nil
+}
+
+// Connected reports whether anyone reads the output.
+func (o *Output[T]) Connected() bool { return len(o.next) > 0 }
+
+// Emit appends a row with event time t.
+func (o *Output[T]) Emit(v T, t int64) {
+	b := o.Cur
+	b.Vals = append(b.Vals, v)
+	b.Times = append(b.Times, t)
+	if len(b.Vals) == cap(b.Vals) {
+		o.Ship()
+	}
+}
+
+// Mark appends a watermark.
+func (o *Output[T]) Mark(t int64) { o.Cur.Mark(t) }
+
+// Blocked reports whether the consumers have no room: an operator that may emit more stops at the
+// next record.
+func (o *Output[T]) Blocked() bool { return o.blocked }
+
+// Rows is the number of rows shipped so far.
+func (o *Output[T]) Rows() int64 { return o.rows }
+
+// Ship hands the current batch on, or keeps it as overflow while the consumers are blocked.
+func (o *Output[T]) Ship() {
+	b := o.Cur
+	o.Cur = o.pool.Get()
+	o.Forward(b)
+}
+
+// Forward hands b, which need not come from the output's own pool, on after what was emitted
+// before. The caller has shipped the current batch.
+func (o *Output[T]) Forward(b *batch.Rows[T]) {
+	if o.blocked {
+		o.overflow = append(o.overflow, b)
+		return
+	}
+	o.push(b)
+}
+
+func (o *Output[T]) push(b *batch.Rows[T]) {
+	o.rows += int64(len(b.Vals))
+	switch len(o.next) {
+	case 0:
+		b.Release()
+	case 1:
+		o.blocked = !o.next[0].Push(b)
+	default:
+		ok := true
+		for _, r := range o.next[1:] {
+			ok = r.Push(b.Share()) && ok
+		}
+		ok = o.next[0].Push(b) && ok
+		o.blocked = !ok
+	}
+}
+
+// Flush hands on the current batch if it holds anything.
+func (o *Output[T]) Flush() bool {
+	if len(o.Cur.Vals) > 0 || len(o.Cur.Marks) > 0 {
+		o.Ship()
+	}
+	return !o.blocked
+}
+
+// Drain is called when the consumers have finished their pending work: it pushes the overflow on.
+// It reports whether nothing is left and there is room.
+func (o *Output[T]) Drain() bool {
+	o.blocked = false
+	for i, b := range o.overflow {
+		o.overflow[i] = nil
+		o.push(b)
+		if o.blocked {
+			o.overflow = append(o.overflow[:0], o.overflow[i+1:]...)
+			return len(o.overflow) == 0 && !o.blocked
+		}
+	}
+	o.overflow = o.overflow[:0]
+	return true
+}
+
+// Outputs is the set of an operator's outputs: the main one and side outputs.
+type Outputs[T any] struct {
+	Output[T]
+	side []sideOutput
+}
+
+type sideOutput struct {
+	tag string
+	out SideOutput
+}
+
+// SideOutput is an output whose element type the operator does not know.
+type SideOutput interface {
+	Drainer
+	Connect(receiver any) error
+	Mark(t int64)
+}
+
+// AddSide adds the side output named tag.
+func (o *Outputs[T]) AddSide(tag string, out SideOutput) {
+	o.side = append(o.side, sideOutput{tag, out})
+}
+
+// Side is the side output named tag, nil when there is none.
+func (o *Outputs[T]) Side(tag string) SideOutput {
+	for _, s := range o.side {
+		if s.tag == tag {
+			return s.out
+		}
+	}
+	return nil
+}
+
+// ConnectTag connects a consumer to the output named tag.
+func (o *Outputs[T]) ConnectTag(tag string, receiver any) error {
+	if tag == "" {
+		return o.Connect(receiver)
+	}
+	s := o.Side(tag)
+	if s == nil {
+		return fmt.Errorf("there is no side output %q; declare its tag where the operator is built", tag)
+	}
+	return s.Connect(receiver)
+}
+
+// MarkAll appends a watermark to every output.
+func (o *Outputs[T]) MarkAll(t int64) {
+	o.Mark(t)
+	for _, s := range o.side {
+		s.out.Mark(t)
+	}
+}
+
+// Flush flushes every output.
+func (o *Outputs[T]) Flush() bool {
+	ok := o.Output.Flush()
+	for _, s := range o.side {
+		ok = s.out.Flush() && ok
+	}
+	return ok
+}
+
+// Drain drains every output.
+func (o *Outputs[T]) Drain() bool {
+	ok := o.Output.Drain()
+	for _, s := range o.side {
+		ok = s.out.Drain() && ok
+	}
+	return ok
+}

@@ -1,0 +1,374 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/exchange"
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+// Inlet pushes untyped batches into a typed input of the head of the chain.
+type Inlet struct {
+	Push func(b batch.Any) bool
+	// Mark pushes a batch that holds nothing but a watermark.
+	Mark func(t int64) bool
+}
+
+// Listener hears of what a task did. Its methods are called on the task's goroutine and must not
+// block.
+type Listener interface {
+	// Snapshotted delivers the states of the task's nodes, in the order of Config.Nodes.
+	Snapshotted(t *Task, checkpoint int64, states []*operator.State, err error)
+	// Ended tells that the task has processed all of its input, or has failed.
+	Ended(t *Task, err error)
+}
+
+// Config is what a task is made of.
+type Config struct {
+	Name     string
+	Subtask  int
+	Nodes    []operator.Node // in topological order, the head first
+	Contexts []*operator.Context
+	Gate     *exchange.Gate // nil for a source
+	Inlets   []Inlet        // of the head, one for each input
+	Clock    clock.Clock
+	Listener Listener
+}
+
+// Task is one subtask.
+type Task struct {
+	cfg      Config
+	poller   operator.Poller
+	flushers []operator.Flusher
+	wakeup   chan struct{}
+	cancel   context.CancelFunc
+
+	mu struct {
+		sync.Mutex
+		mail []func()
+	}
+	inbox []func()
+
+	controls  []operator.Control // to be delivered
+	controlAt int                // next node for controls[0]
+	timers    timerHeap
+	disarm    func()
+	armed     int64
+	now       int64 // nanoseconds, read once a step
+	ended     bool
+	inputOver bool
+	triggered int64
+	snapped   int64
+	stop      error // set by Cancel
+	stats     Stats
+	timing    timing
+}
+
+var errCancelled = errors.New("cancelled")
+
+// New returns a task. Open must be called on the task's goroutine before the first Step; Run does.
+func New(cfg Config) *Task {
+	t := &Task{cfg: cfg, wakeup: make(chan struct{}, 1)}
+	if p, ok := cfg.Nodes[0].(operator.Poller); ok && cfg.Gate == nil {
+		t.poller = p
+	}
+	for _, n := range cfg.Nodes {
+		if f, ok := n.(operator.Flusher); ok {
+			t.flushers = append(t.flushers, f)
+		}
+	}
+	t.readClock()
+	return t
+}
+
+// Name is the name of the task's chain.
+func (t *Task) Name() string { return t.cfg.Name }
+
+// Subtask is the task's number among the parallel ones.
+func (t *Task) Subtask() int { return t.cfg.Subtask }
+
+// Now is the task's clock in nanoseconds as of this step.
+func (t *Task) Now() int64 { return t.now }
+
+// Wake makes a parked task look for work.
+func (t *Task) Wake() {
+	select {
+	case t.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// Mail runs f on the task's goroutine, soon. Any goroutine may call it.
+func (t *Task) Mail(f func()) {
+	t.mu.Lock()
+	t.mu.mail = append(t.mu.mail, f)
+	t.mu.Unlock()
+	t.Wake()
+}
+
+// WakeAt asks for a processing-time call of node at a time in milliseconds.
+func (t *Task) WakeAt(node int, millis int64) { t.timers.add(timerEntry{millis, node}) }
+
+// Cancel makes the task end with cause, at its next step.
+func (t *Task) Cancel(cause error) {
+	t.Mail(func() {
+		if t.stop == nil {
+			t.stop = cause
+		}
+	})
+}
+
+// Trigger starts a checkpoint: a source passes a barrier on, a task that has ended delivers its
+// state, others wait for the barrier.
+func (t *Task) Trigger(checkpoint int64) {
+	t.Mail(func() {
+		t.triggered = checkpoint
+		switch {
+		case t.ended:
+			t.snapshot(checkpoint)
+		case t.poller != nil:
+			t.controls = append(t.controls, operator.Control{Kind: operator.Barrier, ID: checkpoint})
+		}
+	})
+}
+
+// Tell reports the end of a checkpoint to the nodes that listen.
+func (t *Task) Tell(checkpoint int64, completed bool) {
+	t.Mail(func() {
+		if !completed && t.cfg.Gate != nil {
+			t.cfg.Gate.Abort(checkpoint)
+		}
+		if err := t.tell(checkpoint, completed); err != nil {
+			panic(err)
+		}
+	})
+}
+
+func (t *Task) tell(checkpoint int64, completed bool) error {
+	for i, n := range t.cfg.Nodes {
+		l, ok := n.(operator.CheckpointListener)
+		if !ok {
+			continue
+		}
+		if !completed {
+			l.Aborted(checkpoint)
+		} else if err := l.Completed(checkpoint); err != nil {
+			return t.cfg.Contexts[i].NewError(err, nil)
+		}
+	}
+	return nil
+}
+
+// open opens the nodes from the last to the first, so that a node's consumers are ready before it.
+func (t *Task) open() (err error) {
+	defer t.recovered(&err)
+	for i := len(t.cfg.Nodes) - 1; i >= 0; i-- {
+		if err := t.cfg.Nodes[i].Open(t.cfg.Contexts[i]); err != nil {
+			return t.cfg.Contexts[i].NewError(err, nil)
+		}
+	}
+	return nil
+}
+
+// recovered turns a panic into err.
+func (t *Task) recovered(err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if e, ok := r.(*operator.Error); ok {
+		*err = e
+		return
+	}
+	cause, ok := r.(error)
+	if !ok || isRuntime(r) {
+		cause = fmt.Errorf("panic: %v", r)
+	}
+	node, record := t.culprit()
+	e := t.cfg.Contexts[node].NewError(cause, record)
+	e.Stack = string(debug.Stack())
+	*err = e
+}
+
+func isRuntime(r any) bool {
+	_, ok := r.(interface{ RuntimeError() })
+	return ok
+}
+
+// culprit is the node that was processing a record: of a chain, the last one that has one.
+func (t *Task) culprit() (int, any) {
+	for i := len(t.cfg.Nodes) - 1; i >= 0; i-- {
+		if c, ok := t.cfg.Nodes[i].(interface{ Current() any }); ok {
+			if r := c.Current(); r != nil {
+				return i, r
+			}
+		}
+	}
+	return 0, nil
+}
+
+// Step does one piece of work.
+func (t *Task) Step() (s operator.Status, err error) {
+	defer t.recovered(&err)
+	return t.step()
+}
+
+func (t *Task) step() (operator.Status, error) {
+	t.readClock()
+	t.runMail()
+	if t.stop != nil {
+		return operator.Ended, t.stop
+	}
+	if t.ended {
+		return operator.Waiting, nil
+	}
+	if !t.resume() {
+		return operator.Blocked, nil
+	}
+	if len(t.controls) > 0 {
+		return t.deliver(), nil
+	}
+	if t.timers.due(t.now) {
+		return t.runTimers(), nil
+	}
+	if t.inputOver {
+		t.end()
+		return operator.Waiting, nil
+	}
+	s := t.input()
+	if s != operator.Progressed {
+		return s, nil
+	}
+	for _, f := range t.flushers {
+		if h := f.Held(); h != 0 && f.Timeout() >= 0 && t.now-h >= f.Timeout() {
+			f.Flush()
+		}
+	}
+	return s, nil
+}
+
+func (t *Task) readClock() { t.now = t.cfg.Clock.Now().UnixNano() }
+
+func (t *Task) runMail() {
+	t.mu.Lock()
+	t.inbox, t.mu.mail = t.mu.mail, t.inbox[:0]
+	t.mu.Unlock()
+	for i, f := range t.inbox {
+		t.inbox[i] = nil
+		f()
+	}
+}
+
+// resume continues pending work from the end of the chain to its head.
+func (t *Task) resume() bool {
+	for i := len(t.cfg.Nodes) - 1; i >= 0; i-- {
+		if !t.cfg.Nodes[i].Resume() {
+			return false
+		}
+	}
+	return true
+}
+
+// deliver hands controls[0] to the nodes, from where it stopped.
+func (t *Task) deliver() operator.Status {
+	c := t.controls[0]
+	for t.controlAt < len(t.cfg.Nodes) {
+		i := t.controlAt
+		t.controlAt++
+		n := t.cfg.Nodes[i]
+		if p, ok := n.(operator.Preparer); ok && c.Kind == operator.Barrier {
+			if err := p.Prepare(c.ID); err != nil {
+				panic(t.cfg.Contexts[i].NewError(err, nil))
+			}
+		}
+		n.Control(c)
+		if !t.resume() {
+			return operator.Blocked
+		}
+	}
+	t.controls = t.controls[1:]
+	if len(t.controls) == 0 {
+		t.controls = nil
+	}
+	t.controlAt = 0
+	switch {
+	case c.Kind == operator.Barrier:
+		t.snapshot(c.ID)
+	case c.Kind == operator.EndOfInput && c.Input < 0:
+		t.inputOver = true
+	}
+	return operator.Progressed
+}
+
+func (t *Task) end() {
+	t.ended = true
+	t.stats.ended.Store(true)
+	if t.triggered > t.snapped {
+		t.snapshot(t.triggered)
+	}
+	t.cfg.Listener.Ended(t, nil)
+}
+
+func (t *Task) snapshot(checkpoint int64) {
+	if checkpoint <= t.snapped {
+		return
+	}
+	t.snapped = checkpoint
+	states := make([]*operator.State, len(t.cfg.Nodes))
+	for i, n := range t.cfg.Nodes {
+		s := operator.Snapshot{Checkpoint: checkpoint}
+		if err := n.Snapshot(&s); err != nil {
+			err = t.cfg.Contexts[i].NewError(fmt.Errorf("snapshot %d: %w", checkpoint, err), nil)
+			t.cfg.Listener.Snapshotted(t, checkpoint, nil, err)
+			return
+		}
+		states[i] = &s.State
+	}
+	t.cfg.Listener.Snapshotted(t, checkpoint, states, nil)
+}
+
+// input takes one batch or control element.
+func (t *Task) input() operator.Status {
+	if t.poller != nil {
+		s := t.poller.Poll()
+		if s == operator.Ended {
+			t.controls = append(t.controls, operator.Control{Kind: operator.EndOfInput, Input: -1})
+			return operator.Progressed
+		}
+		return s
+	}
+	e, ok := t.cfg.Gate.Poll()
+	if !ok {
+		return operator.Waiting
+	}
+	if e.Batch != nil {
+		t.stats.batch(e.Batch.Len())
+		t.cfg.Inlets[e.Input].Push(e.Batch)
+		return operator.Progressed
+	}
+	if e.Control.Kind == exchange.Watermark {
+		t.cfg.Inlets[0].Mark(e.Control.ID)
+		return operator.Progressed
+	}
+	t.controls = append(t.controls, e.Control)
+	return operator.Progressed
+}
+
+func (t *Task) runTimers() operator.Status {
+	millis := t.now / int64(time.Millisecond)
+	for t.timers.due(t.now) {
+		e := t.timers[0]
+		if !t.cfg.Nodes[e.node].(operator.TimeListener).ProcessingTime(millis) {
+			return operator.Blocked
+		}
+		t.timers.removeUntil(e.node, millis)
+	}
+	return operator.Progressed
+}
