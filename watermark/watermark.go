@@ -40,6 +40,11 @@ type Generator[T any] interface {
 	Periodic() (watermark int64, ok bool)
 }
 
+// Restorer is a Generator that can go on from a watermark that a snapshot holds.
+type Restorer interface {
+	Restore(watermark int64)
+}
+
 // Monotonous is for event times that never fall within a split.
 func Monotonous[T any](at func(v T) time.Time) Strategy[T] { return Bounded(0, at) }
 
@@ -118,4 +123,10 @@ func (b *bounded[T]) Periodic() (int64, bool) {
 		return 0, false
 	}
 	return b.max - b.delay - 1, true
+}
+
+func (b *bounded[T]) Restore(watermark int64) {
+	if watermark != math.MinInt64 {
+		b.max = watermark + b.delay + 1
+	}
 }

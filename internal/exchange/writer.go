@@ -11,11 +11,10 @@ import (
 
 // Partitioner describes how an edge deals rows out.
 type Partitioner[T any] struct {
-	Strategy graph.Strategy
 	// Keys fills dst with the key column of rows (see batch.Rows.Keys); for Keyed.
 	Keys func(dst []uint64, rows []T)
-	// Words says that Keys makes words, not hashes.
-	Words bool
+	// Hash is the hash of a key column's entry; nil where Keys makes hashes.
+	Hash func(word uint64) uint64
 	// Custom picks one of n channels; for Custom.
 	Custom func(v T, n int) int
 }
@@ -23,6 +22,7 @@ type Partitioner[T any] struct {
 // WriterConfig is what a Writer needs to know of its edge.
 type WriterConfig struct {
 	Channels       []*Channel
+	Strategy       graph.Strategy
 	MaxParallelism int
 	Subtask        int
 	Seed           uint64
@@ -39,21 +39,17 @@ type Writer[T any] struct {
 	held     int64
 	turn     int
 	rng      *rand.Rand
-	hash     func(word uint64) uint64
-	keys     []uint64
 	target   []int32
 	rowsOut  int64
 	bytesOut int64
 }
 
 // NewWriter returns the writer of one subtask.
-func NewWriter[T any](part Partitioner[T], pool *batch.Pool[T], hash func(uint64) uint64,
-	cfg WriterConfig,
-) *Writer[T] {
+func NewWriter[T any](part Partitioner[T], pool *batch.Pool[T], cfg WriterConfig) *Writer[T] {
 	if pool == nil {
 		pool = batch.NewPool[T](0)
 	}
-	w := &Writer[T]{part: part, cfg: cfg, pool: pool, hash: hash}
+	w := &Writer[T]{part: part, cfg: cfg, pool: pool}
 	w.open = make([]*batch.Rows[T], len(cfg.Channels))
 	w.turn = cfg.Subtask % max(1, len(cfg.Channels))
 	w.rng = rand.New(rand.NewPCG(cfg.Seed, uint64(cfg.Subtask)))
@@ -96,16 +92,16 @@ func (w *Writer[T]) Resume() bool {
 // Push deals the rows of b out. It reports whether there is room for another batch.
 func (w *Writer[T]) Push(b *batch.Rows[T]) bool {
 	n := len(w.cfg.Channels)
-	if w.part.Strategy == graph.Broadcast && n > 1 {
+	if w.cfg.Strategy == graph.Broadcast && n > 1 {
 		return w.broadcast(b)
 	}
-	if w.part.Strategy == graph.Keyed {
+	if w.cfg.Strategy == graph.Keyed {
 		w.fillKeys(b)
 	}
 	if n == 1 {
 		return w.passOn(b)
 	}
-	switch w.part.Strategy {
+	switch w.cfg.Strategy {
 	case graph.Keyed:
 		w.routeByKey(b)
 	case graph.Rebalance, graph.Rescale:
@@ -212,8 +208,8 @@ func (w *Writer[T]) routeByKey(b *batch.Rows[T]) {
 	t := w.targets(len(b.Vals))
 	groups, n := uint64(w.cfg.MaxParallelism), len(w.open)
 	for i, h := range b.Keys {
-		if w.part.Words {
-			h = w.hash(h)
+		if w.part.Hash != nil {
+			h = w.part.Hash(h)
 		}
 		kg := int(h >> 32 * groups >> 32)
 		t[i] = int32(operator.SubtaskOf(kg, int(groups), n))

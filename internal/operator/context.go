@@ -33,6 +33,8 @@ type Context struct {
 	Mail func(f func())
 	// WakeAt asks for a ProcessingTime call at a time in milliseconds.
 	WakeAt func(millis int64)
+	// Send passes a control element down the chain from here, after what was emitted so far.
+	Send func(c Control)
 	// Coordinator sends a message to the operator's coordinator; nil when it has none.
 	Coordinator func(msg any)
 }

@@ -56,8 +56,8 @@ type Task struct {
 	}
 	inbox []func()
 
-	controls  []operator.Control // to be delivered
-	controlAt int                // next node for controls[0]
+	controls  []order // to be delivered
+	controlAt int     // next node for controls[0]
 	timers    timerHeap
 	disarm    func()
 	armed     int64
@@ -69,6 +69,14 @@ type Task struct {
 	stop      error // set by Cancel
 	stats     Stats
 	timing    timing
+}
+
+// order is a control element for all nodes from the node first on, or a function to be run between
+// control elements.
+type order struct {
+	control operator.Control
+	first   int
+	run     func()
 }
 
 var errCancelled = errors.New("cancelled")
@@ -134,10 +142,19 @@ func (t *Task) Trigger(checkpoint int64) {
 		case t.ended:
 			t.snapshot(checkpoint)
 		case t.poller != nil:
-			t.controls = append(t.controls, operator.Control{Kind: operator.Barrier, ID: checkpoint})
+			t.queue(order{control: operator.Control{Kind: operator.Barrier, ID: checkpoint}})
 		}
 	})
 }
+
+// Deliver runs f on the task's goroutine, in order with the barriers of Trigger. Any goroutine may
+// call it.
+func (t *Task) Deliver(f func()) { t.Mail(func() { t.queue(order{run: f}) }) }
+
+// Send queues a control element for the nodes after node; Context.Send is made of it.
+func (t *Task) Send(node int, c operator.Control) { t.queue(order{control: c, first: node + 1}) }
+
+func (t *Task) queue(o order) { t.controls = append(t.controls, o) }
 
 // Tell reports the end of a checkpoint to the nodes that listen.
 func (t *Task) Tell(checkpoint int64, completed bool) {
@@ -276,35 +293,49 @@ func (t *Task) resume() bool {
 	return true
 }
 
-// deliver hands controls[0] to the nodes, from where it stopped.
+// deliver carries out controls[0], from where it stopped.
 func (t *Task) deliver() operator.Status {
-	c := t.controls[0]
+	o := t.controls[0]
+	if o.run != nil {
+		t.dropControl()
+		o.run()
+		return operator.Progressed
+	}
+	t.controlAt = max(t.controlAt, o.first)
 	for t.controlAt < len(t.cfg.Nodes) {
 		i := t.controlAt
 		t.controlAt++
-		n := t.cfg.Nodes[i]
-		if p, ok := n.(operator.Preparer); ok && c.Kind == operator.Barrier {
-			if err := p.Prepare(c.ID); err != nil {
-				panic(t.cfg.Contexts[i].NewError(err, nil))
-			}
-		}
-		n.Control(c)
+		t.control(i, o.control)
 		if !t.resume() {
 			return operator.Blocked
 		}
 	}
-	t.controls = t.controls[1:]
-	if len(t.controls) == 0 {
-		t.controls = nil
-	}
-	t.controlAt = 0
-	switch {
+	t.dropControl()
+	switch c := o.control; {
 	case c.Kind == operator.Barrier:
 		t.snapshot(c.ID)
 	case c.Kind == operator.EndOfInput && c.Input < 0:
 		t.inputOver = true
 	}
 	return operator.Progressed
+}
+
+func (t *Task) control(node int, c operator.Control) {
+	n := t.cfg.Nodes[node]
+	if p, ok := n.(operator.Preparer); ok && c.Kind == operator.Barrier {
+		if err := p.Prepare(c.ID); err != nil {
+			panic(t.cfg.Contexts[node].NewError(err, nil))
+		}
+	}
+	n.Control(c)
+}
+
+func (t *Task) dropControl() {
+	t.controlAt = 0
+	t.controls = t.controls[1:]
+	if len(t.controls) == 0 {
+		t.controls = nil
+	}
 }
 
 func (t *Task) end() {
@@ -339,7 +370,7 @@ func (t *Task) input() operator.Status {
 	if t.poller != nil {
 		s := t.poller.Poll()
 		if s == operator.Ended {
-			t.controls = append(t.controls, operator.Control{Kind: operator.EndOfInput, Input: -1})
+			t.queue(order{control: operator.Control{Kind: operator.EndOfInput, Input: -1}})
 			return operator.Progressed
 		}
 		return s
@@ -357,7 +388,7 @@ func (t *Task) input() operator.Status {
 		t.cfg.Inlets[0].Mark(e.Control.ID)
 		return operator.Progressed
 	}
-	t.controls = append(t.controls, e.Control)
+	t.queue(order{control: e.Control})
 	return operator.Progressed
 }
 

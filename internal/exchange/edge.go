@@ -1,0 +1,44 @@
+package exchange
+
+import (
+	"fmt"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+// EdgeType knows the element type of an edge. Edge implements it.
+type EdgeType interface {
+	// NewWriter makes the producing end for one subtask.
+	NewWriter(cfg WriterConfig) operator.Node
+	// Inlet makes the consuming end: functions that push untyped batches, and bare watermarks,
+	// into the receiver of an operator's input.
+	Inlet(receiver any) (push func(batch.Any) bool, mark func(int64) bool, err error)
+}
+
+// Edge is the EdgeType of records of type T.
+type Edge[T any] struct {
+	Part Partitioner[T]
+}
+
+// NewWriter makes a Writer.
+func (e *Edge[T]) NewWriter(cfg WriterConfig) operator.Node {
+	return NewWriter(e.Part, nil, cfg)
+}
+
+// Inlet asserts the receiver's type.
+func (e *Edge[T]) Inlet(receiver any) (func(batch.Any) bool, func(int64) bool, error) {
+	r, ok := receiver.(batch.Receiver[T])
+	if !ok {
+		return nil, nil, fmt.Errorf("an edge of %T leads to an operator that takes %T",
+			*new(T), receiver)
+	}
+	pool := batch.NewPool[T](1)
+	push := func(b batch.Any) bool { return r.Push(b.(*batch.Rows[T])) }
+	mark := func(t int64) bool {
+		b := pool.Get()
+		b.Mark(t)
+		return r.Push(b)
+	}
+	return push, mark, nil
+}

@@ -1,0 +1,258 @@
+package job
+
+import (
+	"fmt"
+	"hash/fnv"
+
+	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/exchange"
+	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/task"
+	"github.com/flott-dev/flott/metric"
+)
+
+// gateBytes is what all channels of a gate together may have in flight, in a wide exchange.
+const (
+	gateBytes       = 8 << 20
+	channelBytesMin = 64 << 10
+)
+
+// builder makes the tasks of a job.
+type builder struct {
+	job   *Job
+	chain map[*graph.Node]*graph.Chain
+	// gates holds, for each chain, the gate of each subtask; nil for sources.
+	gates map[*graph.Chain][]*exchange.Gate
+	// channels holds, for each edge and producing subtask, the channels in order of the target.
+	channels map[*graph.Edge][][]*exchange.Channel
+	subtasks map[*graph.Chain][]*Subtask
+}
+
+func (j *Job) build() error {
+	b := &builder{
+		job: j, chain: map[*graph.Node]*graph.Chain{},
+		gates:    map[*graph.Chain][]*exchange.Gate{},
+		channels: map[*graph.Edge][][]*exchange.Channel{},
+		subtasks: map[*graph.Chain][]*Subtask{},
+	}
+	for _, c := range j.plan.Chains {
+		for _, n := range c.Nodes {
+			b.chain[n] = c
+		}
+		for i := range c.Head().Parallelism {
+			s := &Subtask{Chain: c, Index: i}
+			b.subtasks[c] = append(b.subtasks[c], s)
+			j.tasks = append(j.tasks, s)
+		}
+	}
+	for _, c := range j.plan.Chains {
+		b.makeGates(c)
+	}
+	for _, c := range j.plan.Chains {
+		for _, e := range c.Head().In {
+			b.makeChannels(e)
+		}
+	}
+	for _, n := range j.plan.Order {
+		if n.Source != nil {
+			j.coord[n.UID] = newCoordinator(j, n)
+		}
+	}
+	for _, c := range j.plan.Chains {
+		for i, s := range b.subtasks[c] {
+			if err := b.makeTask(s, i); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range j.plan.Order {
+		if n.Source != nil {
+			b.wireCoordinator(n)
+		}
+	}
+	return nil
+}
+
+func (b *builder) makeGates(c *graph.Chain) {
+	head := c.Head()
+	inputs := 0
+	for _, e := range head.In {
+		inputs = max(inputs, e.Input+1)
+	}
+	if inputs == 0 {
+		b.gates[c] = make([]*exchange.Gate, head.Parallelism)
+		return
+	}
+	for _, s := range b.subtasks[c] {
+		wake := func() { s.Wake() }
+		b.gates[c] = append(b.gates[c], exchange.NewGate(inputs, !b.job.opts.AtLeastOnce, wake))
+	}
+}
+
+// makeChannels connects the producing subtasks of an edge with the gates of its target.
+func (b *builder) makeChannels(e *graph.Edge) {
+	gates := b.gates[b.chain[e.To]]
+	producers, consumers := e.From.Parallelism, e.To.Parallelism
+	width := 0
+	for _, in := range e.To.In {
+		width += in.From.Parallelism
+	}
+	limit := int64(min(exchange.DefaultChannelBytes, max(channelBytesMin, gateBytes/max(1, width))))
+	all := make([][]*exchange.Channel, producers)
+	for from := range producers {
+		first, last := targets(e.Strategy, from, producers, consumers)
+		for to := first; to <= last; to++ {
+			ch := gates[to].NewChannel(e.Input, limit, e.Strategy == graph.Feedback)
+			producer := b.subtasks[b.chain[e.From]][from]
+			ch.SetProducer(func() { producer.Wake() })
+			all[from] = append(all[from], ch)
+		}
+	}
+	b.channels[e] = all
+}
+
+// targets is the range of consumers that a producer has channels to.
+func targets(s graph.Strategy, from, producers, consumers int) (first, last int) {
+	switch s {
+	case graph.Forward, graph.Feedback:
+		return from, from
+	case graph.Rescale:
+		if producers >= consumers {
+			to := from * consumers / producers
+			return to, to
+		}
+		first = (from*consumers + producers - 1) / producers
+		return first, ((from+1)*consumers - 1) / producers
+	default:
+		return 0, consumers - 1
+	}
+}
+
+// makeTask makes the nodes of one subtask of a chain, its writers and the task.
+func (b *builder) makeTask(s *Subtask, index int) error {
+	made := map[*graph.Node]operator.Node{}
+	for i, n := range s.Chain.Nodes {
+		made[n] = n.New()
+		s.add(made[n], n, b.context(s, n, i))
+	}
+	for i, n := range s.Chain.Nodes {
+		for _, e := range n.Out {
+			receiver, err := b.consumer(s, e, made, i)
+			if err != nil {
+				return err
+			}
+			if err := made[n].Connect(e.Tag, receiver); err != nil {
+				return fmt.Errorf("connect %q to %q: %w", n.Name, e.To.Name, err)
+			}
+		}
+	}
+	inlets, err := b.inlets(s.Chain.Head(), made[s.Chain.Head()])
+	if err != nil {
+		return err
+	}
+	s.Task = task.New(task.Config{
+		Name: s.Chain.Name(), Subtask: index, Nodes: s.nodes, Contexts: s.contexts,
+		Gate: b.gates[s.Chain][index], Inlets: inlets, Clock: b.job.opts.Clock, Listener: b.job,
+	})
+	return nil
+}
+
+func (s *Subtask) add(node operator.Node, member *graph.Node, ctx *operator.Context) {
+	s.nodes = append(s.nodes, node)
+	s.members = append(s.members, member)
+	s.contexts = append(s.contexts, ctx)
+	s.metrics = append(s.metrics, ctx.Metrics)
+}
+
+// consumer is the receiver at the end of an edge: an operator of the same chain, or a writer.
+func (b *builder) consumer(s *Subtask, e *graph.Edge, made map[*graph.Node]operator.Node, from int,
+) (any, error) {
+	if e.Chainable() {
+		return made[e.To].Receiver(e.Input), nil
+	}
+	edge, ok := e.Type.(exchange.EdgeType)
+	if !ok {
+		return nil, fmt.Errorf("edge from %q to %q has no type", e.From.Name, e.To.Name)
+	}
+	timeout := b.job.plan.BufferTimeout
+	if e.From.BufferTimeout != nil {
+		timeout = *e.From.BufferTimeout
+	}
+	w := edge.NewWriter(exchange.WriterConfig{
+		Channels: b.channels[e][s.Index], MaxParallelism: e.To.MaxParallelism, Subtask: s.Index,
+		Strategy: e.Strategy, Seed: seed(e.To.UID), TimeoutNanos: timeout.Nanoseconds(),
+		Now: func() int64 { return s.Now() },
+	})
+	ctx := *s.contexts[from]
+	s.add(w, nil, &ctx)
+	return w.Receiver(0), nil
+}
+
+func seed(uid string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(uid))
+	return h.Sum64()
+}
+
+func (b *builder) inlets(head *graph.Node, node operator.Node) ([]task.Inlet, error) {
+	var inlets []task.Inlet
+	for _, e := range head.In {
+		for len(inlets) <= e.Input {
+			inlets = append(inlets, task.Inlet{})
+		}
+		if inlets[e.Input].Push != nil {
+			continue
+		}
+		edge, ok := e.Type.(exchange.EdgeType)
+		if !ok {
+			return nil, fmt.Errorf("edge from %q to %q has no type", e.From.Name, e.To.Name)
+		}
+		push, mark, err := edge.Inlet(node.Receiver(e.Input))
+		if err != nil {
+			return nil, fmt.Errorf("connect %q to %q: %w", e.From.Name, e.To.Name, err)
+		}
+		inlets[e.Input] = task.Inlet{Push: push, Mark: mark}
+	}
+	return inlets, nil
+}
+
+// context makes what the operator n of a subtask knows; position is its place in the chain.
+func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Context {
+	j := b.job
+	ctx := &operator.Context{
+		Job: j.opts.Name, Operator: n.Name, UID: n.UID, Subtask: s.Index,
+		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: 1,
+		Batch: j.opts.Batch, Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
+		Cancelled: j.ctx,
+		Mail:      func(f func()) { s.Mail(f) },
+		WakeAt:    func(millis int64) { s.WakeAt(position, millis) },
+		Send:      func(c operator.Control) { s.Send(position, c) },
+	}
+	if n.Source != nil {
+		ctx.Coordinator = func(msg any) { j.coord[n.UID].receive(msg) }
+	}
+	if r := j.opts.Restore; r != nil {
+		if o := r.Operators[n.UID]; o != nil {
+			ctx.Restored = restored(o, n, s.Index)
+		}
+	}
+	return ctx
+}
+
+func restored(o *checkpoint.OperatorState, n *graph.Node, subtask int) *operator.State {
+	return operator.Redistribute(o.Subtasks, n.MaxParallelism, n.Parallelism, subtask)
+}
+
+func (b *builder) wireCoordinator(n *graph.Node) {
+	c := b.job.coord[n.UID]
+	if r := b.job.opts.Restore; r != nil {
+		if o := r.Operators[n.UID]; o != nil {
+			c.state = o.Coordinator
+		}
+	}
+	for _, s := range b.subtasks[b.chain[n]] {
+		c.subtasks = append(c.subtasks, s)
+		c.readers = append(c.readers, s.nodes[0].(assignee))
+	}
+}
