@@ -1,12 +1,13 @@
 package nexmark
 
 // Event is one event of any kind, as a flat union: only the part that Kind names is set, the
-// other two are zero.
+// other two are zero. Bids come first because they are 46 of 50: so what is read and written of one
+// lies in two cache lines.
 type Event struct {
 	Kind    Kind
+	Bid     Bid
 	Person  Person
 	Auction Auction
-	Bid     Bid
 }
 
 // Kind says which part of an Event is set; its number is the column event_type.

@@ -24,23 +24,23 @@ type Hash struct {
 // AppendInt appends a whole number, or a timestamp in milliseconds since 1970.
 func (h *Hash) AppendInt(v int64) {
 	var buf [20]byte
-	h.append(string(strconv.AppendInt(buf[:0], v, 10)))
+	appendField(h, strconv.AppendInt(buf[:0], v, 10))
 }
 
 // AppendString appends a string.
 func (h *Hash) AppendString(s string) {
-	h.append(s)
+	appendField(h, s)
 }
 
 // AppendDecimal appends the decimal unscaled / 10^scale, with all its scale digits.
 func (h *Hash) AppendDecimal(unscaled int64, scale int) {
 	var buf [64]byte
-	h.append(string(appendDecimal(buf[:0], unscaled, scale)))
+	appendField(h, appendDecimal(buf[:0], unscaled, scale))
 }
 
 // AppendNull appends a NULL of any type.
 func (h *Hash) AppendNull() {
-	h.append(`\N`)
+	appendField(h, `\N`)
 }
 
 // Insert ends a row of kind +I or +U.
@@ -74,7 +74,10 @@ func (h *Hash) String() string {
 	return strconv.FormatUint(h.sum, 16)
 }
 
-func (h *Hash) append(s string) {
+// appendField goes on with the hash of the row.
+//
+//flott:hot
+func appendField[T string | []byte](h *Hash, s T) {
 	row := h.row
 	if h.fields == 0 {
 		row = fnvOffset

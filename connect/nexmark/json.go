@@ -1,6 +1,10 @@
 package nexmark
 
-import "strconv"
+import (
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
 
 // AppendJSON appends e to dst as one JSON object without a line feed: the very bytes that Flink's
 // json format writes for the schema (event_type, person, auction, bid) when it leaves out NULL
@@ -54,34 +58,55 @@ func appendBidJSON(dst []byte, b *Bid) []byte {
 }
 
 // appendStringJSON appends s, which is UTF-8, in quotes. As in Jackson only what must be escaped
-// is: quotes, backslashes and control characters, the latter by letter or in upper-case hex.
+// is: quotes, backslashes and control characters; and, as a pair of surrogates, what lies outside
+// the basic plane.
 func appendStringJSON(dst []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
 	dst = append(dst, '"')
 	done := 0
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
+		if c >= ' ' && c != '"' && c != '\\' && c < 0xF0 {
 			continue
 		}
 		dst = append(dst, s[done:i]...)
+		var size int
+		dst, size = appendEscape(dst, s[i:])
+		i += size - 1
 		done = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
 	}
 	return append(append(dst, s[done:]...), '"')
+}
+
+// appendEscape appends the escape for the first character of s and returns its size in s.
+func appendEscape(dst []byte, s string) ([]byte, int) {
+	switch c := s[0]; {
+	case c >= 0xF0:
+		r, size := utf8.DecodeRuneInString(s)
+		if size == 1 {
+			return append(dst, c), size
+		}
+		high, low := utf16.EncodeRune(r)
+		return appendHex(appendHex(dst, high), low), size
+	case c == '\b':
+		dst = append(dst, '\\', 'b')
+	case c == '\t':
+		dst = append(dst, '\\', 't')
+	case c == '\n':
+		dst = append(dst, '\\', 'n')
+	case c == '\f':
+		dst = append(dst, '\\', 'f')
+	case c == '\r':
+		dst = append(dst, '\\', 'r')
+	case c < ' ':
+		dst = appendHex(dst, rune(c))
+	default:
+		dst = append(dst, '\\', c)
+	}
+	return dst, 1
+}
+
+// appendHex appends \uXXXX.
+func appendHex(dst []byte, r rune) []byte {
+	const hex = "0123456789ABCDEF"
+	return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
