@@ -1,0 +1,252 @@
+package keyed
+
+import "math/bits"
+
+const (
+	capacityMin = 8
+	// A table grows when loadNum/loadDen of its home slots are taken. See
+	// docs/rationale/002-key-tables-and-timers.md for the alternatives.
+	loadNum, loadDen = 3, 4
+	// A table that is emptier than 1/shrinkRatio is rebuilt smaller by the next insertion.
+	shrinkRatio = 16
+	// Clear sweeps the slots unless fewer than 1/clearRatio of them are taken; then it replaces
+	// the table by one that fits what was in it.
+	clearRatio = 16
+	slackMax   = 64
+)
+
+type keyKind uint8
+
+const (
+	kindNone keyKind = iota
+	kindWord
+	kindBytes
+)
+
+// A slot is free when its hash is 0. The value comes first, so that an empty V costs nothing.
+type slot[V any] struct {
+	v    V
+	hash uint64
+	word uint64 // the key, or the offset of its record in the byte log
+}
+
+// Map is an open-addressing hash table with values of type V inline. Its keys are either words
+// (Upsert, Get, Delete) or bytes (the methods ending in Bytes and String), never both in one Map.
+// The zero value is an empty Map. A Map belongs to one goroutine.
+//
+// A returned *V is valid until the next Upsert, Delete or Clear of any key.
+type Map[V any] struct {
+	slots    []slot[V] // capacity home slots, then the slack
+	mask     uint64    // capacity - 1
+	n        int       // entries
+	limit    int       // an insertion at n >= limit rebuilds the table first
+	shrinkAt int       // a delete below this sets limit to 0
+	kind     keyKind
+
+	log  []byte // records of byte keys: length as uvarint, then the bytes
+	dead int    // bytes of the log that belong to deleted keys
+}
+
+// Upsert returns the value of a word key, and whether the key is fresh: it was absent and has now
+// the zero value.
+//
+//flott:hot
+func (m *Map[V]) Upsert(hash, word uint64) (v *V, fresh bool) {
+	hash = stored(hash)
+	i := int(hash & m.mask)
+	for ; i < len(m.slots); i++ {
+		s := &m.slots[i]
+		if s.hash == hash && s.word == word {
+			return &s.v, false
+		}
+		if s.hash == 0 {
+			break
+		}
+	}
+	if m.n >= m.limit || i >= len(m.slots) || m.kind != kindWord {
+		i = m.makeRoom(hash, kindWord)
+	}
+	m.n++
+	s := &m.slots[i]
+	s.hash, s.word = hash, word
+	return &s.v, true
+}
+
+// Get returns the value of a word key, nil if it is absent.
+//
+//flott:hot
+func (m *Map[V]) Get(hash, word uint64) *V {
+	hash = stored(hash)
+	for i := int(hash & m.mask); i < len(m.slots); i++ {
+		s := &m.slots[i]
+		if s.hash == hash && s.word == word {
+			return &s.v
+		}
+		if s.hash == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// Delete removes a word key and reports whether it was there.
+//
+//flott:hot
+func (m *Map[V]) Delete(hash, word uint64) bool {
+	hash = stored(hash)
+	for i := int(hash & m.mask); i < len(m.slots); i++ {
+		s := &m.slots[i]
+		if s.hash == hash && s.word == word {
+			m.removeSlot(i)
+			return true
+		}
+		if s.hash == 0 {
+			break
+		}
+	}
+	return false
+}
+
+// Len returns the number of entries.
+func (m *Map[V]) Len() int { return m.n }
+
+// Clear removes all entries and lets go of what their values point to. It keeps the capacity,
+// unless only a small part of it was in use: the cost follows the entries, not the capacity.
+func (m *Map[V]) Clear() {
+	switch {
+	case m.n == 0:
+	case m.n*clearRatio < len(m.slots):
+		m.setSlots(capacityFor(m.n), 0)
+		m.log = nil
+	default:
+		clear(m.slots)
+	}
+	m.n, m.dead, m.kind = 0, 0, kindNone
+	m.log = m.log[:0]
+}
+
+// Reserve makes room for n entries in all, so that filling a table of known size does not rebuild
+// it on the way.
+func (m *Map[V]) Reserve(n int) {
+	if n > m.limit {
+		slots := (max(n, m.n)*loadDen + loadNum - 1) / loadNum
+		m.rebuild(max(capacityMin, 1<<bits.Len(uint(slots-1))), 0)
+	}
+}
+
+// stored returns the hash as slots hold it: 0 is taken by free slots.
+func stored(hash uint64) uint64 {
+	if hash == 0 {
+		return 1
+	}
+	return hash
+}
+
+// capacityFor returns the capacity of a table that is at most half full with n entries.
+func capacityFor(n int) int {
+	if n <= capacityMin/2 {
+		return capacityMin
+	}
+	return 1 << bits.Len(uint(2*n-1))
+}
+
+// makeRoom rebuilds the table for one more entry if needed and returns the free slot for the hash.
+func (m *Map[V]) makeRoom(hash uint64, kind keyKind) int {
+	if m.n == 0 {
+		m.kind = kind
+	}
+	if m.kind != kind {
+		panic("keyed: a map has word keys or byte keys, not both")
+	}
+	if m.n >= m.limit {
+		m.rebuild(capacityFor(m.n+1), 0)
+	}
+	i := freeSlot(m.slots, hash, m.mask)
+	for i < 0 {
+		capacity := int(m.mask) + 1
+		m.rebuild(capacity, 2*(len(m.slots)-capacity))
+		i = freeSlot(m.slots, hash, m.mask)
+	}
+	return i
+}
+
+// rebuild moves all entries to a new slot array. The slack is a wish: the usual one if 0, and
+// doubled as often as the entries need it.
+func (m *Map[V]) rebuild(capacity, slack int) {
+	old := m.slots
+	m.setSlots(capacity, slack)
+	for !moveSlots(m.slots, old, m.mask) {
+		m.setSlots(capacity, 2*(len(m.slots)-capacity))
+	}
+}
+
+func (m *Map[V]) setSlots(capacity, slack int) {
+	if slack == 0 {
+		slack = min(capacity/2, slackMax)
+	}
+	m.slots = make([]slot[V], capacity+slack)
+	m.mask = uint64(capacity - 1)
+	m.limit = capacity * loadNum / loadDen
+	m.shrinkAt = 0
+	if capacity > capacityMin*shrinkRatio {
+		m.shrinkAt = capacity / shrinkRatio
+	}
+}
+
+// moveSlots fills dst, which is empty, with the entries of src. It reports false if a cluster
+// does not fit into the slack.
+func moveSlots[V any](dst, src []slot[V], mask uint64) bool {
+	for i := range src {
+		s := &src[i]
+		if s.hash == 0 {
+			continue
+		}
+		j := freeSlot(dst, s.hash, mask)
+		if j < 0 {
+			return false
+		}
+		dst[j] = *s
+	}
+	return true
+}
+
+// freeSlot returns the first free slot from the home of the hash, -1 if the slack is full.
+func freeSlot[V any](slots []slot[V], hash, mask uint64) int {
+	for i := int(hash & mask); i < len(slots); i++ {
+		if slots[i].hash == 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// removeSlot frees a slot and closes the gap.
+//
+// A free slot ends a search, so it must not stand between the home and the place of an entry. A
+// tombstone would do, but tombstones pile up and make every later search longer. Instead, entries
+// of the same cluster that are away from home move back into the gap; then there is nothing left
+// to clean up.
+func (m *Map[V]) removeSlot(i int) {
+	if m.kind == kindBytes {
+		m.dead += recordBytes(m.log[m.slots[i].word:])
+	}
+	gap := i
+	for j := i + 1; j < len(m.slots); j++ {
+		s := &m.slots[j]
+		if s.hash == 0 {
+			break
+		}
+		if int(s.hash&m.mask) <= gap {
+			m.slots[gap] = *s
+			gap = j
+		}
+	}
+	m.slots[gap] = slot[V]{}
+	m.n--
+	if m.n < m.shrinkAt {
+		m.limit = 0
+	}
+	if m.n == 0 {
+		m.log, m.dead = m.log[:0], 0
+	}
+}
