@@ -295,3 +295,17 @@ func (e *StuckError) Error() string {
 
 // Unwrap is why the job was to stop.
 func (e *StuckError) Unwrap() error { return e.Cause }
+
+// Metrics are the operators' own metrics, by operator.
+func (s *Subtask) Metrics() map[string][]metric.Sample {
+	all := map[string][]metric.Sample{}
+	for i, n := range s.members {
+		if n == nil {
+			continue
+		}
+		if samples := s.metrics[i].Samples(); len(samples) > 0 {
+			all[n.Name] = samples
+		}
+	}
+	return all
+}

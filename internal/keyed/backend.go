@@ -1,0 +1,251 @@
+package keyed
+
+import (
+	"encoding/binary"
+	"fmt"
+	"unsafe"
+
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+// Current is the key that a subtask works on, in canonical form.
+type Current struct {
+	Hash  uint64
+	Word  uint64 // of a word key
+	Bytes []byte // of another key; valid while the record is processed
+}
+
+// State is a keyed state of one subtask, as its Backend sees it.
+type State interface {
+	// AppendGroup appends the entries of a key group.
+	AppendGroup(dst []byte, kg int) []byte
+	// RestoreGroup adds the entries of a key group.
+	RestoreGroup(kg int, src []byte) error
+	// Groups is the range of key groups.
+	Groups() (first, last int)
+	// Clear drops everything.
+	Clear()
+}
+
+// Backend holds the keyed states of one subtask of an operator and the key it works on.
+type Backend struct {
+	Current
+	IsWord         bool // keys are words
+	MaxParallelism int
+	First, Last    int // key groups
+
+	names  []string
+	states []State
+}
+
+// NewBackend returns a backend for the key groups of ctx's subtask.
+func NewBackend(ctx *operator.Context, isWord bool) *Backend {
+	first, last := ctx.KeyGroups()
+	return &Backend{IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last}
+}
+
+// Add registers a state under a name that is unique in the operator.
+func (b *Backend) Add(name string, s State) {
+	b.names = append(b.names, name)
+	b.states = append(b.states, s)
+}
+
+// Snapshot writes all states.
+func (b *Backend) Snapshot(w *operator.Snapshot) {
+	for i, s := range b.states {
+		first, last := s.Groups()
+		for kg := first; kg <= last; kg++ {
+			if data := s.AppendGroup(nil, kg); len(data) > 0 {
+				w.Keyed(b.names[i], kg, data)
+			}
+		}
+	}
+}
+
+// Restore fills the states that have been added.
+func (b *Backend) Restore(from *operator.State) error {
+	if from == nil {
+		return nil
+	}
+	for i, s := range b.states {
+		for kg, data := range from.Keyed[b.names[i]] {
+			if err := s.RestoreGroup(kg, data); err != nil {
+				return fmt.Errorf("restore state %q, key group %d: %w", b.names[i], kg, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Clear drops the contents of all states.
+func (b *Backend) Clear() {
+	for _, s := range b.states {
+		s.Clear()
+	}
+}
+
+// AppendKey appends a key in the form that TakeKey reads.
+func (b *Backend) AppendKey(dst []byte, word uint64, key []byte) []byte {
+	if b.IsWord {
+		return binary.LittleEndian.AppendUint64(dst, word)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(key)))
+	return append(dst, key...)
+}
+
+// TakeKey reads a key and computes its hash.
+func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
+	if b.IsWord {
+		if len(src) < 8 {
+			return k, nil, fmt.Errorf("a key is cut off")
+		}
+		k.Word = binary.LittleEndian.Uint64(src)
+		k.Hash = codec.HashWord(k.Word)
+		return k, src[8:], nil
+	}
+	n, used := binary.Uvarint(src)
+	if used <= 0 || n > uint64(len(src)-used) {
+		return k, nil, fmt.Errorf("a key is cut off")
+	}
+	k.Bytes = src[used : used+int(n)]
+	k.Hash = codec.HashBytes(k.Bytes)
+	return k, src[used+int(n):], nil
+}
+
+// Values is a state with one value for each key.
+type Values[V any] struct {
+	*Table[V]
+	b     *Backend
+	codec *codec.Codec[V]
+}
+
+// NewValues returns an empty state of b.
+func NewValues[V any](b *Backend, c *codec.Codec[V]) *Values[V] {
+	return &Values[V]{Table: NewTable[V](b.MaxParallelism, b.First, b.Last), b: b, codec: c}
+}
+
+// Current is the value of the current key, made when there is none.
+func (s *Values[V]) Current() (v *V, fresh bool) {
+	if s.b.IsWord {
+		return s.Upsert(s.b.Hash, s.b.Word)
+	}
+	return s.UpsertBytes(s.b.Hash, s.b.Bytes)
+}
+
+// Lookup is the value of the current key, nil when there is none.
+func (s *Values[V]) Lookup() *V {
+	if s.b.IsWord {
+		return s.Table.Get(s.b.Hash, s.b.Word)
+	}
+	return s.GetBytes(s.b.Hash, s.b.Bytes)
+}
+
+// Drop deletes the value of the current key.
+func (s *Values[V]) Drop() {
+	if s.b.IsWord {
+		s.Table.Delete(s.b.Hash, s.b.Word)
+		return
+	}
+	s.DeleteBytes(s.b.Hash, s.b.Bytes)
+}
+
+// AppendGroup appends key and value of every entry.
+func (s *Values[V]) AppendGroup(dst []byte, kg int) []byte {
+	s.RangeGroup(kg, func(_, word uint64, key []byte, v *V) bool {
+		dst = s.codec.Append(s.b.AppendKey(dst, word, key), v)
+		return true
+	})
+	return dst
+}
+
+// RestoreGroup adds entries.
+func (s *Values[V]) RestoreGroup(_ int, src []byte) error {
+	for len(src) > 0 {
+		k, rest, err := s.b.TakeKey(src)
+		if err != nil {
+			return err
+		}
+		var v V
+		if src, err = s.codec.Decode(rest, &v); err != nil {
+			return err
+		}
+		var p *V
+		if s.b.IsWord {
+			p, _ = s.Upsert(k.Hash, k.Word)
+		} else {
+			p, _ = s.UpsertBytes(k.Hash, k.Bytes)
+		}
+		*p = v
+	}
+	return nil
+}
+
+// Selector sets a backend's current key from records.
+type Selector[K, T any] struct {
+	Of      func(v *T) K
+	Key     *codec.Key[K]
+	backend *Backend
+	scratch []byte
+	current K
+	known   bool
+}
+
+// NewSelector returns a selector for b.
+func NewSelector[K, T any](b *Backend, key *codec.Key[K], of func(v *T) K) *Selector[K, T] {
+	return &Selector[K, T]{Of: of, Key: key, backend: b}
+}
+
+// Select makes the key of v current. column is the batch's key column entry for v.
+//
+//flott:hot
+func (s *Selector[K, T]) Select(v *T, column uint64) {
+	b := s.backend
+	if b.IsWord {
+		b.Word, b.Hash = column, codec.HashWord(column)
+		s.known = false
+		return
+	}
+	s.current, s.known = s.Of(v), true
+	b.Hash = column
+	b.Bytes = s.bytes()
+}
+
+func (s *Selector[K, T]) bytes() []byte {
+	if s.Key.Kind() == codec.KeyString {
+		str := *(*string)(unsafe.Pointer(&s.current))
+		return unsafe.Slice(unsafe.StringData(str), len(str))
+	}
+	s.scratch = s.Key.AppendKey(s.scratch[:0], &s.current)
+	return s.scratch
+}
+
+// Set makes a key in canonical form current, as timers and iterations have it.
+func (s *Selector[K, T]) Set(hash, word uint64, key []byte) {
+	b := s.backend
+	b.Hash, b.Word, b.Bytes = hash, word, key
+	s.known = false
+}
+
+// Value is the current key.
+func (s *Selector[K, T]) Value() K {
+	if s.known {
+		return s.current
+	}
+	b := s.backend
+	switch s.Key.Kind() {
+	case codec.KeyWord:
+		return s.Key.FromWord(b.Word)
+	case codec.KeyString:
+		str := string(b.Bytes)
+		s.current = *(*K)(unsafe.Pointer(&str))
+	default:
+		k, _, err := s.Key.DecodeKey(b.Bytes)
+		if err != nil {
+			panic(fmt.Errorf("a key in state cannot be decoded: %w", err))
+		}
+		s.current = k
+	}
+	s.known = true
+	return s.current
+}

@@ -1,0 +1,123 @@
+// Package launch runs jobs.
+//
+// Run runs the job of a stream.Env in this process and waits for its end; Start returns at once
+// with a Job to watch and control it.
+//
+// Data flow: a stream.Env is compiled to a plan, which internal/job executes.
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/stream"
+)
+
+// ErrCanceled is the result of a job that was cancelled, by Cancel or by its context.
+var ErrCanceled = job.ErrCanceled
+
+// Option is a setting of one run.
+type Option func(*job.Options)
+
+// Clock makes processing time come from c. Tests pass a *clock.Manual.
+func Clock(c clock.Clock) Option { return func(o *job.Options) { o.Clock = c } }
+
+// Restore starts the job from a snapshot.
+func Restore(s *Snapshot) Option {
+	return func(o *job.Options) {
+		if s != nil {
+			o.Restore = s.state
+		}
+	}
+}
+
+// AllowNonRestoredState lets a snapshot's state be dropped that no operator of the job takes up.
+func AllowNonRestoredState() Option { return func(o *job.Options) { o.AllowNonRestored = true } }
+
+// CancelTimeout is how long user code may take to return after a cancellation, before the job ends
+// with an error that shows where the code is stuck. The default is 30 s.
+func CancelTimeout(d time.Duration) Option {
+	return func(o *job.Options) { o.CancelTimeout = d }
+}
+
+// TempDir is where batch mode spills to. The default is the system's.
+func TempDir(dir string) Option { return func(o *job.Options) { o.TempDir = dir } }
+
+// Run runs the job and returns when it has ended: nil when all input was processed, ErrCanceled
+// when ctx was done before, else what failed it.
+func Run(ctx context.Context, env *stream.Env, name string, options ...Option) error {
+	j, err := Start(ctx, env, name, options...)
+	if err != nil {
+		return err
+	}
+	return j.Wait()
+}
+
+// Start starts the job. It ends by itself, by its methods or with ctx.
+func Start(ctx context.Context, env *stream.Env, name string, options ...Option) (*Job, error) {
+	plan, settings, err := env.Plan()
+	if err != nil {
+		return nil, fmt.Errorf("job %q: %w", name, err)
+	}
+	opts := job.Options{
+		Name: name, Interval: settings.Interval, AtLeastOnce: settings.AtLeastOnce,
+		Batch: settings.Mode == stream.Batch,
+	}
+	for _, o := range options {
+		o(&opts)
+	}
+	j, err := job.Start(ctx, plan, opts)
+	if err != nil {
+		return nil, fmt.Errorf("job %q: %w", name, err)
+	}
+	return &Job{job: j, name: name}, nil
+}
+
+// Job is a running job, or one that has ended.
+type Job struct {
+	job  *job.Job
+	name string
+}
+
+// Name is the name the job was started with.
+func (j *Job) Name() string { return j.name }
+
+// Wait returns when the job has ended, like Run.
+func (j *Job) Wait() error {
+	err := j.job.Wait()
+	if err == nil || errors.Is(err, ErrCanceled) {
+		return err
+	}
+	return fmt.Errorf("job %q: %w", j.name, err)
+}
+
+// Done is closed when the job has ended.
+func (j *Job) Done() <-chan struct{} { return j.job.Done() }
+
+// Cancel ends the job at once and gives up what is in flight and what was not committed.
+func (j *Job) Cancel() { j.job.Cancel() }
+
+// Stop ends all sources as if their input ended here: what is in flight is processed, windows fire,
+// sinks commit, and the job finishes.
+func (j *Job) Stop() { j.job.Stop() }
+
+// Snapshot is the state of a job at one moment.
+type Snapshot struct{ state *checkpoint.Snapshot }
+
+// ID is the snapshot's number, increasing within a job and its restarts.
+func (s *Snapshot) ID() int64 { return s.state.ID }
+
+// Snapshot takes the state of the job while it runs. It waits until all operators have delivered
+// theirs.
+func (j *Job) Snapshot(ctx context.Context) (*Snapshot, error) {
+	s, err := j.job.Snapshot(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("job %q: %w", j.name, err)
+	}
+	return &Snapshot{s}, nil
+}

@@ -1,0 +1,257 @@
+// Package state has the handles by which functions keep state for each key.
+//
+// A handle is a value: it names a state and its type. It is declared where the operator is built
+// (stream.Uses) and used through the context of the function, which knows the current key:
+//
+//	last := state.NewValue[Txn]("last")
+//	stream.Process(stream.KeyBy(txns, user), func(c *stream.Ctx[string, Alert], t Txn) error {
+//		if p, ok := last.Get(c); ok && t.Amount > 10*p.Amount {
+//			c.Emit(Alert{c.Key()})
+//		}
+//		last.Set(c, t)
+//		return nil
+//	}, stream.Uses(last))
+//
+// State is part of every snapshot and moves with its key when the job is rescaled.
+//
+// Data flow: an operator binds its handles to its keyed backend when it opens; Get and Set go
+// straight to the backend's tables.
+package state
+
+import (
+	"iter"
+
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/keyed"
+)
+
+// Context is the context of a keyed function.
+type Context interface {
+	// StateOf is the subtask's state behind a handle of this package.
+	StateOf(handle any) any
+}
+
+// Handle is a handle of any kind.
+type Handle interface {
+	// StateName is the name it was made with.
+	StateName() string
+	// Kind is value, list, map, reducing or aggregating.
+	Kind() string
+	// Schema is the schema of the stored values, or why they cannot be stored.
+	Schema(r *codec.Registry) (string, error)
+	// Bind makes the state of a subtask. Only the engine calls it.
+	Bind(b *keyed.Backend, r *codec.Registry) (any, error)
+}
+
+// base is what all handles share; V is what is stored for each key.
+type base[V any] struct {
+	name, kind string
+}
+
+func (h *base[V]) StateName() string { return h.name }
+func (h *base[V]) Kind() string      { return h.kind }
+
+func (h *base[V]) Schema(r *codec.Registry) (string, error) {
+	c, err := codec.For[V](r)
+	if err != nil {
+		return "", err
+	}
+	return c.Schema().String(), nil
+}
+
+func (h *base[V]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
+	c, err := codec.For[V](r)
+	if err != nil {
+		return nil, err
+	}
+	s := keyed.NewValues(b, c)
+	b.Add(h.name, s)
+	return s, nil
+}
+
+func (h *base[V]) in(c Context, handle any) *keyed.Values[V] {
+	return c.StateOf(handle).(*keyed.Values[V])
+}
+
+// Value holds one value for each key.
+type Value[V any] struct{ base[V] }
+
+// NewValue returns a handle. The name must be unique in the operator.
+func NewValue[V any](name string) *Value[V] { return &Value[V]{base[V]{name, "value"}} }
+
+// Get is the value of the current key; ok is false when there is none.
+func (h *Value[V]) Get(c Context) (v V, ok bool) {
+	if p := h.in(c, h).Lookup(); p != nil {
+		return *p, true
+	}
+	return v, false
+}
+
+// Set sets the value of the current key.
+func (h *Value[V]) Set(c Context, v V) {
+	p, _ := h.in(c, h).Current()
+	*p = v
+}
+
+// Clear deletes the value of the current key.
+func (h *Value[V]) Clear(c Context) { h.in(c, h).Drop() }
+
+// List holds a list for each key.
+type List[E any] struct{ base[[]E] }
+
+// NewList returns a handle. The name must be unique in the operator.
+func NewList[E any](name string) *List[E] { return &List[E]{base[[]E]{name, "list"}} }
+
+// Add appends to the list of the current key.
+func (h *List[E]) Add(c Context, items ...E) {
+	p, _ := h.in(c, h).Current()
+	*p = append(*p, items...)
+}
+
+// Get is the list of the current key. It is valid until the state changes; the caller must not
+// change it.
+func (h *List[E]) Get(c Context) []E {
+	if p := h.in(c, h).Lookup(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Set replaces the list of the current key; the state owns items from then on.
+func (h *List[E]) Set(c Context, items []E) {
+	if len(items) == 0 {
+		h.Clear(c)
+		return
+	}
+	p, _ := h.in(c, h).Current()
+	*p = items
+}
+
+// Clear deletes the list of the current key.
+func (h *List[E]) Clear(c Context) { h.in(c, h).Drop() }
+
+// Map holds a map for each key.
+type Map[MK comparable, V any] struct{ base[map[MK]V] }
+
+// NewMap returns a handle. The name must be unique in the operator.
+func NewMap[MK comparable, V any](name string) *Map[MK, V] {
+	return &Map[MK, V]{base[map[MK]V]{name, "map"}}
+}
+
+// Get is the entry of mk in the map of the current key.
+func (h *Map[MK, V]) Get(c Context, mk MK) (v V, ok bool) {
+	if p := h.in(c, h).Lookup(); p != nil {
+		v, ok = (*p)[mk]
+	}
+	return v, ok
+}
+
+// Put sets an entry.
+func (h *Map[MK, V]) Put(c Context, mk MK, v V) {
+	p, _ := h.in(c, h).Current()
+	if *p == nil {
+		*p = map[MK]V{}
+	}
+	(*p)[mk] = v
+}
+
+// Remove deletes an entry; a map without entries is no state.
+func (h *Map[MK, V]) Remove(c Context, mk MK) {
+	s := h.in(c, h)
+	p := s.Lookup()
+	if p == nil {
+		return
+	}
+	if delete(*p, mk); len(*p) == 0 {
+		s.Drop()
+	}
+}
+
+// Len is the number of entries.
+func (h *Map[MK, V]) Len(c Context) int {
+	if p := h.in(c, h).Lookup(); p != nil {
+		return len(*p)
+	}
+	return 0
+}
+
+// All iterates over the entries, in no particular order. The loop may remove the entry it is at.
+func (h *Map[MK, V]) All(c Context) iter.Seq2[MK, V] {
+	return func(yield func(MK, V) bool) {
+		p := h.in(c, h).Lookup()
+		if p == nil {
+			return
+		}
+		for k, v := range *p {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
+// Clear deletes the map of the current key.
+func (h *Map[MK, V]) Clear(c Context) { h.in(c, h).Drop() }
+
+// Reducing holds one value for each key, into which values are folded.
+type Reducing[V any] struct {
+	base[V]
+	reduce func(a, b V) V
+}
+
+// NewReducing returns a handle. The name must be unique in the operator.
+func NewReducing[V any](name string, reduce func(a, b V) V) *Reducing[V] {
+	return &Reducing[V]{base[V]{name, "reducing"}, reduce}
+}
+
+// Add folds v into the value of the current key.
+func (h *Reducing[V]) Add(c Context, v V) {
+	p, fresh := h.in(c, h).Current()
+	if fresh {
+		*p = v
+		return
+	}
+	*p = h.reduce(*p, v)
+}
+
+// Get is the folded value of the current key.
+func (h *Reducing[V]) Get(c Context) (v V, ok bool) {
+	if p := h.in(c, h).Lookup(); p != nil {
+		return *p, true
+	}
+	return v, false
+}
+
+// Clear deletes the value of the current key.
+func (h *Reducing[V]) Clear(c Context) { h.in(c, h).Drop() }
+
+// Aggregating holds an accumulator for each key, into which values of another type are added.
+type Aggregating[In, Acc, Out any] struct {
+	base[Acc]
+	add    func(acc *Acc, v In)
+	result func(acc *Acc) Out
+}
+
+// NewAggregating returns a handle. The name must be unique in the operator. The zero Acc is empty.
+func NewAggregating[In, Acc, Out any](name string, add func(acc *Acc, v In),
+	result func(acc *Acc) Out,
+) *Aggregating[In, Acc, Out] {
+	return &Aggregating[In, Acc, Out]{base[Acc]{name, "aggregating"}, add, result}
+}
+
+// Add adds v to the accumulator of the current key.
+func (h *Aggregating[In, Acc, Out]) Add(c Context, v In) {
+	p, _ := h.in(c, h).Current()
+	h.add(p, v)
+}
+
+// Get is the result of the current key's accumulator.
+func (h *Aggregating[In, Acc, Out]) Get(c Context) (v Out, ok bool) {
+	if p := h.in(c, h).Lookup(); p != nil {
+		return h.result(p), true
+	}
+	return v, false
+}
+
+// Clear deletes the accumulator of the current key.
+func (h *Aggregating[In, Acc, Out]) Clear(c Context) { h.in(c, h).Drop() }

@@ -1,0 +1,148 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/graph"
+)
+
+// Mode is how a job treats bounded input.
+type Mode uint8
+
+// The modes.
+const (
+	// Automatic is Batch when all sources are bounded, else Streaming.
+	Automatic Mode = iota
+	// Streaming processes records as they come and emits results early and often.
+	Streaming
+	// Batch runs stage after stage over bounded input, keyed operators one key at a time, and
+	// emits final results only.
+	Batch
+)
+
+// Env collects the operators of a job.
+type Env struct {
+	graph    *graph.Graph
+	codecs   codec.Registry
+	mode     Mode
+	interval time.Duration
+	atLeast  bool
+	eachRow  bool
+	errs     []error
+}
+
+// Option is a setting of an Env.
+type Option func(*Env)
+
+// NewEnv returns an environment for one job. By default operators run with parallelism 1.
+func NewEnv(options ...Option) *Env {
+	e := &Env{
+		mode:  Streaming,
+		graph: &graph.Graph{Parallelism: 1, BufferTimeout: graph.DefaultBufferTimeout},
+	}
+	for _, o := range options {
+		o(e)
+	}
+	return e
+}
+
+// Parallelism is how many subtasks an operator has that sets none itself.
+func Parallelism(n int) Option {
+	return func(e *Env) {
+		if n < 1 {
+			e.errs = append(e.errs, fmt.Errorf("stream.Parallelism(%d): must be at least 1", n))
+			n = 1
+		}
+		e.graph.Parallelism = n
+	}
+}
+
+// MaxParallelism is the number of key groups, and so the largest parallelism that the job can ever
+// have without losing its state. By default it is derived from the parallelism: at least 128.
+func MaxParallelism(n int) Option {
+	return func(e *Env) {
+		if n < 1 || n > graph.MaxMaxParallelism {
+			e.errs = append(e.errs, fmt.Errorf("stream.MaxParallelism(%d): must be in 1 … %d",
+				n, graph.MaxMaxParallelism))
+			n = 128
+		}
+		e.graph.MaxParallelism = n
+	}
+}
+
+// BufferTimeout is the longest time for which a record is held back to fill a batch. The default is
+// 5 ms; 0 sends every record at once; a negative timeout waits for full batches. A producer that
+// has nothing more to do just now sends what it has in any case, unless the timeout is negative.
+func BufferTimeout(d time.Duration) Option {
+	return func(e *Env) { e.graph.BufferTimeout = d }
+}
+
+// RuntimeMode sets how bounded input is treated. The default is Streaming.
+func RuntimeMode(m Mode) Option { return func(e *Env) { e.mode = m } }
+
+// Checkpoint takes a snapshot of the job every interval, exactly once.
+func Checkpoint(interval time.Duration) Option {
+	return func(e *Env) { e.interval = interval }
+}
+
+// AtLeastOnce makes checkpoints without aligning barriers: faster under skew, with records possibly
+// counted twice after a recovery.
+func AtLeastOnce() Option { return func(e *Env) { e.atLeast = true } }
+
+// WatermarkEachRow places a watermark after every record that advances it, so that lateness depends
+// on the records only. By default a source places one at the end of each batch.
+func WatermarkEachRow() Option { return func(e *Env) { e.eachRow = true } }
+
+// Params are the values that change what the job's functions do. They travel with the job.
+func Params(p map[string]string) Option {
+	return func(e *Env) { e.graph.Params = maps.Clone(p) }
+}
+
+// WithCodec registers how values of type T are encoded, for types that cannot be encoded by their
+// fields. The name stands for the encoding in schemas: change it with the encoding.
+func WithCodec[T any](name string, encode func(dst []byte, v *T) []byte,
+	decode func(src []byte, v *T) (rest []byte, err error),
+) Option {
+	return func(e *Env) { codec.Register(&e.codecs, name, encode, decode) }
+}
+
+// Param is a value of Params, "" when there is none.
+func (e *Env) Param(name string) string { return e.graph.Params[name] }
+
+// Settings are an environment's settings as the engine needs them.
+type Settings struct {
+	Mode        Mode
+	Interval    time.Duration
+	AtLeastOnce bool
+}
+
+// Plan compiles the job for the engine. It reports all mistakes made while the job was built. Only
+// launch calls it.
+func (e *Env) Plan() (*graph.Plan, Settings, error) {
+	s := Settings{Mode: e.mode, Interval: e.interval, AtLeastOnce: e.atLeast}
+	plan, err := e.graph.Compile()
+	if err := errors.Join(append(e.errs, err)...); err != nil {
+		return nil, s, err
+	}
+	bounded := true
+	for _, n := range plan.Nodes {
+		if n.Source != nil && !n.Bounded {
+			bounded = false
+			if e.mode == Batch {
+				return nil, s, fmt.Errorf("source %q is unbounded, but the job is to run in batch mode",
+					n.Name)
+			}
+		}
+	}
+	if s.Mode == Automatic {
+		s.Mode = Streaming
+		if bounded {
+			s.Mode = Batch
+		}
+	}
+	return plan, s, nil
+}
