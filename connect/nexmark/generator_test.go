@@ -142,11 +142,15 @@ func TestSplitsAndSeeksMakeTheSameEvents(t *testing.T) {
 	}
 }
 
-func TestPricesAreFarFromTies(t *testing.T) {
-	for i := range 1 << priceBits {
+func TestPricesAreThoseOfTheFormula(t *testing.T) {
+	p := &tables0().prices
+	for i := range 1 << 16 {
 		v := priceAt(i)
+		if got, want := p.at(uint16(i)), int64(math.Floor(v+0.5)); got != want {
+			t.Errorf("price %d is %d, want %d", i, got, want)
+		}
 		if d := math.Abs(v - math.Floor(v) - 0.5); d < 1e-6 {
-			t.Errorf("entry %d, %v, is %g from a tie", i, v, d)
+			t.Errorf("price %d, %v, is %g from a tie", i, v, d)
 		}
 	}
 }
