@@ -68,7 +68,7 @@ func project(e Event, fields Fields) Event {
 }
 
 func TestProjection(t *testing.T) {
-	projections := []Fields{NoFields, AllPerson, AllAuction, AllBid, AllFields, EventTime}
+	projections := []Fields{NoFields, AllPerson, AllAuction, AllBid, AllFields, AllDateTime}
 	for bit := Fields(1); bit < fieldsEnd; bit <<= 1 {
 		projections = append(projections, bit, AllFields&^bit)
 	}
@@ -213,9 +213,9 @@ func BenchmarkGenerateBatch(b *testing.B) {
 		fields Fields
 	}{
 		{"all", Config{}, AllFields},
-		{"bid", Config{}, AllBid | EventTime},
-		{"q0", Config{}, BidAuction | BidBidder | BidPrice | BidExtra | EventTime},
-		{"q2", Config{}, BidAuction | BidPrice | EventTime},
+		{"bid", Config{}, AllBid | AllDateTime},
+		{"q0", Config{}, BidAuction | BidBidder | BidPrice | BidExtra | AllDateTime},
+		{"q2", Config{}, BidAuction | BidPrice | AllDateTime},
 		{"kind", Config{}, NoFields},
 		{"variant", Config{Variant: 1}, AllFields},
 	} {
