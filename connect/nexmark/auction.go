@@ -71,7 +71,7 @@ func (t *Tables) durationMillisMax(n, millis int64) uint64 {
 
 // drawPrice takes the draw at s for a price.
 func (t *Tables) drawPrice(s uint64) int64 {
-	return int64(t.price[mix(s)>>(64-priceBits)])
+	return t.prices.at(uint16(mix(s) >> 48))
 }
 
 // drawText takes the draws at s and after it for a text of lengthMin to lengthMax-1 bytes.

@@ -1,9 +1,6 @@
 package nexmark
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // CSVHeader names the columns that AppendCSV writes, in order.
 const CSVHeader = "event_type," +
@@ -70,8 +67,15 @@ func appendBidCSV(dst []byte, b *Bid) []byte {
 	return appendStringCSV(dst, b.Extra)
 }
 
+// csvQuoted says for each byte whether a string with it is quoted.
+var csvQuoted = [256]bool{',': true, '"': true, '\r': true, '\n': true}
+
 func appendStringCSV(dst []byte, s string) []byte {
-	if s != "" && !strings.ContainsAny(s, ",\"\r\n") {
+	quoted := s == ""
+	for i := range len(s) {
+		quoted = quoted || csvQuoted[s[i]]
+	}
+	if !quoted {
 		return append(dst, s...)
 	}
 	dst = append(dst, '"')

@@ -57,7 +57,7 @@ type Bid struct {
 	Extra    string
 }
 
-// Millis returns the event time in milliseconds since 1970, UTC.
+// Millis returns the event time in milliseconds since 1970, UTC, if the projection has it.
 func (e *Event) Millis() int64 {
 	switch e.Kind {
 	case KindPerson:

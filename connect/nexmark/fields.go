@@ -3,7 +3,7 @@ package nexmark
 // Fields is a projection: the set of columns that are wanted. The kind of an event is always set.
 type Fields uint32
 
-// One bit for each column.
+// One bit for each column, in the order of the schema's leaves, from the lowest up.
 const (
 	PersonID Fields = 1 << iota
 	PersonName
@@ -43,6 +43,6 @@ const (
 	AllAuction        = BidAuction - AuctionID
 	AllBid            = fieldsEnd - BidAuction
 	AllFields         = fieldsEnd - 1
-	// EventTime is the time of every kind of event, which the watermark needs.
-	EventTime = PersonDateTime | AuctionDateTime | BidDateTime
+	// AllDateTime is the event time of all kinds, which Event.Millis and so the watermark need.
+	AllDateTime = PersonDateTime | AuctionDateTime | BidDateTime
 )

@@ -68,7 +68,7 @@ func project(e Event, fields Fields) Event {
 }
 
 func TestProjection(t *testing.T) {
-	projections := []Fields{NoFields, AllPerson, AllAuction, AllBid, AllFields, EventTime}
+	projections := []Fields{NoFields, AllPerson, AllAuction, AllBid, AllFields, AllDateTime}
 	for bit := Fields(1); bit < fieldsEnd; bit <<= 1 {
 		projections = append(projections, bit, AllFields&^bit)
 	}
@@ -142,11 +142,15 @@ func TestSplitsAndSeeksMakeTheSameEvents(t *testing.T) {
 	}
 }
 
-func TestPricesAreFarFromTies(t *testing.T) {
-	for i := range 1 << priceBits {
+func TestPricesAreThoseOfTheFormula(t *testing.T) {
+	p := &tables0().prices
+	for i := range 1 << 16 {
 		v := priceAt(i)
+		if got, want := p.at(uint16(i)), int64(math.Floor(v+0.5)); got != want {
+			t.Errorf("price %d is %d, want %d", i, got, want)
+		}
 		if d := math.Abs(v - math.Floor(v) - 0.5); d < 1e-6 {
-			t.Errorf("entry %d, %v, is %g from a tie", i, v, d)
+			t.Errorf("price %d, %v, is %g from a tie", i, v, d)
 		}
 	}
 }
@@ -209,9 +213,9 @@ func BenchmarkGenerateBatch(b *testing.B) {
 		fields Fields
 	}{
 		{"all", Config{}, AllFields},
-		{"bid", Config{}, AllBid | EventTime},
-		{"q0", Config{}, BidAuction | BidBidder | BidPrice | BidExtra | EventTime},
-		{"q2", Config{}, BidAuction | BidPrice | EventTime},
+		{"bid", Config{}, AllBid | AllDateTime},
+		{"q0", Config{}, BidAuction | BidBidder | BidPrice | BidExtra | AllDateTime},
+		{"q2", Config{}, BidAuction | BidPrice | AllDateTime},
 		{"kind", Config{}, NoFields},
 		{"variant", Config{Variant: 1}, AllFields},
 	} {

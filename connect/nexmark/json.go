@@ -57,6 +57,14 @@ func appendBidJSON(dst []byte, b *Bid) []byte {
 	return appendStringJSON(append(dst, `","extra":`...), b.Extra)
 }
 
+// jsonEscaped says for each byte whether an escape begins with it.
+var jsonEscaped = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c < ' ' || c == '"' || c == '\\' || c >= 0xF0
+	}
+	return t
+}()
+
 // appendStringJSON appends s, which is UTF-8, in quotes. As in Jackson only what must be escaped
 // is: quotes, backslashes and control characters; and, as a pair of surrogates, what lies outside
 // the basic plane.
@@ -64,8 +72,7 @@ func appendStringJSON(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	done := 0
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < 0xF0 {
+		if !jsonEscaped[s[i]] {
 			continue
 		}
 		dst = append(dst, s[done:i]...)

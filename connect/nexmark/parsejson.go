@@ -200,16 +200,20 @@ func (p *parser) text() string {
 		p.fail("a string")
 		return ""
 	}
-	for i := p.at; i < len(p.s); i++ {
-		switch c := p.s[i]; {
+	rest := p.s[p.at:]
+	for i := range len(rest) {
+		c := rest[i]
+		if !jsonEscaped[c] {
+			continue
+		}
+		switch {
 		case c == '"':
-			s := p.s[p.at:i]
-			p.at = i + 1
-			return s
+			p.at += i + 1
+			return rest[:i]
 		case c == '\\':
 			return p.escapedText()
 		case c < ' ':
-			p.at = i
+			p.at += i
 			p.fail("no control character")
 			return ""
 		}

@@ -1,15 +1,11 @@
 package nexmark
 
 import (
-	"math"
 	"math/bits"
 	"strconv"
 )
 
-const (
-	poolBytes = 1 << 20
-	priceBits = 16
-)
+const poolBytes = 1 << 20
 
 // Tables holds all that the events of a Config are drawn from. It never changes once made, so any
 // number of goroutines may use it.
@@ -20,9 +16,8 @@ type Tables struct {
 	shuffle    shuffle
 	shuffled   bool
 
-	pool string // every text is a slice of it
-	// price maps uniform numbers to log-uniform prices of 1 to 1,000,000 dollars, in cents.
-	price  [1 << priceBits]uint32
+	pool   string // every text is a slice of it
+	prices prices
 	names  []string
 	places []place // the hot ones first, then the others
 }
@@ -49,7 +44,7 @@ func NewTables(cfg Config) *Tables {
 	t.shuffle = newShuffle(t.seed, cfg.RatePerSecond, cfg.Events)
 	s := stream(t.seed)
 	t.fillPool(&s)
-	t.fillPrices()
+	t.prices.fill()
 	t.fillNames()
 	t.fillPlaces(&s)
 	return t
@@ -85,19 +80,6 @@ func (t *Tables) fillPool(s *stream) {
 		pool[i] = t.alphabet[s.below(len(t.alphabet))]
 	}
 	t.pool = string(pool)
-}
-
-// fillPrices uses floating point, the only place that does. No entry is near enough to a tie for
-// the rounding of another math library to matter; a test holds that.
-func (t *Tables) fillPrices() {
-	for i := range t.price {
-		t.price[i] = uint32(priceAt(i) + 0.5)
-	}
-}
-
-// priceAt returns the entry of the price table before rounding.
-func priceAt(i int) float64 {
-	return 100 * math.Pow(10, 6*float64(i)/(1<<priceBits))
 }
 
 func (t *Tables) fillNames() {
