@@ -67,7 +67,9 @@ func setRat(x *big.Rat, num, denom *big.Int) error {
 	if denom.Sign() <= 0 {
 		return errBig
 	}
-	*x = *new(big.Rat).SetFrac(num, denom)
+	if *x = (big.Rat{}); num.Sign() != 0 {
+		*x = *new(big.Rat).SetFrac(num, denom)
+	}
 	if x.Num().Cmp(num) != 0 || x.Denom().Cmp(denom) != 0 {
 		return errBig
 	}

@@ -50,8 +50,10 @@ func (c *compiler) kindOf(t reflect.Type) Kind {
 		return KindBigFloat
 	}
 	// A key of another kind than struct is compared by what it holds; its marshaler has no say.
-	if (!c.key || t.Kind() == reflect.Struct) && ownsMarshaler(t) {
-		return KindBinary
+	if !c.key || t.Kind() == reflect.Struct {
+		if ok, _ := ownMarshaler(t); ok {
+			return KindBinary
+		}
 	}
 	if t.Kind() == reflect.Slice && isByte(c, t.Elem()) {
 		return KindBytes
@@ -63,25 +65,41 @@ func isByte(c *compiler, t reflect.Type) bool {
 	return t.Kind() == reflect.Uint8 && c.kindOf(t) == KindUint8
 }
 
-// ownsMarshaler reports whether *t has the methods of a binary marshaler and unmarshaler, not promoted
-// from an embedded field.
-func ownsMarshaler(t reflect.Type) bool {
+// ownMarshaler reports whether *t is a binary marshaler and unmarshaler by methods of its own, not
+// promoted from an embedded field, and whether it marshals by AppendBinary.
+func ownMarshaler(t reflect.Type) (ok, appends bool) {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
-		return false
+		return false, false
 	}
 	p := reflect.PointerTo(t)
-	if !p.Implements(unmarshalerType) || !p.Implements(marshalerType) && !p.Implements(appenderType) {
-		return false
+	marshals, appends := p.Implements(marshalerType), p.Implements(appenderType)
+	unmarshals := p.Implements(unmarshalerType)
+	if unmarshals && (marshals || appends) && embedsMarshaler(t) {
+		marshals, appends, unmarshals = ownMethods(p)
+		// The methods of t itself have wrappers in the method set of *t.
+		m, a, u := ownMethods(t)
+		marshals, appends, unmarshals = marshals || m, appends || a, unmarshals || u
 	}
-	return t.Kind() != reflect.Struct || !promotesMarshaler(t)
+	return unmarshals && (marshals || appends), appends
 }
 
-// promotesMarshaler reports whether a marshaling method of the struct t is that of an embedded field.
-// Reflection does not tell them apart, but the compiler writes a wrapper for a promoted method, which
-// has no source file. The wrappers of generic types have none either; so only a struct in which there
-// is something to promote is asked.
-func promotesMarshaler(t reflect.Type) bool {
-	candidate := false
+// ownMethods reports which marshaling methods in the method set of t have source code. The names are
+// constants so that the linker can still drop unused methods of other names.
+func ownMethods(t reflect.Type) (marshals, appends, unmarshals bool) {
+	m, ok := t.MethodByName("MarshalBinary")
+	marshals = ok && !isWrapper(m)
+	m, ok = t.MethodByName("AppendBinary")
+	appends = ok && !isWrapper(m)
+	m, ok = t.MethodByName("UnmarshalBinary")
+	unmarshals = ok && !isWrapper(m)
+	return marshals, appends, unmarshals
+}
+
+// embedsMarshaler reports whether t is a struct that may have marshaling methods of an embedded field.
+func embedsMarshaler(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if !f.Anonymous {
@@ -91,30 +109,15 @@ func promotesMarshaler(t reflect.Type) bool {
 		if p.Kind() != reflect.Pointer && p.Kind() != reflect.Interface {
 			p = reflect.PointerTo(p)
 		}
-		candidate = candidate || p.Implements(unmarshalerType) || p.Implements(marshalerType) ||
-			p.Implements(appenderType)
-	}
-	if !candidate {
-		return false
-	}
-	// The names are constants so that the linker can still drop unused methods of other names.
-	p := reflect.PointerTo(t)
-	for _, get := range []func(reflect.Type) (reflect.Method, bool){
-		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("MarshalBinary") },
-		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("UnmarshalBinary") },
-		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("AppendBinary") },
-	} {
-		m, ok := get(t)
-		if !ok {
-			m, ok = get(p)
-		}
-		if ok && isWrapper(m) {
+		if p.Implements(unmarshalerType) || p.Implements(marshalerType) || p.Implements(appenderType) {
 			return true
 		}
 	}
 	return false
 }
 
+// isWrapper reports whether the compiler wrote m: for a promoted method, among others, which
+// reflection does not tell apart. A wrapper has no source file.
 func isWrapper(m reflect.Method) bool {
 	pc := m.Func.Pointer()
 	f := runtime.FuncForPC(pc)

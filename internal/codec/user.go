@@ -11,17 +11,21 @@ import (
 // user is the code of a user that encodes a type: a marshaler or a custom codec.
 type user struct {
 	typ     reflect.Type
-	appends bool // has AppendBinary
+	appends bool // by AppendBinary
 	custom  *custom
 }
 
 func newMarshaler(t reflect.Type) *user {
-	return &user{typ: t, appends: reflect.PointerTo(t).Implements(appenderType)}
+	_, appends := ownMarshaler(t)
+	return &user{typ: t, appends: appends}
 }
 
 // hide returns p without the compiler knowing that it does. Code behind an interface or func value
 // would otherwise make every value that is encoded, of any type, escape to the heap. Registered codecs
 // and marshalers are told not to keep what they are given.
+//
+// Buffers must not be hidden: the compiler could then allocate one on the stack, and what the code
+// returns would point there.
 //
 //go:nosplit
 func hide(p unsafe.Pointer) unsafe.Pointer {
@@ -29,14 +33,9 @@ func hide(p unsafe.Pointer) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&x))
 }
 
-func hideBytes(b []byte) []byte {
-	p := (*byte)(hide(unsafe.Pointer(unsafe.SliceData(b))))
-	return unsafe.Slice(p, cap(b))[:len(b)]
-}
-
 // appendRaw appends the bytes that the code of the user makes of the value at p.
 func (u *user) appendRaw(dst []byte, p unsafe.Pointer) []byte {
-	out, err := u.call(hideBytes(dst), hide(p))
+	out, err := u.call(dst, hide(p))
 	if err == nil && len(out) < len(dst) {
 		err = errTruncated
 	}
