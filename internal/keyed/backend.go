@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/operator"
 )
@@ -195,6 +196,7 @@ type Selector[K, T any] struct {
 	backend *Backend
 	scratch []byte
 	current K
+	hashes  []uint64
 }
 
 // NewSelector returns a selector for b.
@@ -214,6 +216,23 @@ func (s *Selector[K, T]) Select(v *T, column uint64) {
 	s.current, b.known = s.Of(v), true
 	b.Hash = column
 	b.Bytes = s.bytes()
+}
+
+// Hashes returns the hashes of the keys in a key column. They are valid until the next call.
+//
+//flott:hot
+func (s *Selector[K, T]) Hashes(column []uint64) []uint64 {
+	if !s.backend.IsWord {
+		return column
+	}
+	if cap(s.hashes) < len(column) {
+		s.hashes = make([]uint64, max(len(column), batch.MaxRows))
+	}
+	s.hashes = s.hashes[:len(column)]
+	for i, w := range column {
+		s.hashes[i] = codec.HashWord(w)
+	}
+	return s.hashes
 }
 
 func (s *Selector[K, T]) bytes() []byte {

@@ -1,8 +1,10 @@
-package launch_test
+package bench_test
 
 import (
 	"context"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/slice"
@@ -55,7 +57,7 @@ func BenchmarkKeyedExchange(b *testing.B) {
 			b.ReportAllocs()
 			env := stream.NewEnv(stream.Parallelism(p))
 			k := stream.KeyBy(stream.From(env, source(int64(b.N))), func(r row) int64 { return r.A })
-			stream.Scan(k, func(c *stream.Ctx[int64, row], s *struct{}, r row) error { c.Clear(); return nil }).To(nullSink[row]{})
+			stream.Process(k, func(c *stream.Ctx[int64, row], r row) error { return nil }).To(nullSink[row]{})
 			run(b, env)
 		})
 	}
@@ -70,7 +72,18 @@ func BenchmarkKeyedCount(b *testing.B) {
 }
 
 func run(b *testing.B, env *stream.Env) {
+	before := cpuTime()
 	if err := launch.Run(context.Background(), env, "bench"); err != nil {
 		b.Fatal(err)
 	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+}
+
+// cpuTime is the user and system time of the process.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
