@@ -35,9 +35,8 @@ func compareKeys(a, b timerKey) int {
 
 // pair is a queue with its model; all operations go to both.
 type pair struct {
-	q       Queue[uint64, int]
-	m       model
-	horizon int64
+	q Queue[uint64, int]
+	m model
 }
 
 func (p *pair) set(k timerKey, payload int) {
