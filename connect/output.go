@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/flott-dev/flott/internal/batch"
@@ -18,8 +19,15 @@ type Output[T any] struct {
 // connecttest.
 func NewOutput[T any]() *Output[T] { return &Output[T]{} }
 
-// Split names the split of the records that follow. It must be called before the first record.
-func (o *Output[T]) Split(id string) { o.split = id }
+// Split names the split of the records that follow. It must be called before the first record, and
+// cannot be changed after it.
+func (o *Output[T]) Split(id string) {
+	if len(o.rows.Vals) > 0 && id != o.split {
+		panic(fmt.Sprintf("connect: a reader mixes records of the splits %q and %q in one poll",
+			o.split, id))
+	}
+	o.split = id
+}
 
 // Finished tells that the split that was named is read to its end.
 func (o *Output[T]) Finished() { o.done = true }

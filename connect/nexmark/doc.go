@@ -14,8 +14,7 @@
 // The package also writes and reads the events as text ([AppendJSON], [AppendCSV], [ParseJSON])
 // and has the checksum by which results are compared between engines ([Hash]).
 //
-// Data flow: nobody hands it data; [Generator.GenerateBatch] hands events to the source of this
-// package, the writers hand text to files and topics.
+// Data flow: nobody hands it data; [Generator.GenerateBatch] hands events to [Source], the writers hand text to files and topics.
 //
 // # Non-obvious
 //
