@@ -102,7 +102,9 @@ func list(keep func(pkg string) bool) ([]string, error) {
 }
 
 // tool returns the arguments that make the go command run a tool of the module in tools.
-func tool(args ...string) []string { return append([]string{"tool", "-modfile=tools/go.mod"}, args...) }
+func tool(args ...string) []string {
+	return append([]string{"tool", "-modfile=tools/go.mod"}, args...)
+}
 
 // stream runs a command with its output on ours.
 func stream(name string, args ...string) error {
