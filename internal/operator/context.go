@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/metric"
@@ -39,6 +40,8 @@ type Context struct {
 	Mail func(f func())
 	// WakeAt asks for a ProcessingTime call at a time in milliseconds.
 	WakeAt func(millis int64)
+	// WakeAtTime is WakeAt with the clock's full precision.
+	WakeAtTime func(t time.Time)
 	// Send passes a control element down the chain from here, after what was emitted so far.
 	Send func(c Control)
 	// Coordinator sends a message to the operator's coordinator; nil when it has none.

@@ -50,7 +50,7 @@ func (s *Sink[T]) Open(ctx *operator.Context) error {
 		Context: ctx.Cancelled, Job: ctx.Job, UID: ctx.UID, Subtask: ctx.Subtask,
 		Parallelism: ctx.Parallelism, Attempt: ctx.Attempt, Metrics: ctx.Metrics,
 		Now:    ctx.Clock.Now,
-		WakeAt: func(t time.Time) { ctx.WakeAt(t.UnixMilli()) },
+		WakeAt: ctx.WakeAtTime,
 	}
 	var states [][]byte
 	if ctx.Restored != nil {

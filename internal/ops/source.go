@@ -3,7 +3,6 @@ package ops
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/batch"
@@ -71,7 +70,7 @@ func (s *Source[T]) Open(ctx *operator.Context) error {
 		Context: ctx.Cancelled, Subtask: ctx.Subtask, Parallelism: ctx.Parallelism,
 		Metrics: ctx.Metrics, Now: ctx.Clock.Now,
 		Wake:    func() { ctx.Mail(func() {}) },
-		WakeAt:  func(t time.Time) { ctx.WakeAt(t.UnixMilli()) },
+		WakeAt:  ctx.WakeAtTime,
 		Request: s.request,
 	})
 	if err != nil {

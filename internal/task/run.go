@@ -107,14 +107,14 @@ func (t *Task) park(account *account) {
 
 // arm sets the clock for the earliest processing-time timer.
 func (t *Task) arm() {
-	if len(t.timers) == 0 || t.armed == t.timers[0].millis {
+	if len(t.timers) == 0 || t.armed == t.timers[0].at {
 		return
 	}
 	if t.disarm != nil {
 		t.disarm()
 	}
-	t.armed = t.timers[0].millis
-	d := time.Duration(t.armed*int64(time.Millisecond) - t.cfg.Clock.Now().UnixNano())
+	t.armed = t.timers[0].at
+	d := time.Duration(t.armed - t.cfg.Clock.Now().UnixNano())
 	t.disarm = t.cfg.Clock.AfterFunc(max(d, 0), func() {
 		t.Mail(func() { t.armed = 0 })
 	})
