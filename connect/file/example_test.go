@@ -9,6 +9,7 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/file"
+	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/stream"
 )
@@ -72,4 +73,31 @@ func ExampleJSONLines() {
 	// Output:
 	// line 2, column 23: {"name":"Bob","age":"?"}
 	// {Name:Ann Age:40}
+}
+
+func ExampleSink() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	type sale struct {
+		Product string
+		Price   float64
+	}
+	env := stream.NewEnv()
+	sales := stream.From(env, slice.Of(sale{"a chair, red", 9.5}, sale{"a table", 40}))
+	sales.To(file.Sink(dir, file.EncodeCSV[sale](true), file.SinkOptions[sale]{Suffix: ".csv"}))
+	if err := launch.Run(context.Background(), env, "write"); err != nil {
+		fmt.Println(err)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "part-0-0.csv"))
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Print(string(content))
+	// Output:
+	// Product,Price
+	// "a chair, red",9.5
+	// a table,40
 }
