@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
@@ -48,9 +49,20 @@ func CancelTimeout(d time.Duration) Option {
 // TempDir is where batch mode spills to. The default is the system's.
 func TempDir(dir string) Option { return func(o *job.Options) { o.TempDir = dir } }
 
+// ExplainVariable is the environment variable that makes Run print the job's graph, as text, json or
+// svg, instead of running it.
+const ExplainVariable = "FLOTT_EXPLAIN"
+
 // Run runs the job and returns when it has ended: nil when all input was processed, ErrCanceled
 // when ctx was done before, else what failed it.
 func Run(ctx context.Context, env *stream.Env, name string, options ...Option) error {
+	if format := os.Getenv(ExplainVariable); format != "" {
+		text, err := env.Explain(format)
+		if err == nil {
+			_, err = os.Stdout.WriteString(text)
+		}
+		return err
+	}
 	j, err := Start(ctx, env, name, options...)
 	if err != nil {
 		return err

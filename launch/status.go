@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"strings"
 	"time"
 
 	"github.com/flott-dev/flott/internal/batch"
@@ -69,4 +70,21 @@ func (j *Job) subtask(s *job.Subtask) Subtask {
 		out.Watermark = time.UnixMilli(c.Watermark).UTC()
 	}
 	return out
+}
+
+// Accumulators are the sums of the job's accumulators over all subtasks.
+func (j *Job) Accumulators() map[string]int64 {
+	sums := map[string]int64{}
+	for _, v := range j.Status().Vertices {
+		for _, s := range v.Subtasks {
+			for _, samples := range s.Metrics {
+				for _, m := range samples {
+					if name, ok := strings.CutPrefix(m.Name, metric.AccumulatorPrefix); ok {
+						sums[name] += m.Value
+					}
+				}
+			}
+		}
+	}
+	return sums
 }

@@ -88,3 +88,6 @@ func (g *Group) Samples() []Sample {
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }
+
+// AccumulatorPrefix marks the counters whose sums over all subtasks are part of a job's result.
+const AccumulatorPrefix = "accumulator."

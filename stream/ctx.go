@@ -6,6 +6,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/state"
@@ -17,6 +18,8 @@ type Ctx[K, O any] struct {
 	Emitter[O]
 	key    func() K
 	states boundStates
+	timers []timerRunner
+	wake   func(millis int64)
 	fresh  bool
 	drop   bool
 }
@@ -132,13 +135,21 @@ func (t *Tag[S]) Emit(c sideContext, v S) {
 	}
 }
 
-// AnyTag is a Tag of some type.
-type AnyTag interface {
-	addTo(sides func(tag string, out operator.SideOutput))
-	tagName() string
+// addSides adds the side outputs that are read to an operator's outputs.
+func addSides[O any](n *graph.Node, out *operator.Outputs[O]) {
+	for _, tag := range n.Sides {
+		tag.(sideMaker).addTo(func(name string, side operator.SideOutput) {
+			if out.Side(name) == nil {
+				out.AddSide(name, side)
+			}
+		})
+	}
 }
 
-func (t *Tag[S]) tagName() string { return t.name }
+// sideMaker is a Tag of some type.
+type sideMaker interface {
+	addTo(add func(tag string, out operator.SideOutput))
+}
 
 func (t *Tag[S]) addTo(add func(tag string, out operator.SideOutput)) {
 	out := &operator.Output[S]{}
@@ -148,7 +159,7 @@ func (t *Tag[S]) addTo(add func(tag string, out operator.SideOutput)) {
 
 // Side is the side output of s's operator that tag names.
 func Side[T, S any](s *Stream[T], tag *Tag[S]) *Stream[S] {
-	side := newStream[S](s.env, s.node())
-	side.from = []upstream{{s.node(), tag.name}}
-	return side
+	n := s.node()
+	n.Sides = append(n.Sides, sideMaker(tag))
+	return &Stream[S]{env: s.env, from: []upstream{{n, tag.name}}}
 }

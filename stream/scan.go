@@ -41,6 +41,7 @@ type scanOp[K, T, S, O any] struct {
 	backend *keyed.Backend
 	sel     *keyed.Selector[K, T]
 	state   *keyed.Values[S]
+	touched uint64
 }
 
 func (o *scanOp[K, T, S, O]) Open(ctx *operator.Context) error {
@@ -58,6 +59,7 @@ func newEmitter[O any](out *operator.Outputs[O], task *operator.Context) Emitter
 
 //flott:hot
 func (o *scanOp[K, T, S, O]) Rows(b *batch.Rows[T], from, to int) int {
+	o.touched ^= o.state.Touch(o.sel.Hashes(b.Keys[from:to]))
 	for i := from; i < to; i++ {
 		o.At(i)
 		v := &b.Vals[i]

@@ -181,6 +181,9 @@ func (s *Sink) DisableChaining() *Sink {
 
 // Map calls f for each record.
 func Map[T, O any](s *Stream[T], f func(T) O) *Stream[O] {
+	if same, ok := any(f).(func(T) T); ok {
+		return any(add[T, T](s, "Map", func() operator.Node { return ops.NewChange(same) })).(*Stream[O])
+	}
 	return add[T, O](s, "Map", func() operator.Node { return ops.NewMap(f) })
 }
 

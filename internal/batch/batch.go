@@ -131,6 +131,14 @@ func (b *Rows[T]) KeyColumn() []uint64 {
 	return b.Keys
 }
 
+// Truncate drops the rows from n on, and the key column. Only the sole owner may call it.
+func (b *Rows[T]) Truncate(n int) {
+	if b.cols.pool.pointers {
+		clear(b.Vals[n:])
+	}
+	b.Vals, b.Times, b.Keys = b.Vals[:n], b.Times[:n], nil
+}
+
 // Share returns another header over the same columns, for another consumer.
 func (b *Rows[T]) Share() *Rows[T] {
 	b.cols.refs.Add(1)

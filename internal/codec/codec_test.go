@@ -33,8 +33,15 @@ func mustKey[K any](t testing.TB, r *codec.Registry) *codec.Key[K] {
 	return k
 }
 
+// tester is what the checks need of a *testing.T or *rapid.T.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // roundTrip checks all that holds for every value of every codec.
-func roundTrip[T any](t testing.TB, c *codec.Codec[T], v T) {
+func roundTrip[T any](t tester, c *codec.Codec[T], v T) {
 	t.Helper()
 	b := c.Append([]byte("head"), &v)
 	if !bytes.HasPrefix(b, []byte("head")) {
@@ -168,6 +175,7 @@ func TestRoundTripRecursive(t *testing.T) {
 		Kids: []forest{{Name: "b", Kids: []forest{}}, {Name: "c", Map: map[string]forest{"d": {}}}},
 	})
 	check(t, nest(nil), nest{}, nest{nil, {}, {{}, nil}})
+	check(t, chain(nil), chain{}, chain{{V: 1, Next: chain{{V: 2}}, Two: [2]chain{1: {}}}})
 	check(t, mapNest(nil), mapNest{"a": nil, "b": {"c": {}}})
 	check(t, link(nil), link(&linkNode{V: 1, Next: &linkNode{V: 2}, Two: [2]link{nil, &linkNode{V: 3}}}))
 	many := forest{Kids: make([]forest, 100)}

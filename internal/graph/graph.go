@@ -61,6 +61,8 @@ type Node struct {
 	OutSchema string
 	// States lists the declared states as "name: kind schema".
 	States []string
+	// Sides are the tags of the side outputs that are read; their type is the builder's.
+	Sides []any
 	// Loop pairs the head of a loop with its tail; nil outside of iterations.
 	Loop any
 	// ByKey says that in batch mode the operator wants one key at a time: for each input the

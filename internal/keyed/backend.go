@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/operator"
 )
@@ -18,12 +19,10 @@ type Current struct {
 
 // State is a keyed state of one subtask, as its Backend sees it.
 type State interface {
-	// AppendGroup appends the entries of a key group.
-	AppendGroup(dst []byte, kg int) []byte
+	// Snapshot encodes the entries, key group by key group.
+	Snapshot(emit func(kg int, data []byte))
 	// RestoreGroup adds the entries of a key group.
-	RestoreGroup(kg int, src []byte) error
-	// Groups is the range of key groups.
-	Groups() (first, last int)
+	RestoreGroup(kg int, data []byte) error
 	// Clear drops everything.
 	Clear()
 }
@@ -35,6 +34,8 @@ type Backend struct {
 	MaxParallelism int
 	First, Last    int // key groups
 
+	// known says that the selector that is asked has the current key decoded.
+	known  bool
 	names  []string
 	states []State
 }
@@ -43,6 +44,12 @@ type Backend struct {
 func NewBackend(ctx *operator.Context, isWord bool) *Backend {
 	first, last := ctx.KeyGroups()
 	return &Backend{IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last}
+}
+
+// Set makes a key in canonical form current, as timers and windows have it: a word or bytes.
+func (b *Backend) Set(hash, word uint64, key []byte) {
+	b.Current = Current{hash, word, key}
+	b.known = false
 }
 
 // Add registers a state under a name that is unique in the operator.
@@ -54,12 +61,7 @@ func (b *Backend) Add(name string, s State) {
 // Snapshot writes all states.
 func (b *Backend) Snapshot(w *operator.Snapshot) {
 	for i, s := range b.states {
-		first, last := s.Groups()
-		for kg := first; kg <= last; kg++ {
-			if data := s.AppendGroup(nil, kg); len(data) > 0 {
-				w.Keyed(b.names[i], kg, data)
-			}
-		}
+		s.Snapshot(func(kg int, data []byte) { w.Keyed(b.names[i], kg, data) })
 	}
 }
 
@@ -150,13 +152,19 @@ func (s *Values[V]) Drop() {
 	s.DeleteBytes(s.b.Hash, s.b.Bytes)
 }
 
-// AppendGroup appends key and value of every entry.
-func (s *Values[V]) AppendGroup(dst []byte, kg int) []byte {
-	s.RangeGroup(kg, func(_, word uint64, key []byte, v *V) bool {
-		dst = s.codec.Append(s.b.AppendKey(dst, word, key), v)
-		return true
-	})
-	return dst
+// Snapshot encodes key and value of every entry.
+func (s *Values[V]) Snapshot(emit func(kg int, data []byte)) {
+	first, last := s.Groups()
+	for kg := first; kg <= last; kg++ {
+		var data []byte
+		s.RangeGroup(kg, func(_, word uint64, key []byte, v *V) bool {
+			data = s.codec.Append(s.b.AppendKey(data, word, key), v)
+			return true
+		})
+		if len(data) > 0 {
+			emit(kg, data)
+		}
+	}
 }
 
 // RestoreGroup adds entries.
@@ -188,7 +196,7 @@ type Selector[K, T any] struct {
 	backend *Backend
 	scratch []byte
 	current K
-	known   bool
+	hashes  []uint64
 }
 
 // NewSelector returns a selector for b.
@@ -203,12 +211,28 @@ func (s *Selector[K, T]) Select(v *T, column uint64) {
 	b := s.backend
 	if b.IsWord {
 		b.Word, b.Hash = column, codec.HashWord(column)
-		s.known = false
 		return
 	}
-	s.current, s.known = s.Of(v), true
+	s.current, b.known = s.Of(v), true
 	b.Hash = column
 	b.Bytes = s.bytes()
+}
+
+// Hashes returns the hashes of the keys in a key column. They are valid until the next call.
+//
+//flott:hot
+func (s *Selector[K, T]) Hashes(column []uint64) []uint64 {
+	if !s.backend.IsWord {
+		return column
+	}
+	if cap(s.hashes) < len(column) {
+		s.hashes = make([]uint64, max(len(column), batch.MaxRows))
+	}
+	s.hashes = s.hashes[:len(column)]
+	for i, w := range column {
+		s.hashes[i] = codec.HashWord(w)
+	}
+	return s.hashes
 }
 
 func (s *Selector[K, T]) bytes() []byte {
@@ -220,19 +244,12 @@ func (s *Selector[K, T]) bytes() []byte {
 	return s.scratch
 }
 
-// Set makes a key in canonical form current, as timers and iterations have it.
-func (s *Selector[K, T]) Set(hash, word uint64, key []byte) {
-	b := s.backend
-	b.Hash, b.Word, b.Bytes = hash, word, key
-	s.known = false
-}
-
 // Value is the current key.
 func (s *Selector[K, T]) Value() K {
-	if s.known {
+	b := s.backend
+	if b.known {
 		return s.current
 	}
-	b := s.backend
 	switch s.Key.Kind() {
 	case codec.KeyWord:
 		return s.Key.FromWord(b.Word)
@@ -246,6 +263,6 @@ func (s *Selector[K, T]) Value() K {
 		}
 		s.current = k
 	}
-	s.known = true
+	b.known = true
 	return s.current
 }

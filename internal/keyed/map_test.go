@@ -237,7 +237,7 @@ func TestMapReplaysInTheSameOrder(t *testing.T) {
 // and a byte log of bounded length.
 func TestMapChurnStaysBounded(t *testing.T) {
 	var m Map[int64]
-	const live, rounds = 1000, 100
+	const live, rounds = 1000, 30
 	for k := range uint64(live) {
 		m.UpsertString(mix(k), text(k))
 	}

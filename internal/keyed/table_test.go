@@ -71,7 +71,8 @@ func TestTableByteKeys(t *testing.T) {
 		}
 	}
 	for k := range uint64(1000) {
-		if v := table.GetBytes(mix(k), []byte(text(k))); *v != int64(k) || v != table.GetString(mix(k), text(k)) {
+		v, w := table.GetBytes(mix(k), []byte(text(k))), table.GetString(mix(k), text(k))
+		if *v != int64(k) || v != w {
 			t.Fatalf("key %d has value %d", k, *v)
 		}
 		if k%2 == 0 && !table.DeleteString(mix(k), text(k)) {

@@ -137,33 +137,6 @@ func (m *Filter[T]) Rows(b *batch.Rows[T], from, to int) int {
 	return to
 }
 
-// Keep is Filter with a function that cannot fail.
-type Keep[T any] struct {
-	Step[T, T]
-	f func(T) bool
-}
-
-// NewKeep returns the operator of one subtask.
-func NewKeep[T any](f func(T) bool) *Keep[T] {
-	m := &Keep[T]{f: f}
-	m.InitStep(m)
-	return m
-}
-
-// Rows filters a run.
-//
-//flott:hot
-func (m *Keep[T]) Rows(b *batch.Rows[T], from, to int) int {
-	f := m.f
-	for i := from; i < to; i++ {
-		m.At(i)
-		if f(b.Vals[i]) {
-			m.Out.Emit(b.Vals[i], b.Times[i])
-		}
-	}
-	return to
-}
-
 // Select maps and filters by pointers, for wide records: f fills out from in and reports whether
 // to keep it. What out holds before is unspecified.
 type Select[T, O any] struct {

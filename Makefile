@@ -1,0 +1,47 @@
+# Targets are listed by `make`. What they need is fetched by the go command.
+
+SHELL     := /bin/bash
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS   := -X main.version=$(VERSION)
+SECONDS   ?= 0
+PKG       ?= ./...
+BENCH     ?= .
+FUZZTIME  ?= 10s
+
+# bash counts the seconds that it runs in a variable of this name: take ours only from the caller.
+ifeq ($(origin SECONDS),environment)
+SECONDS   := 0
+endif
+
+.PHONY: help build demo test check bench fuzz sim
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+build: ## build bin/flott, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flott ./cmd/flott
+
+demo: build ## run the demo for SECONDS=20; without it until Ctrl-C
+	bin/flott demo --seconds $(SECONDS)
+
+test: ## everything that must pass: check, unit tests with -race, with invariants, simulations
+	go run ./internal/citest
+
+check: ## format, go vet, staticcheck, import directions and links
+	go run ./internal/citest format vet staticcheck archtest
+
+sim: ## simulations only
+	go run ./internal/citest sim
+
+bench: ## benchmarks of PKG=./internal/keyed matching BENCH=Upsert
+	go test -run '^$$' -bench '$(BENCH)' $(PKG)
+
+fuzz: ## each fuzz test for FUZZTIME=10s
+	@set -euo pipefail; \
+	{ grep -rlE '^func Fuzz' --include='*_test.go' . || true; } | xargs -rn1 dirname | sort -u | \
+	while read -r dir; do \
+		for name in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
+			echo "== $$dir $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir </dev/null; \
+		done; \
+	done

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+const (
+	module  = "github.com/flott-dev/flott"
+	archPkg = module + "/internal/archtest"
+	simPkg  = module + "/internal/sim"
+)
+
+func checkFormat(r *report) error {
+	out, err := exec.Command("go", tool("gofumpt", "-l", ".")...).CombinedOutput()
+	if err == nil && len(out) > 0 {
+		err = errors.New("run go tool -modfile=tools/go.mod gofumpt -w on these files")
+	}
+	os.Stdout.Write(out)
+	return r.countCheck(err)
+}
+
+func checkVet(r *report) error { return r.countCheck(stream("go", "vet", "./...")) }
+
+func checkStatic(r *report) error {
+	return r.countCheck(stream("go", tool("staticcheck", "./...")...))
+}
+
+func testArch(r *report) error { return r.goTest(archPkg) }
+
+func testUnit(r *report) error {
+	packages, err := list(func(pkg string) bool { return pkg != archPkg && !isSim(pkg) })
+	if err != nil {
+		return err
+	}
+	race, err := raceFlags()
+	if err != nil {
+		return err
+	}
+	return r.goTest(append(race, packages...)...)
+}
+
+func testInvariants(r *report) error {
+	packages, err := list(func(pkg string) bool { return pkg != archPkg && !isSim(pkg) })
+	if err != nil {
+		return err
+	}
+	return r.goTest(append([]string{"-tags", "invariants"}, packages...)...)
+}
+
+func testSim(r *report) error {
+	packages, err := list(isSim)
+	if err != nil {
+		return err
+	}
+	if len(packages) == 0 {
+		fmt.Println("no simulations")
+		return nil
+	}
+	return r.goTest(packages...)
+}
+
+func isSim(pkg string) bool { return pkg == simPkg || strings.HasPrefix(pkg, simPkg+"/") }
+
+// raceFlags returns -race, which needs a C compiler. On a machine without one the tests run
+// without it; in CI that is an error, so that nobody relies on a check that was not made.
+func raceFlags() ([]string, error) {
+	out, err := exec.Command("go", "env", "CC").Output()
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Fields(string(out))
+	if len(fields) > 0 {
+		if _, err := exec.LookPath(fields[0]); err == nil {
+			return []string{"-race"}, nil
+		}
+	}
+	const missing = "no C compiler found, which -race needs"
+	if os.Getenv("CI") == "true" {
+		return nil, errors.New(missing)
+	}
+	fmt.Println("!! " + missing + ": running WITHOUT the race detector")
+	return nil, nil
+}
+
+// list returns the packages of the module that keep wants.
+func list(keep func(pkg string) bool) ([]string, error) {
+	var stderr bytes.Buffer
+	cmd := exec.Command("go", "list", "./...")
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w\n%s", err, stderr.Bytes())
+	}
+	packages := strings.Fields(string(out))
+	return slices.DeleteFunc(packages, func(pkg string) bool { return !keep(pkg) }), nil
+}
+
+// tool returns the arguments that make the go command run a tool of the module in tools.
+func tool(args ...string) []string {
+	return append([]string{"tool", "-modfile=tools/go.mod"}, args...)
+}
+
+// stream runs a command with its output on ours.
+func stream(name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
+	return cmd.Run()
+}

@@ -1,0 +1,212 @@
+package stream
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/keyed"
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/state"
+)
+
+// ProcessOption declares what a process function uses.
+type ProcessOption interface{ applyTo(s *processSpec) }
+
+type processOption func(s *processSpec)
+
+func (f processOption) applyTo(s *processSpec) { f(s) }
+
+// processSpec is the declared states and timers of an operator.
+type processSpec struct {
+	uses   []state.Handle
+	timers []timerDecl
+	names  []string // of timers
+}
+
+// Uses declares the states that a function uses.
+func Uses(handles ...state.Handle) ProcessOption {
+	return processOption(func(s *processSpec) { s.uses = append(s.uses, handles...) })
+}
+
+// On has f called when a timer of t fires, with the context set to the timer's key and time.
+func On[K, O, P any](t *Timer[P], f func(c *Ctx[K, O], payload P) error) ProcessOption {
+	return processOption(func(s *processSpec) {
+		s.timers = append(s.timers, onTimer[K, O, P]{t, f})
+		s.names = append(s.names, t.name)
+	})
+}
+
+// newSpec collects the options and checks the names.
+func newSpec(n *graph.Node, r *codec.Registry, options []ProcessOption) *processSpec {
+	s := &processSpec{}
+	for _, o := range options {
+		o.applyTo(s)
+	}
+	seen := map[string]string{}
+	for _, h := range s.uses {
+		schema, err := h.Schema(r)
+		if err != nil {
+			n.Fail(fmt.Errorf("state %q: %w", h.StateName(), err))
+			continue
+		}
+		what := h.Kind() + " " + schema
+		if old, ok := seen[h.StateName()]; ok {
+			n.Fail(fmt.Errorf("two states are named %q: %s and %s", h.StateName(), old, what))
+		}
+		seen[h.StateName()] = what
+		n.States = append(n.States, h.StateName()+": "+what)
+	}
+	timers := map[string]bool{}
+	for _, name := range s.names {
+		if timers[name] {
+			n.Fail(fmt.Errorf("two timers are named %q", name))
+		}
+		timers[name] = true
+	}
+	return s
+}
+
+// Process calls f for each record, with the states, timers and side outputs of the record's key:
+// see Uses, On and Tag.
+func Process[K, T, O any](k *Keyed[K, T], f func(c *Ctx[K, O], v T) error,
+	options ...ProcessOption,
+) *Stream[O] {
+	env := k.stream.env
+	n := env.graph.Add("Process")
+	spec := newSpec(n, &env.codecs, options)
+	n.New = func() operator.Node {
+		o := &processOp[K, T, O]{f: f, keys: k}
+		o.spec, o.codecs = spec, &env.codecs
+		addSides(n, &o.out)
+		o.out.Init(nil)
+		o.OneInput.Init(o, &o.out)
+		return o
+	}
+	k.into(n, 0)
+	return newStream[O](env, n)
+}
+
+// keyedCore is what all keyed operators with user-declared states and timers share.
+type keyedCore[K, O any] struct {
+	out     operator.Outputs[O]
+	spec    *processSpec
+	codecs  *codec.Registry
+	ctx     Ctx[K, O]
+	backend *keyed.Backend
+	task    *operator.Context
+	armed   int64 // earliest processing time that was asked for
+}
+
+func (k *keyedCore[K, O]) open(task *operator.Context, b *keyed.Backend, key func() K) error {
+	k.task, k.backend, k.armed = task, b, math.MaxInt64
+	k.ctx = Ctx[K, O]{Emitter: newEmitter(&k.out, task), key: key, wake: k.wakeAt}
+	var err error
+	if k.ctx.states, err = bind(k.spec.uses, b, k.codecs); err != nil {
+		return err
+	}
+	for _, d := range k.spec.timers {
+		r, err := d.bind(&k.ctx, b, k.codecs)
+		if err != nil {
+			return err
+		}
+		k.ctx.timers = append(k.ctx.timers, r)
+	}
+	if err := b.Restore(task.Restored); err != nil {
+		return err
+	}
+	k.rearm()
+	return nil
+}
+
+func (k *keyedCore[K, O]) wakeAt(millis int64) {
+	if millis < k.armed {
+		k.armed = millis
+		k.task.WakeAt(millis)
+	}
+}
+
+func (k *keyedCore[K, O]) rearm() {
+	k.armed = math.MaxInt64
+	if at, ok := nextTimer(k.ctx.timers, true); ok {
+		k.wakeAt(at)
+	}
+}
+
+// Watermark fires the event-time timers and passes the watermark on.
+func (k *keyedCore[K, O]) Watermark(t int64) bool {
+	k.ctx.mark = t
+	if !fireTimers(k.ctx.timers, false, t) {
+		return false
+	}
+	k.out.MarkAll(t)
+	return true
+}
+
+// ProcessingTime fires the processing-time timers.
+func (k *keyedCore[K, O]) ProcessingTime(now int64) bool {
+	if !fireTimers(k.ctx.timers, true, now) {
+		k.out.Flush()
+		return false
+	}
+	k.rearm()
+	return k.out.Flush()
+}
+
+// Control ends the key in batch mode: its timers fire, its state goes.
+func (k *keyedCore[K, O]) Control(c operator.Control) {
+	if c.Kind != operator.EndOfKey {
+		return
+	}
+	k.ctx.mark = batch.MaxTime
+	for !fireTimers(k.ctx.timers, false, batch.MaxTime) {
+	}
+	k.backend.Clear()
+	k.ctx.mark = batch.MinTime
+	k.out.Flush()
+}
+
+func (k *keyedCore[K, O]) Connect(tag string, receiver any) error {
+	return k.out.ConnectTag(tag, receiver)
+}
+
+func (k *keyedCore[K, O]) Snapshot(w *operator.Snapshot) error {
+	k.backend.Snapshot(w)
+	return nil
+}
+
+func (k *keyedCore[K, O]) Close() error { return nil }
+
+type processOp[K, T, O any] struct {
+	operator.OneInput[T]
+	keyedCore[K, O]
+	keys *Keyed[K, T]
+	sel  *keyed.Selector[K, T]
+	f    func(c *Ctx[K, O], v T) error
+}
+
+func (o *processOp[K, T, O]) Open(ctx *operator.Context) error {
+	o.Ctx = ctx
+	b, sel := o.keys.open(ctx)
+	o.sel = sel
+	return o.open(ctx, b, sel.Value)
+}
+
+//flott:hot
+func (o *processOp[K, T, O]) Rows(b *batch.Rows[T], from, to int) int {
+	for i := from; i < to; i++ {
+		o.At(i)
+		v := &b.Vals[i]
+		o.sel.Select(v, b.Keys[i])
+		o.ctx.time = b.Times[i]
+		if err := o.f(&o.ctx, *v); err != nil {
+			o.Ctx.Fail(err, *v)
+		}
+		if o.out.Blocked() {
+			return i + 1
+		}
+	}
+	return to
+}
