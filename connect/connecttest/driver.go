@@ -41,11 +41,10 @@ type Driver[T any] struct {
 
 type reader[T any] struct {
 	connect.Reader[T]
-	mail     []func() error // deliveries
-	splits   map[string]bool
-	noMore   bool
-	requests int
-	ended    bool
+	mail   []func() error // deliveries
+	splits map[string]bool
+	noMore bool
+	ended  bool
 }
 
 // Snapshot is the state of a source.
@@ -202,7 +201,7 @@ func (d *Driver[T]) Poll(subtask int) (Batch[T], error) {
 	return b, nil
 }
 
-// Step polls each reader once and reports whether any made progress.
+// step polls each reader once and reports whether any made progress.
 func (d *Driver[T]) step(take func(Batch[T])) (progress bool, err error) {
 	for i, r := range d.readers {
 		if r.ended {

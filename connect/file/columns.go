@@ -22,8 +22,8 @@ var (
 	textAppender    = reflect.TypeFor[encoding.TextAppender]()
 )
 
-// columnsOf finds the exported fields of a struct. The tag csv:"name" names a column, csv:"-" leaves
-// a field out.
+// columnsOf finds the exported fields of a struct. The tag csv:"name" names a column, csv:"-"
+// leaves a field out.
 func columnsOf(t reflect.Type) ([]column, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("file: a CSV record is a struct or []string, not %v", t)

@@ -19,8 +19,8 @@ type csvConfig struct {
 }
 
 // CSV is a source of the records of CSV files, with the rules of encoding/csv. T is a struct, whose
-// exported fields are the cells in their order, or by name with Header (the tag csv:"name" renames a
-// column, csv:"-" leaves a field out), or []string. A record with another number of cells is bad.
+// exported fields are the cells in their order, or by name with Header (the tag csv:"name" renames
+// a column, csv:"-" leaves a field out), or []string. A record with another number of cells is bad.
 func CSV[T any](pattern string, options ...Option) connect.Source[T] {
 	return &source[T]{newConfig(pattern, options), newCSVFormat[T]}
 }
@@ -75,8 +75,8 @@ func (f *csvFormat[T]) begin(r *reader[T], in *content) error {
 			return strings.EqualFold(strings.TrimSpace(h), c.name)
 		})
 		if i < 0 {
-			return fmt.Errorf("file: %q has no column %q, only %q; rename it with a tag csv:\"…\" or leave "+
-				"the field out with csv:\"-\"", s.path, c.name, header)
+			return fmt.Errorf("file: %q has no column %q, only %q; rename it with a tag csv:\"…\" or "+
+				"leave the field out with csv:\"-\"", s.path, c.name, header)
 		}
 		f.cells = append(f.cells, i)
 	}

@@ -126,9 +126,10 @@ func (r *reader[T]) Close() error {
 	return err
 }
 
-// bad deals with a record that cannot be decoded. It is called with the record's offset, the lines
-// between that and the error, the column of the error and what gives the record's text.
-func (r *reader[T]) bad(offset, linesBelow int64, column int, text func() string, cause error) error {
+// bad deals with a record that cannot be decoded. It is called with an offset, the lines between
+// that and the error, the column of the error and what gives the record's text.
+func (r *reader[T]) bad(offset, linesBelow int64, column int, text func() string, cause error,
+) error {
 	if r.cfg.onBad.handle != nil {
 		line, err := r.lines.line(offset)
 		if err != nil {

@@ -140,10 +140,16 @@ func TestSinkRollsByTime(t *testing.T) {
 		gaps []time.Duration // between records
 		want []time.Duration // ticks that end a part
 	}{
-		{SinkOptions[string]{Rollover: 10 * time.Second, Inactivity: -1},
-			[]time.Duration{0, 4 * time.Second, 4 * time.Second}, []time.Duration{10 * time.Second}},
-		{SinkOptions[string]{Rollover: -1, Inactivity: 5 * time.Second},
-			[]time.Duration{0, 4 * time.Second, 4 * time.Second}, []time.Duration{13 * time.Second}},
+		{
+			SinkOptions[string]{Rollover: 10 * time.Second, Inactivity: -1},
+			[]time.Duration{0, 4 * time.Second, 4 * time.Second},
+			[]time.Duration{10 * time.Second},
+		},
+		{
+			SinkOptions[string]{Rollover: -1, Inactivity: 5 * time.Second},
+			[]time.Duration{0, 4 * time.Second, 4 * time.Second},
+			[]time.Duration{13 * time.Second},
+		},
 		{SinkOptions[string]{}, []time.Duration{0, 30 * time.Second}, []time.Duration{time.Minute}},
 		{SinkOptions[string]{Rollover: -1, Inactivity: -1}, []time.Duration{0, time.Hour}, nil},
 	} {
@@ -347,7 +353,9 @@ func TestSinkOptionsAreValidated(t *testing.T) {
 func TestEncoders(t *testing.T) {
 	half := 0.5
 	cities := []city{
-		{Name: "a", People: 1, Area: &half, Since: epoch.UTC()}, {Name: "b, \"c\"\r\nd"}, {Name: " e"},
+		{Name: "a", People: 1, Area: &half, Since: epoch.UTC()},
+		{Name: "b, \"c\"\r\nd"},
+		{Name: " e"},
 		{Name: `\.`},
 	}
 	e := EncodeCSV[city](true)
@@ -359,8 +367,10 @@ func TestEncoders(t *testing.T) {
 	}
 	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
 	want := [][]string{
-		{"city", "People", "area", "since"}, {"a", "1", "0.5", "2023-11-14T22:13:20Z"},
-		{"b, \"c\"\nd", "0", "", "0001-01-01T00:00:00Z"}, {" e", "0", "", "0001-01-01T00:00:00Z"},
+		{"city", "People", "area", "since"},
+		{"a", "1", "0.5", "2023-11-14T22:13:20Z"},
+		{"b, \"c\"\nd", "0", "", "0001-01-01T00:00:00Z"},
+		{" e", "0", "", "0001-01-01T00:00:00Z"},
 		{`\.`, "0", "", "0001-01-01T00:00:00Z"},
 	}
 	if err != nil || !reflect.DeepEqual(rows, want) {

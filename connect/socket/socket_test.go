@@ -69,8 +69,11 @@ func TestLines(t *testing.T) {
 		send string
 		want []string
 	}{
-		{"", nil}, {"a", []string{"a"}}, {"a\r\nb\n\n", []string{"a", "b", ""}},
-		{"a\n" + long + "\nb\r", []string{"a", long, "b\r"}}, {big, bigLines},
+		{"", nil},
+		{"a", []string{"a"}},
+		{"a\r\nb\n\n", []string{"a", "b", ""}},
+		{"a\n" + long + "\nb\r", []string{"a", long, "b\r"}},
+		{big, bigLines},
 	} {
 		d := connecttest.NewDriver(t, Lines(serve(t, tc.send), Options{Bounded: true}), 1, nil)
 		got, err := d.Read(0)
@@ -97,8 +100,12 @@ func TestErrors(t *testing.T) {
 		{addr, Options{LineBytesMax: 2}, nil, []string{addr, "longer than 2 bytes"}},
 		{addr, Options{Bounded: true}, refused, []string{addr, "connection refused", "after 0 retries"}},
 		{addr, Options{Bounded: true, Retries: 3}, refused, []string{"after 3 retries in a row"}},
-		{"nowhere", Options{RetryDelay: -1, LineBytesMax: -1}, nil,
-			[]string{`"nowhere" is not host:port`, "RetryDelay is -1ns", "LineBytesMax is -1"}},
+		{
+			"nowhere",
+			Options{RetryDelay: -1, LineBytesMax: -1},
+			nil,
+			[]string{`"nowhere" is not host:port`, "RetryDelay is -1ns", "LineBytesMax is -1"},
+		},
 	} {
 		src := Lines(tc.addr, tc.o).(*source)
 		if tc.change != nil {

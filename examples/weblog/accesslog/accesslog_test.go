@@ -14,16 +14,26 @@ func TestParse(t *testing.T) {
 		line string
 		want Entry
 	}{
-		{`127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.gif HTTP/1.0" 200 2326 ` +
-			`"http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)"`,
-			Entry{"127.0.0.1", "", "frank", at, "GET", "/a.gif", "HTTP/1.0", 200, 2326,
-				"http://www.example.com/start.html", "Mozilla/4.08 [en] (Win98; I ;Nav)"}},
-		{`::1 id - [29/Feb/2024:23:59:59 +0000] "GET /a b HTTP/2" 304 -`,
-			Entry{"::1", "id", "", utc, "GET", "/a b", "HTTP/2", 304, 0, "", ""}},
-		{`h - - [29/Feb/2024:23:59:59 +0000] "-" 408 - "-" "-"`,
-			Entry{"h", "", "", utc, "", "", "", 408, 0, "", ""}},
-		{`h - - [29/Feb/2024:23:59:59 +0000] "\x16\x03 \"x\\" 400 12 "a\tb\q" "\x4"`,
-			Entry{"h", "", "", utc, "", "\x16\x03 \"x\\", "", 400, 12, "a\tbq", "x4"}},
+		{
+			`127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.gif HTTP/1.0" 200 2326 ` +
+				`"http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)"`,
+			Entry{
+				"127.0.0.1", "", "frank", at, "GET", "/a.gif", "HTTP/1.0", 200, 2326,
+				"http://www.example.com/start.html", "Mozilla/4.08 [en] (Win98; I ;Nav)",
+			},
+		},
+		{
+			`::1 id - [29/Feb/2024:23:59:59 +0000] "GET /a b HTTP/2" 304 -`,
+			Entry{"::1", "id", "", utc, "GET", "/a b", "HTTP/2", 304, 0, "", ""},
+		},
+		{
+			`h - - [29/Feb/2024:23:59:59 +0000] "-" 408 - "-" "-"`,
+			Entry{"h", "", "", utc, "", "", "", 408, 0, "", ""},
+		},
+		{
+			`h - - [29/Feb/2024:23:59:59 +0000] "\x16\x03 \"x\\" 400 12 "a\tb\q" "\x4"`,
+			Entry{"h", "", "", utc, "", "\x16\x03 \"x\\", "", 400, 12, "a\tbq", "x4"},
+		},
 	} {
 		got, err := Parse(tc.line)
 		if err != nil || !got.Time.Equal(tc.want.Time) {
@@ -42,13 +52,20 @@ func TestParseErrors(t *testing.T) {
 		{good, "", "column 1 of an access log line: want the client's host"},
 		{"h - -", "h  -", "column 3 of an access log line: want an identity"},
 		{"[29", "29", "column 7 of an access log line: want a time like [02/Jan"},
-		{"29/Feb", "30/Feb", "column 7 "}, {"Feb", "feb", "column 7 "}, {"23:59:59", "24:59:59", "column 7 "},
-		{"59:59", "5x:59", "column 7 "}, {"+0000", "+9900", "column 7 "}, {"] ", "]", "column 7 "},
+		{"29/Feb", "30/Feb", "column 7 "},
+		{"Feb", "feb", "column 7 "},
+		{"23:59:59", "24:59:59", "column 7 "},
+		{"59:59", "5x:59", "column 7 "},
+		{"+0000", "+9900", "column 7 "},
+		{"] ", "]", "column 7 "},
 		{`"GET`, `GET`, `column 36 of an access log line: want a request like "GET / HTTP/1.1"`},
 		{`" 200 5 "-" "-"`, `\" 200`, "want a quote that ends a request"},
-		{`1" 200`, `1"200`, `want a space, have "200`}, {"200", "2x0", "want a status like 200, have \"2x0"},
-		{"200", "2000", "want a status"}, {" 5 ", " -5 ", "want the number of bytes or -"},
-		{`5 "-"`, `5 -`, "want a referer in quotes"}, {`"-" "-"`, `"-"`, "want a user agent in quotes"},
+		{`1" 200`, `1"200`, `want a space, have "200`},
+		{"200", "2x0", "want a status like 200, have \"2x0"},
+		{"200", "2000", "want a status"},
+		{" 5 ", " -5 ", "want the number of bytes or -"},
+		{`5 "-"`, `5 -`, "want a referer in quotes"},
+		{`"-" "-"`, `"-"`, "want a user agent in quotes"},
 		{`"-" "-"`, `"-" "-" x`, "column 67 of an access log line: want the end of the line, have \"x\""},
 	} {
 		line := strings.Replace(good, tc.old, tc.new, 1)
