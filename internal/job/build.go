@@ -224,10 +224,10 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Job: j.opts.Name, Operator: n.Name, UID: n.UID, Subtask: s.Index,
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: 1,
 		Batch: j.opts.Batch, Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
-		Cancelled: j.ctx,
-		Mail:      func(f func()) { s.Mail(f) },
-		WakeAt:    func(millis int64) { s.WakeAt(position, millis) },
-		Send:      func(c operator.Control) { s.Send(position, c) },
+		Cancelled: j.ctx, BatchRows: j.opts.BatchRows, Hold: j.pollHook(),
+		Mail:   func(f func()) { s.Mail(f) },
+		WakeAt: func(millis int64) { s.WakeAt(position, millis) },
+		Send:   func(c operator.Control) { s.Send(position, c) },
 	}
 	if n.Source != nil {
 		ctx.Coordinator = func(msg any) { j.coord[n.UID].receive(msg) }

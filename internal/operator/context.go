@@ -28,6 +28,12 @@ type Context struct {
 	// Restored is the state to start from, nil for a fresh start.
 	Restored *State
 
+	// BatchRows is the number of rows of a source's batches; 0 takes the default.
+	BatchRows int
+	// Hold, when it is not nil, is asked by sources before each poll whether to wait: a hook of
+	// tests, which counts the polls and stops the sources while it takes a snapshot.
+	Hold func() bool
+
 	// Mail runs f on the subtask's goroutine, soon. It is the only method that other goroutines
 	// may call.
 	Mail func(f func())

@@ -58,14 +58,14 @@ const sourceSplitsState = "splits"
 func NewSource[T any](cfg *SourceConfig[T]) *Source[T] {
 	s := &Source[T]{cfg: cfg, conn: connect.NewOutput[T](), watermark: batch.MinTime}
 	s.splits = map[string]*splitState[T]{}
-	s.pool = batch.NewPool[T](0)
-	s.out.Init(s.pool)
+	s.out.Init(nil)
 	return s
 }
 
 // Open makes the reader and restores its splits.
 func (s *Source[T]) Open(ctx *operator.Context) error {
 	s.ctx = ctx
+	s.pool = batch.NewPool[T](ctx.BatchRows)
 	var err error
 	s.reader, err = s.cfg.Source.Reader(connect.ReaderContext{
 		Context: ctx.Cancelled, Subtask: ctx.Subtask, Parallelism: ctx.Parallelism,
@@ -196,6 +196,9 @@ func (s *Source[T]) Snapshot(w *operator.Snapshot) error {
 func (s *Source[T]) Poll() operator.Status {
 	if s.stopping {
 		return s.end()
+	}
+	if s.ctx.Hold != nil && s.ctx.Hold() {
+		return operator.Waiting
 	}
 	b := s.pool.Get()
 	s.conn.Reset(b)

@@ -18,7 +18,7 @@ const (
 	Discard                // close only
 )
 
-// ErrFinished is the cause with which a task's own end is told from a cancellation.
+// errReleased is the cause with which a task's own end is told from a cancellation.
 var errReleased = errors.New("released")
 
 // Finish lets an ended task go.
@@ -26,15 +26,12 @@ func (t *Task) Finish(o Outcome) {
 	t.Mail(func() {
 		t.stop = errReleased
 		if o == Commit {
-			if err := t.tell(FinalCheckpoint, true); err != nil {
+			if err := t.tell(operator.FinalCheckpoint, true); err != nil {
 				t.stop = err
 			}
 		}
 	})
 }
-
-// FinalCheckpoint is the number under which a bounded job's end is told to checkpoint listeners.
-const FinalCheckpoint = int64(1)<<62 - 1
 
 // Run opens the task, steps it until it ends, and closes it. It returns nil when the task was let
 // go by Finish, else the cause of its end. The Listener was told Ended before.
