@@ -50,7 +50,7 @@ func Find(name string) (Query, bool) {
 	return All[i], true
 }
 
-const tenSeconds = 10 * time.Second
+const windowSize = 10 * time.Second
 
 func gen(events *stream.Stream[nexmark.Event], p *Probe) {
 	none := stream.Select(events, func(e *nexmark.Event, out *int64) bool { return e.Kind > 9 })
@@ -310,7 +310,7 @@ func (t *tops) offer(count int64, auctions ...int64) {
 
 func q5(events *stream.Stream[nexmark.Event], p *Probe) {
 	counts := stream.Aggregate(
-		stream.KeyByRef(auctionIDs(events), same).Window(window.Sliding(tenSeconds, 2*time.Second)),
+		stream.KeyByRef(auctionIDs(events), same).Window(window.Sliding(windowSize, 2*time.Second)),
 		agg.Count[int64]())
 	hottest := agg.Aggregate[auctionCount, tops, tops]{
 		Add:    func(acc *tops, v *auctionCount) { acc.offer(v.Value, v.Key) },
@@ -357,7 +357,7 @@ func (h *highest) offer(c *candidate) {
 
 func q7(events *stream.Stream[nexmark.Event], p *Probe) {
 	bids := bidRows(events)
-	size := tenSeconds.Milliseconds()
+	size := windowSize.Milliseconds()
 	candidates := stream.ProcessEach(bids,
 		func(*stream.Task) (func(*stream.Emitter[candidate], bidRow) error, error) {
 			return func(c *stream.Emitter[candidate], b bidRow) error {
@@ -384,7 +384,7 @@ func q7(events *stream.Stream[nexmark.Event], p *Probe) {
 			return rows
 		},
 	}
-	perWindow := stream.Aggregate(candidates.WindowAll(window.Tumbling(tenSeconds)), top)
+	perWindow := stream.Aggregate(candidates.WindowAll(window.Tumbling(windowSize)), top)
 	rows := stream.FlatMap(perWindow, func(r stream.Result[stream.All, []bidRow], emit func(bidRow)) {
 		for _, b := range r.Value {
 			emit(b)
@@ -422,13 +422,13 @@ func spans(s *stream.Stream[stream.Result[int64, int64]]) *stream.Stream[spanCou
 
 func q11(events *stream.Stream[nexmark.Event], p *Probe) {
 	bidders := stream.KeyByRef(bidderIDs(events), same)
-	sink(spans(stream.Aggregate(bidders.Window(window.Session(tenSeconds)), agg.Count[int64]())),
+	sink(spans(stream.Aggregate(bidders.Window(window.Session(windowSize)), agg.Count[int64]())),
 		p, spanRow)
 }
 
 func q12(events *stream.Stream[nexmark.Event], p *Probe) {
 	bidders := stream.KeyByRef(bidderIDs(events), same)
-	tumbling := window.Tumbling(tenSeconds).ProcessingTime()
+	tumbling := window.Tumbling(windowSize).ProcessingTime()
 	row := spanRow
 	row.count = func(r *spanCount) int64 { return r.N }
 	sink(spans(stream.Aggregate(bidders.Window(tumbling), agg.Count[int64]())), p, row)

@@ -45,7 +45,6 @@ type splitState[T any] struct {
 	max       int64 // largest event time
 	active    int64 // processing time of the last record, in milliseconds
 	idle      bool
-	paused    bool
 }
 
 // SourceRequest is the message by which a source asks its coordinator for splits.

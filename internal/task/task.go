@@ -1,7 +1,6 @@
 package task
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -48,7 +47,6 @@ type Task struct {
 	poller   operator.Poller
 	flushers []operator.Flusher
 	wakeup   chan struct{}
-	cancel   context.CancelFunc
 
 	mu struct {
 		sync.Mutex
