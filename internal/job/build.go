@@ -227,7 +227,8 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: 1,
 		Batch: j.opts.Batch, Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
 		Cancelled: j.ctx, BatchRows: j.opts.BatchRows, Hold: j.pollHook(),
-		Mail: func(f func()) { s.Mail(f) },
+		Alignment: &j.alignment,
+		Mail:      func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
 			if millis < math.MaxInt64/int64(time.Millisecond) {
 				s.WakeAt(position, millis*int64(time.Millisecond))

@@ -76,7 +76,8 @@ type Job struct {
 	tasks []*Subtask
 	coord map[string]*coordinator // by uid
 
-	holding atomic.Bool // sources wait for a snapshot
+	holding   atomic.Bool // sources wait for a snapshot
+	alignment operator.AlignmentGroups
 
 	mu struct {
 		sync.Mutex
