@@ -58,7 +58,7 @@ func (s *source[T]) Enumerator(ctx connect.EnumeratorContext, state []byte) (con
 			return nil, err
 		}
 	}
-	return connect.NewQueue(ctx, left), nil
+	return connect.NewDeal(ctx, left), nil
 }
 
 func rangeSplit(from, to int64) connect.Split {

@@ -26,12 +26,13 @@ func (s *Source[T]) align() bool {
 		a.next = now + a.every
 		low := s.reported()
 		least := a.group.Report(s.ctx.Subtask, low)
-		a.limit = batch.MaxTime
-		if least < batch.MaxTime-a.drift {
+		switch {
+		case least == batch.MinTime: // somebody has no watermark yet
+			a.limit = least
+		case least < batch.MaxTime-a.drift:
 			a.limit = least + a.drift
-		}
-		if least == batch.MinTime {
-			a.limit = batch.MaxTime // nobody has a watermark yet
+		default:
+			a.limit = batch.MaxTime
 		}
 	}
 	s.pauseAhead(now)
