@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// bid is shaped like the bid of auction .
+// bid is shaped like the bid of an auction site.
 type bid struct {
 	Auction, Bidder, Price int64
 	Channel, URL           string
