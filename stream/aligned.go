@@ -78,7 +78,9 @@ func newAlignedOp[K, T, A, O any](n *graph.Node, w *Windowed[K, T], f *windowFun
 	o := &alignedOp[K, T, A, O]{w: w, f: f, codec: c, done: math.MinInt64, armed: math.MaxInt64}
 	o.slicing, _ = window.SlicesOf(w.assigner)
 	o.merging = o.slicing.Shared() && f.merge != nil
-	o.lateness = w.lateness.Milliseconds()
+	if !w.assigner.IsProcessingTime() {
+		o.lateness = w.lateness.Milliseconds()
+	}
 	addSides(n, &o.out)
 	o.out.Init(nil)
 	o.OneInput.Init(o, &o.out)
@@ -92,6 +94,15 @@ func (o *alignedOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	o.drops = ctx.Metrics.Counter("numLateRecordsDropped")
 	o.keys.backend.Add("slices", sliceState[K, T, A, O]{o})
 	return o.keys.backend.Restore(ctx.Restored)
+}
+
+// Resume goes on with what was suspended. A firing by the clock has no pending batch that would
+// bring it back, and it must not be left open when a barrier comes.
+func (o *alignedOp[K, T, A, O]) Resume() bool {
+	if !o.OneInput.Resume() {
+		return false
+	}
+	return o.firing == nil || o.emitAll()
 }
 
 func (o *alignedOp[K, T, A, O]) Connect(tag string, receiver any) error {
@@ -125,7 +136,7 @@ func (o *alignedOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 
 // rowsNow puts a run into the windows of the processing time now.
 func (o *alignedOp[K, T, A, O]) rowsNow(b *batch.Rows[T], from, to int) int {
-	now := o.Ctx.NowMillis()
+	now := max(o.Ctx.NowMillis(), o.done+1) // a clock may go back
 	if !o.advance(now - 1) {
 		return from
 	}

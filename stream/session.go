@@ -56,7 +56,10 @@ func newSessionOp[K, T, A, O any](n *graph.Node, w *Windowed[K, T], f *windowFun
 ) *sessionOp[K, T, A, O] {
 	o := &sessionOp[K, T, A, O]{
 		w: w, f: f, codec: c, clock: batch.MinTime,
-		lateness: w.lateness.Milliseconds(), armed: math.MaxInt64,
+		armed: math.MaxInt64,
+	}
+	if !w.assigner.IsProcessingTime() {
+		o.lateness = w.lateness.Milliseconds()
 	}
 	addSides(n, &o.out)
 	o.out.Init(nil)
@@ -92,7 +95,9 @@ func (o *sessionOp[K, T, A, O]) Connect(tag string, receiver any) error {
 func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 	processing := o.w.assigner.IsProcessingTime()
 	if processing {
-		o.clock = o.Ctx.NowMillis()
+		if o.clock = o.Ctx.NowMillis(); !o.advance(o.clock - 1) {
+			return from
+		}
 	}
 	o.touched ^= o.state.Touch(o.keys.sel.Hashes(b.Keys[from:to]))
 	for i := from; i < to; i++ {
@@ -290,7 +295,7 @@ func (o *sessionOp[K, T, A, O]) ProcessingTime(now int64) bool {
 		return true
 	}
 	o.armed = math.MaxInt64
-	done := o.advance(now)
+	done := o.advance(now - 1) // the last millisecond of a session must be over
 	o.arm()
 	return o.out.Flush() && done
 }
@@ -301,7 +306,7 @@ func (o *sessionOp[K, T, A, O]) arm() {
 	}
 	if at, ok := o.timers.Next(); ok && at < o.armed {
 		o.armed = at
-		o.Ctx.WakeAt(at)
+		o.Ctx.WakeAt(at + 1)
 	}
 }
 
