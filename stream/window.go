@@ -23,7 +23,8 @@ type Windowed[K, T any] struct {
 	lateTags []sideMaker
 	trigger  window.Trigger[T]
 	evictor  window.Evictor[T]
-	single   bool // WindowAll
+	single   bool                // WindowAll
+	inputs   func(n *graph.Node) // connects other inputs than keys
 }
 
 // Window puts the records of each key into windows.
@@ -68,12 +69,7 @@ func (w *Windowed[K, T]) AllowedLateness(d time.Duration) *Windowed[K, T] {
 // counting them (metric numLateRecordsDropped).
 func (w *Windowed[K, T]) LateTo(tag *Tag[T]) *Windowed[K, T] {
 	w.lateTags = []sideMaker{tag}
-	w.late = func(side func(tag string) operator.SideOutput, v *T, t int64) bool {
-		if out, ok := side(tag.name).(*operator.Output[T]); ok {
-			out.Emit(*v, t)
-		}
-		return true
-	}
+	w.late = tag.emitTo
 	return w
 }
 
@@ -205,7 +201,11 @@ func addWindows[K, T, A, O any](w *Windowed[K, T], f *windowFunc[K, T, A, O],
 		}
 		n.New = func() operator.Node { return newAlignedOp(n, w, f, acc) }
 	}
-	w.keys.into(n, 0)
+	if w.inputs != nil {
+		w.inputs(n)
+	} else {
+		w.keys.into(n, 0)
+	}
 	return newStream[O](w.env(), n)
 }
 

@@ -9,11 +9,15 @@ import (
 )
 
 // WindowOption declares what a window function uses.
-type WindowOption interface{ applyToWindow(s *windowSpec) }
+type WindowOption interface {
+	CoOption
+	applyToWindow(s *windowSpec)
+}
 
 type windowOption func(s *windowSpec)
 
 func (f windowOption) applyToWindow(s *windowSpec) { f(s) }
+func (f windowOption) applyToCo(s *coSpec)         { s.windows = append(s.windows, f) }
 
 // WindowUses declares states of the key, over all its windows, that a window function uses with its
 // context.
