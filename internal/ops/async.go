@@ -190,7 +190,7 @@ func (a *Async[T, O]) Control(c operator.Control) {
 	switch c.Kind {
 	case operator.Barrier:
 		a.frozen = true
-	case operator.EndOfInput, operator.Idle, operator.Epoch:
+	case operator.EndOfInput, operator.Idle, operator.Epoch, operator.Wave:
 		a.draining = true
 	}
 }
