@@ -34,6 +34,7 @@ func withRestores(t *testing.T, rng *rand.Rand, restarts int, most time.Duration
 			time.Sleep(time.Duration(rng.Int64N(int64(most))))
 			if s, err := j.Snapshot(context.Background()); err == nil {
 				last = s
+				t.Logf("snapshot %d", s.ID())
 				time.Sleep(time.Duration(rng.Int64N(int64(most))) / 4)
 				j.Cancel()
 			}
