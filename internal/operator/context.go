@@ -20,6 +20,7 @@ type Context struct {
 	MaxParallelism int
 	Attempt        int
 	Batch          bool // the job runs in batch mode
+	Loop           int  // the loop that the operator is in, as its control elements name it; 0: none
 	Params         map[string]string
 	Metrics        *metric.Group
 	Clock          clock.Clock
