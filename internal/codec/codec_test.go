@@ -348,26 +348,46 @@ func TestSizes(t *testing.T) {
 		size, want  int
 		free, wantF bool
 	}{
-		{"numbers", fixed(mustCodec[numbers](t, nil).FixedSize()), 93,
-			mustCodec[numbers](t, nil).PointerFree(), true},
-		{"padded", fixed(mustCodec[padded](t, nil).FixedSize()), 21,
-			mustCodec[padded](t, nil).PointerFree(), true},
-		{"bid", fixed(mustCodec[bid](t, nil).FixedSize()), -1,
-			mustCodec[bid](t, nil).PointerFree(), false},
-		{"time", fixed(mustCodec[time.Time](t, nil).FixedSize()), 12,
-			mustCodec[time.Time](t, nil).PointerFree(), false},
-		{"struct{}", fixed(mustCodec[struct{}](t, nil).FixedSize()), 0,
-			mustCodec[struct{}](t, nil).PointerFree(), true},
-		{"[0]string", fixed(mustCodec[[0]string](t, nil).FixedSize()), 0,
-			mustCodec[[0]string](t, nil).PointerFree(), true},
-		{"[3]padded", fixed(mustCodec[[3]padded](t, nil).FixedSize()), 63,
-			mustCodec[[3]padded](t, nil).PointerFree(), true},
-		{"marshaled2", fixed(mustCodec[marshaled2](t, nil).FixedSize()), -1,
-			mustCodec[marshaled2](t, nil).PointerFree(), true},
-		{"*int", fixed(mustCodec[*int](t, nil).FixedSize()), -1,
-			mustCodec[*int](t, nil).PointerFree(), false},
-		{"skipper", fixed(mustCodec[skipper](t, nil).FixedSize()), 4,
-			mustCodec[skipper](t, nil).PointerFree(), true},
+		{
+			"numbers", fixed(mustCodec[numbers](t, nil).FixedSize()), 93,
+			mustCodec[numbers](t, nil).PointerFree(), true,
+		},
+		{
+			"padded", fixed(mustCodec[padded](t, nil).FixedSize()), 21,
+			mustCodec[padded](t, nil).PointerFree(), true,
+		},
+		{
+			"bid", fixed(mustCodec[bid](t, nil).FixedSize()), -1,
+			mustCodec[bid](t, nil).PointerFree(), false,
+		},
+		{
+			"time", fixed(mustCodec[time.Time](t, nil).FixedSize()), 12,
+			mustCodec[time.Time](t, nil).PointerFree(), false,
+		},
+		{
+			"struct{}", fixed(mustCodec[struct{}](t, nil).FixedSize()), 0,
+			mustCodec[struct{}](t, nil).PointerFree(), true,
+		},
+		{
+			"[0]string", fixed(mustCodec[[0]string](t, nil).FixedSize()), 0,
+			mustCodec[[0]string](t, nil).PointerFree(), true,
+		},
+		{
+			"[3]padded", fixed(mustCodec[[3]padded](t, nil).FixedSize()), 63,
+			mustCodec[[3]padded](t, nil).PointerFree(), true,
+		},
+		{
+			"marshaled2", fixed(mustCodec[marshaled2](t, nil).FixedSize()), -1,
+			mustCodec[marshaled2](t, nil).PointerFree(), true,
+		},
+		{
+			"*int", fixed(mustCodec[*int](t, nil).FixedSize()), -1,
+			mustCodec[*int](t, nil).PointerFree(), false,
+		},
+		{
+			"skipper", fixed(mustCodec[skipper](t, nil).FixedSize()), 4,
+			mustCodec[skipper](t, nil).PointerFree(), true,
+		},
 	} {
 		if tt.size != tt.want || tt.free != tt.wantF {
 			t.Errorf("%s: size %d, pointer free %t; want %d, %t",

@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 fields are here to be looked at by reflection
+
 package codec_test
 
 import (
@@ -60,12 +62,16 @@ func TestTypeErrors(t *testing.T) {
 		{valueError[uintptr](), `uintptr cannot be encoded` + root},
 		{valueError[unsafe.Pointer](), `unsafe.Pointer cannot be encoded` + root},
 		{valueError[[]any](), `[]interface {}[]: interface {} cannot be encoded` + root},
-		{valueError[map[string]chan bool](),
-			`map[string]chan bool[value]: chan bool cannot be encoded` + root},
+		{
+			valueError[map[string]chan bool](),
+			`map[string]chan bool[value]: chan bool cannot be encoded` + root,
+		},
 		{valueError[map[any]int](), `map[interface {}]int[key]: interface {} cannot be encoded` + root},
 		{valueError[withCallback](), `P.withCallback.Items[].Callback: func() cannot be encoded` + field},
-		{valueError[*withCallback](),
-			`*P.withCallback.Items[].Callback: func() cannot be encoded` + field},
+		{
+			valueError[*withCallback](),
+			`*P.withCallback.Items[].Callback: func() cannot be encoded` + field,
+		},
 		{valueError[withMutex](), `P.withMutex.mu: sync.Mutex` + opaque + `encoded` + field},
 		{valueError[sync.Mutex](), `sync.Mutex` + opaque + `encoded` + root},
 		{valueError[atomic.Int64](), `atomic.Int64` + opaque + `encoded` + root},
@@ -84,8 +90,10 @@ func TestTypeErrors(t *testing.T) {
 		{keyError[map[int]int](), `map[int]int cannot be part of a key` + root},
 		{keyError[any](), `interface {} cannot be part of a key` + root},
 		{keyError[func()](), `func() cannot be part of a key` + root},
-		{keyError[struct{ C chan int }](),
-			`struct { C chan int }.C: chan int cannot be part of a key` + field},
+		{
+			keyError[struct{ C chan int }](),
+			`struct { C chan int }.C: chan int cannot be part of a key` + field,
+		},
 		{keyError[tree](), `P.tree.Left: *P.tree cannot be part of a key` + field},
 		{keyError[[]map[int]int](), `[]map[int]int[]: map[int]int cannot be part of a key` + root},
 		{keyError[big.Float](), `big.Float cannot be part of a key` + root},
@@ -205,8 +213,10 @@ func TestDecodeErrors(t *testing.T) {
 		want string
 	}{
 		{decodeError[bool](t, "\x02"), "bool at byte 0: bool is neither 0 nor 1"},
-		{decodeError[padded](t, "\x01"+strings.Repeat("\x00", 8)+"\x02"+strings.Repeat("\x00", 11)),
-			"codec_test.padded at byte 9: bool is neither 0 nor 1"},
+		{
+			decodeError[padded](t, "\x01"+strings.Repeat("\x00", 8)+"\x02"+strings.Repeat("\x00", 11)),
+			"codec_test.padded at byte 9: bool is neither 0 nor 1",
+		},
 		{decodeError[[2]bool](t, "\x01\x02"), "[2]bool at byte 1: bool is neither 0 nor 1"},
 		{decodeError[struct {
 			A uint8
@@ -218,26 +228,42 @@ func TestDecodeErrors(t *testing.T) {
 		{decodeError[string](t, huge), "string at byte 0: input ends early"},
 		{decodeError[string](t, "\xff"+huge), "string at byte 0: malformed length"},
 		{decodeError[[]byte](t, huge), "[]uint8 at byte 0: more elements than the input can hold"},
-		{decodeError[[]int64](t, "\x03"+strings.Repeat("x", 15)),
-			"[]int64 at byte 0: more elements than the input can hold"},
+		{
+			decodeError[[]int64](t, "\x03"+strings.Repeat("x", 15)),
+			"[]int64 at byte 0: more elements than the input can hold",
+		},
 		{decodeError[[]string](t, huge), "[]string at byte 0: more elements than the input can hold"},
-		{decodeError[[]allSkipped](t, huge),
-			"[]codec_test.allSkipped at byte 0: more elements than the input can hold"},
+		{
+			decodeError[[]allSkipped](t, huge),
+			"[]codec_test.allSkipped at byte 0: more elements than the input can hold",
+		},
 		{decodeError[[]struct{}](t, huge), "[]struct {} at byte 0: more elements than the input can hold"},
-		{decodeError[[]allSkipped](t, "\x02\x01"),
-			"[]codec_test.allSkipped at byte 1: byte of an empty element is not 0"},
+		{
+			decodeError[[]allSkipped](t, "\x02\x01"),
+			"[]codec_test.allSkipped at byte 1: byte of an empty element is not 0",
+		},
 		{decodeError[*int8](t, "\x02\x00"), "*int8 at byte 0: presence byte is neither 0 nor 1"},
 		{decodeError[*int8](t, ""), "*int8 at byte 0: input ends early"},
-		{decodeError[map[int8]int8](t, huge),
-			"map[int8]int8 at byte 0: more elements than the input can hold"},
-		{decodeError[map[int8]int8](t, "\x03\x02\x00\x01\x00"),
-			"map[int8]int8 at byte 3: map keys are not sorted"},
-		{decodeError[map[int8]int8](t, "\x03\x01\x00\x01\x00"),
-			"map[int8]int8 at byte 0: map key occurs twice"},
-		{decodeError[map[struct{}]struct{}](t, "\x05"),
-			"map[struct {}]struct {} at byte 0: map key occurs twice"},
-		{decodeError[time.Time](t, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\xca\x9a\x3b"),
-			"time.Time at byte 8: nanoseconds out of range"},
+		{
+			decodeError[map[int8]int8](t, huge),
+			"map[int8]int8 at byte 0: more elements than the input can hold",
+		},
+		{
+			decodeError[map[int8]int8](t, "\x03\x02\x00\x01\x00"),
+			"map[int8]int8 at byte 3: map keys are not sorted",
+		},
+		{
+			decodeError[map[int8]int8](t, "\x03\x01\x00\x01\x00"),
+			"map[int8]int8 at byte 0: map key occurs twice",
+		},
+		{
+			decodeError[map[struct{}]struct{}](t, "\x05"),
+			"map[struct {}]struct {} at byte 0: map key occurs twice",
+		},
+		{
+			decodeError[time.Time](t, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\xca\x9a\x3b"),
+			"time.Time at byte 8: nanoseconds out of range",
+		},
 		{decodeError[big.Int](t, "\x01"), "big.Int at byte 0: malformed big number"},
 		{decodeError[big.Int](t, "\x04\x00\x01"), "big.Int at byte 0: malformed big number"},
 		{decodeError[big.Int](t, huge), "big.Int at byte 0: input ends early"},
@@ -252,14 +278,18 @@ func TestDecodeErrors(t *testing.T) {
 		{decodeKeyError[string](t, "abc\x00"), "string at byte 0: input ends early"},
 		{decodeKeyError[string](t, "abc\x00\x02"), "string at byte 3: malformed escape in a string"},
 		{decodeKeyError[[]int8](t, "\x01\x80\x02"), "[]int8 at byte 2: element marker is neither 0 nor 1"},
-		{decodeKeyError[float64](t, "\xff\xf8\x00\x00\x00\x00\x00\x01"),
-			"float64 at byte 0: NaN is not canonical"},
+		{
+			decodeKeyError[float64](t, "\xff\xf8\x00\x00\x00\x00\x00\x01"),
+			"float64 at byte 0: NaN is not canonical",
+		},
 		{decodeKeyError[float32](t, "\x00\x00\x00\x00"), "float32 at byte 0: NaN is not canonical"},
 		{decodeKeyError[big.Int](t, "\x03\x00\x00\x00\x01\x01"), "big.Int at byte 0: malformed big number"},
 		{decodeKeyError[big.Int](t, "\x02\x00\x00\x00\x01\x00"), "big.Int at byte 0: malformed big number"},
 		{decodeKeyError[big.Int](t, "\x02\x00\x00\x00\x00"), "big.Int at byte 0: malformed big number"},
-		{decodeKeyError[time.Time](t, "\x80\x00\x00\x00\x00\x00\x00\x00\x3b\x9a\xca\x00"),
-			"time.Time at byte 8: nanoseconds out of range"},
+		{
+			decodeKeyError[time.Time](t, "\x80\x00\x00\x00\x00\x00\x00\x00\x3b\x9a\xca\x00"),
+			"time.Time at byte 8: nanoseconds out of range",
+		},
 		{decodeKeyError[marshaled2](t, "xy\x00\x01"), "codec_test.marshaled2 at byte 0: bad marshaled"},
 		{decodeKeyError[int64](t, "1234567"), "int64 at byte 0: input ends early"},
 	} {
@@ -286,8 +316,10 @@ func TestDecodeAllocatesInProportion(t *testing.T) {
 		{"nest", repeat("\x80\x20", 9000), 300, func(s string) { _ = decodeError[nest](t, s) }},
 		{"forest", repeat("\x00\x80\x20", 6000), 300, func(s string) { _ = decodeError[forest](t, s) }},
 		{"mapNest", repeat("\x80\x20\x00", 6000), 600, func(s string) { _ = decodeError[mapNest](t, s) }},
-		{"[][][]int64", repeat("\x80\x20", 9000), 300,
-			func(s string) { _ = decodeError[[][][]int64](t, s) }},
+		{
+			"[][][]int64", repeat("\x80\x20", 9000), 300,
+			func(s string) { _ = decodeError[[][][]int64](t, s) },
+		},
 		{"[]order", repeat("\xff\x01", 9000), 600, func(s string) { _ = decodeError[[]order](t, s) }},
 		{"key nest", repeat("\x01", 9000), 300, func(s string) { _ = decodeKeyError[nest](t, s) }},
 	} {

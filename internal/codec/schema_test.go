@@ -50,8 +50,10 @@ func TestSchemaString(t *testing.T) {
 			"Items []codec_test.item{SKU string; Price bigrat; Gift bool}; " +
 			"ByName map[string]*codec_test.item{SKU string; Price bigrat; Gift bool}; " +
 			"Tags map[string][]int16; Note *string; Pixels [3][2]uint8; Blob bytes; label_text string}"},
-		{schema[tree](t),
-			"codec_test.tree{Value int32; Left *^codec_test.tree@0; Right ^*codec_test.tree@2}"},
+		{
+			schema[tree](t),
+			"codec_test.tree{Value int32; Left *^codec_test.tree@0; Right ^*codec_test.tree@2}",
+		},
 		{schema[nest](t), "[]^codec_test.nest@0"},
 		{schema[nodeA](t), "codec_test.nodeA{B *codec_test.nodeB{" +
 			"A map[string]^codec_test.nodeA@0; B ^*codec_test.nodeB@1}; " +

@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 fields are here to be looked at by reflection
+
 package codec_test
 
 import (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
@@ -50,6 +51,14 @@ type Options struct {
 	// CancelTimeout is how long user code may take to return after a cancellation, before the job
 	// is given up with the stacks of what is stuck; 0 means 30 s.
 	CancelTimeout time.Duration
+	// BatchRows is the number of rows of the sources' batches; 0 takes the default.
+	BatchRows int
+	// SnapshotAtPoll takes a snapshot when the sources have polled so many times together, and
+	// gives it to OnSnapshot: for tests that stop a job at a chosen moment.
+	SnapshotAtPoll int64
+	OnSnapshot     func(*checkpoint.Snapshot, error)
+	// CountPolls, when it is not nil, counts the polls of the sources.
+	CountPolls *atomic.Int64
 	// Batch runs the job in batch mode.
 	Batch bool
 	// TempDir is where batch mode spills; "" means the system's.
@@ -65,18 +74,23 @@ type Job struct {
 	wg    sync.WaitGroup
 	done  chan struct{}
 	tasks []*Subtask
-	coord map[string]*coordinator // by uid
+	coord map[string]*coordinator     // by uid
+	loops map[string]*loopCoordinator // by uid of the head
+
+	holding   atomic.Bool // sources wait for a snapshot
+	alignment operator.AlignmentGroups
 
 	mu struct {
 		sync.Mutex
-		state   State
-		ended   int
-		cause   error
-		started time.Time
-		stopped time.Time
-		nextID  int64
-		pending *pendingSnapshot
-		last    *checkpoint.Snapshot
+		state     State
+		ended     int
+		finishing bool // all tasks have ended and are let go
+		cause     error
+		started   time.Time
+		stopped   time.Time
+		nextID    int64
+		pending   *pendingSnapshot
+		last      *checkpoint.Snapshot
 	}
 }
 
@@ -101,10 +115,16 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	if opts.Clock == nil {
 		opts.Clock = clock.System{}
 	}
+	if opts.CountPolls == nil && opts.SnapshotAtPoll > 0 {
+		opts.CountPolls = &atomic.Int64{}
+	}
 	if opts.CancelTimeout == 0 {
 		opts.CancelTimeout = 30 * time.Second
 	}
-	j := &Job{opts: opts, plan: plan, done: make(chan struct{}), coord: map[string]*coordinator{}}
+	j := &Job{
+		opts: opts, plan: plan, done: make(chan struct{}), coord: map[string]*coordinator{},
+		loops: map[string]*loopCoordinator{},
+	}
 	if err := j.checkRestore(); err != nil {
 		return nil, err
 	}
@@ -187,7 +207,8 @@ func (j *Job) conclude() {
 // fail brings the job down; only the first cause counts.
 func (j *Job) fail(to State, cause error) {
 	j.mu.Lock()
-	first := j.mu.state == Running
+	// Once all input is processed, what is being committed is not taken back by a cancellation.
+	first := j.mu.state == Running && !(j.mu.finishing && to == Cancelling)
 	if first {
 		j.mu.state, j.mu.cause = to, cause
 	}
@@ -205,7 +226,8 @@ func (j *Job) Ended(_ *task.Task, err error) {
 	}
 	j.mu.Lock()
 	j.mu.ended++
-	all := j.mu.ended == len(j.tasks)
+	all := j.mu.ended == len(j.tasks) && j.mu.state == Running
+	j.mu.finishing = all
 	j.mu.Unlock()
 	if all {
 		for _, s := range j.tasks {
