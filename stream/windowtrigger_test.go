@@ -238,3 +238,62 @@ func TestWindowStates(t *testing.T) {
 		t.Error("state of windows is left")
 	}
 }
+
+// pairTrigger fires when a value comes for the second time in a window. It remembers the values in a
+// state of its own.
+type pairTrigger struct{ seen *state.Map[int, bool] }
+
+func (p pairTrigger) Uses() []window.Handle { return []window.Handle{p.seen} }
+
+func (p pairTrigger) Element(c window.TriggerContext, v *int, _ int64, _ window.Window) window.Decision {
+	if again, _ := p.seen.Get(c, *v); again {
+		return window.FirePurge
+	}
+	p.seen.Put(c, *v, true)
+	return window.Continue
+}
+
+func (pairTrigger) EventTime(window.TriggerContext, int64, window.Window) window.Decision {
+	return window.Continue
+}
+
+func (pairTrigger) ProcessingTime(window.TriggerContext, int64, window.Window) window.Decision {
+	return window.Continue
+}
+func (pairTrigger) Clear(window.TriggerContext, window.Window) {}
+
+func (p pairTrigger) Merge(c window.MergeContext, _ window.Window) {
+	var seen []int
+	c.Merged(func(c window.TriggerContext, _ window.Window) {
+		for v := range p.seen.All(c) {
+			seen = append(seen, v)
+		}
+	})
+	for _, v := range seen {
+		p.seen.Put(c, v, true)
+	}
+}
+
+func TestTriggerWithStates(t *testing.T) {
+	for _, c := range []struct {
+		a      window.Assigner
+		script string
+		want   string
+	}{
+		{window.Tumbling(10 * second), "1@0 2@1 1@2 3@12000 1@3 2@11000 3@12000",
+			"1@2 -> 0-10000[1,2,1]\n1@3 -> 0-10000[1]\n3@12000 -> 10000-20000[3,2,3]"},
+		{window.Session(5 * second), "1@0 2@9000 3@4500 2@10000 9@30000",
+			"2@10000 -> 0-15000[1,2,3,2]"},
+	} {
+		got, h := windowTest(t, c.script, func(k *stream.Keyed[string, int]) *stream.Windowed[string, int] {
+			return k.Window(c.a).Trigger(pairTrigger{state.NewMap[int, bool]("seen")})
+		})
+		if got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.a.Name(), got, c.want)
+		}
+		h.Watermark(1 << 40)
+		if n := h.Snapshot().Bytes(""); n > 0 {
+			t.Errorf("%s: %d bytes of state are left", c.a.Name(), n)
+		}
+	}
+}
