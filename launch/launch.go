@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
@@ -48,9 +50,38 @@ func CancelTimeout(d time.Duration) Option {
 // TempDir is where batch mode spills to. The default is the system's.
 func TempDir(dir string) Option { return func(o *job.Options) { o.TempDir = dir } }
 
+// ExplainVariable is the environment variable that makes Run print the job's graph, as text, json or
+// svg, instead of running it.
+const ExplainVariable = "FLOTT_EXPLAIN"
+
+// BatchRows makes sources read batches of n records. Tests use small ones to meet every boundary.
+func BatchRows(n int) Option { return func(o *job.Options) { o.BatchRows = n } }
+
+// SnapshotAtPoll takes a snapshot when the sources have read their n-th batch together, and calls f
+// with it. It is for tests that stop a job at a chosen moment.
+func SnapshotAtPoll(n int64, f func(*Snapshot, error)) Option {
+	return func(o *job.Options) {
+		o.SnapshotAtPoll = n
+		o.OnSnapshot = func(s *checkpoint.Snapshot, err error) {
+			if err != nil {
+				f(nil, err)
+				return
+			}
+			f(&Snapshot{s}, nil)
+		}
+	}
+}
+
 // Run runs the job and returns when it has ended: nil when all input was processed, ErrCanceled
 // when ctx was done before, else what failed it.
 func Run(ctx context.Context, env *stream.Env, name string, options ...Option) error {
+	if format := os.Getenv(ExplainVariable); format != "" {
+		text, err := env.Explain(format)
+		if err == nil {
+			_, err = os.Stdout.WriteString(text)
+		}
+		return err
+	}
 	j, err := Start(ctx, env, name, options...)
 	if err != nil {
 		return err
@@ -120,4 +151,9 @@ func (j *Job) Snapshot(ctx context.Context) (*Snapshot, error) {
 		return nil, fmt.Errorf("job %q: %w", j.name, err)
 	}
 	return &Snapshot{s}, nil
+}
+
+// CountPolls counts the batches that the sources read. It is for tests.
+func CountPolls(n *atomic.Int64) Option {
+	return func(o *job.Options) { o.CountPolls = n }
 }

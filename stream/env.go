@@ -147,3 +147,21 @@ func (e *Env) Plan() (*graph.Plan, Settings, error) {
 	}
 	return plan, s, nil
 }
+
+// Explain is the job's graph: each task with its operators, and the exchanges between them. Format
+// is "text", "json" or "svg".
+func (e *Env) Explain(format string) (string, error) {
+	plan, _, err := e.Plan()
+	if err != nil {
+		return "", err
+	}
+	switch x := plan.Explain(); format {
+	case "", "text":
+		return x.Text(), nil
+	case "json":
+		return x.JSON(), nil
+	case "svg":
+		return x.SVG(""), nil
+	}
+	return "", fmt.Errorf("explain: unknown format %q; use text, json or svg", format)
+}

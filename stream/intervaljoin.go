@@ -14,17 +14,6 @@ import (
 	"github.com/flott-dev/flott/internal/operator"
 )
 
-// JoinKind says which records an interval join emits without a partner.
-type JoinKind uint8
-
-// The kinds of join.
-const (
-	InnerJoin JoinKind = iota // none
-	LeftJoin                  // those of the left stream
-	RightJoin                 // those of the right stream
-	FullJoin                  // those of both
-)
-
 // IntervalOptions are the settings of an interval join.
 type IntervalOptions[L, R any] struct {
 	// Kind is the kind of join. The default is InnerJoin.
@@ -119,11 +108,11 @@ func (c *joinConfig[K, L, R, O]) declare(n *graph.Node, r *codec.Registry) {
 }
 
 func (c *joinConfig[K, L, R, O]) keepsLeft() bool {
-	return c.options.Kind == LeftJoin || c.options.Kind == FullJoin
+	return c.options.Kind&LeftJoin != 0
 }
 
 func (c *joinConfig[K, L, R, O]) keepsRight() bool {
-	return c.options.Kind == RightJoin || c.options.Kind == FullJoin
+	return c.options.Kind&RightJoin != 0
 }
 
 // joinRow is a record that waits for partners.

@@ -41,11 +41,10 @@ type Driver[T any] struct {
 
 type reader[T any] struct {
 	connect.Reader[T]
-	mail     []func() error // deliveries
-	splits   map[string]bool
-	noMore   bool
-	requests int
-	ended    bool
+	mail   []func() error // deliveries
+	splits map[string]bool
+	noMore bool
+	ended  bool
 }
 
 // Snapshot is the state of a source.
@@ -202,7 +201,7 @@ func (d *Driver[T]) Poll(subtask int) (Batch[T], error) {
 	return b, nil
 }
 
-// Step polls each reader once and reports whether any made progress.
+// step polls each reader once and reports whether any made progress.
 func (d *Driver[T]) step(take func(Batch[T])) (progress bool, err error) {
 	for i, r := range d.readers {
 		if r.ended {
@@ -245,35 +244,35 @@ func (d *Driver[T]) Read(max int) (records []T, err error) {
 }
 
 // Wait returns when a reader or a worker wakes the driver. When nothing does at once, it moves the
-// clock on to see whether that is what they wait for.
+// clock on, first in small steps and then ever faster, to see whether that is what they wait for.
 func (d *Driver[T]) Wait() {
 	d.t.Helper()
-	select {
-	case <-d.wake:
-		return
-	default:
+	woken := func() bool {
+		select {
+		case <-d.wake:
+			return true
+		default:
+			return len(d.mail) > 0
+		}
 	}
-	d.clock.Advance(10 * time.Millisecond)
-	if len(d.mail) > 0 {
-		return
+	const step = 10 * time.Millisecond
+	for range 1000 {
+		if woken() {
+			return
+		}
+		d.clock.Advance(step)
 	}
 	timeout := time.NewTimer(waitMax)
 	defer timeout.Stop()
-	for range 1000 {
+	for by := step; !woken(); by = min(2*by, time.Hour) {
 		select {
 		case <-d.wake:
 			return
-		default:
-			d.clock.Advance(10 * time.Millisecond)
+		case <-timeout.C:
+			d.t.Fatal("all readers wait, and nothing wakes them")
+		case <-time.After(time.Millisecond):
+			d.clock.Advance(by)
 		}
-		if len(d.mail) > 0 {
-			return
-		}
-	}
-	select {
-	case <-d.wake:
-	case <-timeout.C:
-		d.t.Fatal("all readers wait, and nothing wakes them")
 	}
 }
 

@@ -70,8 +70,12 @@ func TestPace(t *testing.T) {
 		after     time.Duration
 		want      int
 	}{
-		{100, 0, 1}, {100, 9 * time.Millisecond, 1}, {100, 10 * time.Millisecond, 2},
-		{100, 50 * time.Millisecond, 6}, {3000, time.Millisecond, 6}, {3, 667 * time.Millisecond, 3},
+		{100, 0, 1},
+		{100, 9 * time.Millisecond, 1},
+		{100, 10 * time.Millisecond, 2},
+		{100, 50 * time.Millisecond, 6},
+		{3000, time.Millisecond, 6},
+		{3, 667 * time.Millisecond, 3},
 		{3, 665 * time.Millisecond, 2},
 	} {
 		src := datagen.Source(square, datagen.Options{PerSecond: tc.perSecond})

@@ -14,7 +14,8 @@
 // The package also writes and reads the events as text ([AppendJSON], [AppendCSV], [ParseJSON])
 // and has the checksum by which results are compared between engines ([Hash]).
 //
-// Data flow: nobody hands it data; [Generator.GenerateBatch] hands events to [Source], the writers hand text to files and topics.
+// Data flow: nobody hands it data; [Generator.GenerateBatch] hands events to [Source], which hands
+// them to a job; the writers hand text to files and topics.
 //
 // # Non-obvious
 //

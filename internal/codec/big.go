@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// appendMagnitude appends the bytes of |x|, big endian and without leading zeros; n is their number.
+// appendMagnitude appends the bytes of |x|, big endian and without leading zeros; n is their
+// number.
 func appendMagnitude(dst []byte, x *big.Int, n int) []byte {
 	at := len(dst)
 	dst = slices.Grow(dst, n)[:at+n]

@@ -23,8 +23,8 @@ var (
 
 // plainKinds are the kinds of types that are encoded for what they are made of.
 var plainKinds = [...]Kind{
-	reflect.Bool: KindBool, reflect.Int: KindInt64, reflect.Int8: KindInt8, reflect.Int16: KindInt16,
-	reflect.Int32: KindInt32, reflect.Int64: KindInt64, reflect.Uint: KindUint64,
+	reflect.Bool: KindBool, reflect.Int: KindInt64, reflect.Int8: KindInt8,
+	reflect.Int16: KindInt16, reflect.Int32: KindInt32, reflect.Int64: KindInt64, reflect.Uint: KindUint64,
 	reflect.Uint8: KindUint8, reflect.Uint16: KindUint16, reflect.Uint32: KindUint32,
 	reflect.Uint64: KindUint64, reflect.Float32: KindFloat32, reflect.Float64: KindFloat64,
 	reflect.Complex64: KindComplex64, reflect.Complex128: KindComplex128, reflect.Array: KindArray,
@@ -83,8 +83,8 @@ func ownMarshaler(t reflect.Type) (ok, appends bool) {
 	return unmarshals && (marshals || appends), appends
 }
 
-// ownMethods reports which marshaling methods in the method set of t have source code. The names are
-// constants so that the linker can still drop unused methods of other names.
+// ownMethods reports which marshaling methods in the method set of t have source code. The names
+// are constants so that the linker can still drop unused methods of other names.
 func ownMethods(t reflect.Type) (marshals, appends, unmarshals bool) {
 	m, ok := t.MethodByName("MarshalBinary")
 	marshals = ok && !isWrapper(m)
@@ -95,7 +95,8 @@ func ownMethods(t reflect.Type) (marshals, appends, unmarshals bool) {
 	return marshals, appends, unmarshals
 }
 
-// embedsMarshaler reports whether t is a struct that may have marshaling methods of an embedded field.
+// embedsMarshaler reports whether t is a struct that may have marshaling methods of an embedded
+// field.
 func embedsMarshaler(t reflect.Type) bool {
 	if t.Kind() != reflect.Struct {
 		return false
@@ -109,7 +110,8 @@ func embedsMarshaler(t reflect.Type) bool {
 		if p.Kind() != reflect.Pointer && p.Kind() != reflect.Interface {
 			p = reflect.PointerTo(p)
 		}
-		if p.Implements(unmarshalerType) || p.Implements(marshalerType) || p.Implements(appenderType) {
+		if p.Implements(unmarshalerType) || p.Implements(marshalerType) ||
+			p.Implements(appenderType) {
 			return true
 		}
 	}
@@ -182,14 +184,14 @@ func (c *compiler) isOpaque(t reflect.Type) bool {
 	return pkg != "" && (isStd(pkg) || c.home != "" && c.home != pkg)
 }
 
-// isStd reports whether a package path is one of the standard library. The names are listed, since a
-// path without a dot may be that of a user's module too.
+// isStd reports whether a package path is one of the standard library. The names are listed, since
+// a path without a dot may be that of a user's module too.
 func isStd(pkg string) bool {
 	first, _, _ := strings.Cut(pkg, "/")
 	switch first {
-	case "archive", "bufio", "bytes", "compress", "container", "context", "crypto", "database", "debug",
-		"embed", "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index",
-		"internal", "io", "iter", "log", "maps", "math", "mime", "net", "os", "path", "plugin",
+	case "archive", "bufio", "bytes", "compress", "container", "context", "crypto", "database",
+		"debug", "embed", "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html",
+		"image", "index", "internal", "io", "iter", "log", "maps", "math", "mime", "net", "os", "path", "plugin",
 		"reflect", "regexp", "runtime", "slices", "sort", "strconv", "strings", "structs", "sync",
 		"syscall", "testing", "text", "time", "unicode", "unique", "unsafe", "vendor", "weak":
 		return true

@@ -15,7 +15,8 @@ type Codec[T any] struct {
 // codecs caches the codecs without custom parts: reflect.Type to *Codec[T].
 var codecs sync.Map
 
-// For returns the codec of T, with the custom codecs of r (which may be nil). The error is a *TypeError.
+// For returns the codec of T, with the custom codecs of r (which may be nil). The error is a
+// *TypeError.
 func For[T any](r *Registry) (*Codec[T], error) {
 	t := reflect.TypeFor[T]()
 	customs := r.snapshot()
@@ -45,16 +46,17 @@ func (c *Codec[T]) Append(dst []byte, v *T) []byte {
 }
 
 // Decode sets *v to the value at the start of src and returns what follows it. Nothing in *v points
-// into src, nor is memory of the old *v written to. After an error, a *DecodeError, *v is unspecified.
-// The memory allocated is at most proportional to len(src), by a factor that depends on T.
+// into src, nor is memory of the old *v written to. After an error, a *DecodeError, *v is
+// unspecified. The memory allocated is at most proportional to len(src), by a factor that depends
+// on T.
 //
 //flott:hot
 func (c *Codec[T]) Decode(src []byte, v *T) (rest []byte, err error) {
 	return c.decode(src, v, false)
 }
 
-// DecodeAlias is Decode, but strings and []byte in *v point into src, which the caller must not change
-// for as long as they are in use.
+// DecodeAlias is Decode, but strings and []byte in *v point into src, which the caller must not
+// change for as long as they are in use.
 //
 //flott:hot
 func (c *Codec[T]) DecodeAlias(src []byte, v *T) (rest []byte, err error) {

@@ -33,8 +33,15 @@ func mustKey[K any](t testing.TB, r *codec.Registry) *codec.Key[K] {
 	return k
 }
 
+// tester is what the checks need of a *testing.T or *rapid.T.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // roundTrip checks all that holds for every value of every codec.
-func roundTrip[T any](t testing.TB, c *codec.Codec[T], v T) {
+func roundTrip[T any](t tester, c *codec.Codec[T], v T) {
 	t.Helper()
 	b := c.Append([]byte("head"), &v)
 	if !bytes.HasPrefix(b, []byte("head")) {
@@ -168,6 +175,7 @@ func TestRoundTripRecursive(t *testing.T) {
 		Kids: []forest{{Name: "b", Kids: []forest{}}, {Name: "c", Map: map[string]forest{"d": {}}}},
 	})
 	check(t, nest(nil), nest{}, nest{nil, {}, {{}, nil}})
+	check(t, chain(nil), chain{}, chain{{V: 1, Next: chain{{V: 2}}, Two: [2]chain{1: {}}}})
 	check(t, mapNest(nil), mapNest{"a": nil, "b": {"c": {}}})
 	check(t, link(nil), link(&linkNode{V: 1, Next: &linkNode{V: 2}, Two: [2]link{nil, &linkNode{V: 3}}}))
 	many := forest{Kids: make([]forest, 100)}
@@ -340,26 +348,46 @@ func TestSizes(t *testing.T) {
 		size, want  int
 		free, wantF bool
 	}{
-		{"numbers", fixed(mustCodec[numbers](t, nil).FixedSize()), 93,
-			mustCodec[numbers](t, nil).PointerFree(), true},
-		{"padded", fixed(mustCodec[padded](t, nil).FixedSize()), 21,
-			mustCodec[padded](t, nil).PointerFree(), true},
-		{"bid", fixed(mustCodec[bid](t, nil).FixedSize()), -1,
-			mustCodec[bid](t, nil).PointerFree(), false},
-		{"time", fixed(mustCodec[time.Time](t, nil).FixedSize()), 12,
-			mustCodec[time.Time](t, nil).PointerFree(), false},
-		{"struct{}", fixed(mustCodec[struct{}](t, nil).FixedSize()), 0,
-			mustCodec[struct{}](t, nil).PointerFree(), true},
-		{"[0]string", fixed(mustCodec[[0]string](t, nil).FixedSize()), 0,
-			mustCodec[[0]string](t, nil).PointerFree(), true},
-		{"[3]padded", fixed(mustCodec[[3]padded](t, nil).FixedSize()), 63,
-			mustCodec[[3]padded](t, nil).PointerFree(), true},
-		{"marshaled2", fixed(mustCodec[marshaled2](t, nil).FixedSize()), -1,
-			mustCodec[marshaled2](t, nil).PointerFree(), true},
-		{"*int", fixed(mustCodec[*int](t, nil).FixedSize()), -1,
-			mustCodec[*int](t, nil).PointerFree(), false},
-		{"skipper", fixed(mustCodec[skipper](t, nil).FixedSize()), 4,
-			mustCodec[skipper](t, nil).PointerFree(), true},
+		{
+			"numbers", fixed(mustCodec[numbers](t, nil).FixedSize()), 93,
+			mustCodec[numbers](t, nil).PointerFree(), true,
+		},
+		{
+			"padded", fixed(mustCodec[padded](t, nil).FixedSize()), 21,
+			mustCodec[padded](t, nil).PointerFree(), true,
+		},
+		{
+			"bid", fixed(mustCodec[bid](t, nil).FixedSize()), -1,
+			mustCodec[bid](t, nil).PointerFree(), false,
+		},
+		{
+			"time", fixed(mustCodec[time.Time](t, nil).FixedSize()), 12,
+			mustCodec[time.Time](t, nil).PointerFree(), false,
+		},
+		{
+			"struct{}", fixed(mustCodec[struct{}](t, nil).FixedSize()), 0,
+			mustCodec[struct{}](t, nil).PointerFree(), true,
+		},
+		{
+			"[0]string", fixed(mustCodec[[0]string](t, nil).FixedSize()), 0,
+			mustCodec[[0]string](t, nil).PointerFree(), true,
+		},
+		{
+			"[3]padded", fixed(mustCodec[[3]padded](t, nil).FixedSize()), 63,
+			mustCodec[[3]padded](t, nil).PointerFree(), true,
+		},
+		{
+			"marshaled2", fixed(mustCodec[marshaled2](t, nil).FixedSize()), -1,
+			mustCodec[marshaled2](t, nil).PointerFree(), true,
+		},
+		{
+			"*int", fixed(mustCodec[*int](t, nil).FixedSize()), -1,
+			mustCodec[*int](t, nil).PointerFree(), false,
+		},
+		{
+			"skipper", fixed(mustCodec[skipper](t, nil).FixedSize()), 4,
+			mustCodec[skipper](t, nil).PointerFree(), true,
+		},
 	} {
 		if tt.size != tt.want || tt.free != tt.wantF {
 			t.Errorf("%s: size %d, pointer free %t; want %d, %t",

@@ -135,8 +135,7 @@ func (c *compiler) fillSlice(pr *program) error {
 		return err
 	}
 	o := op{code: opSlice, sub: sub, slice: pr.typ}
-	switch {
-	case !sub.done:
+	switch { // an unfinished sub has no ops yet, and stays with opSlice
 	case littleEndian && sub.isPlain():
 		o.code = opBulk
 	case pr.typ.Elem().Kind() == reflect.String && sub.ops[0].code == opString:
@@ -204,8 +203,8 @@ func (c *compiler) fillStruct(pr *program) error {
 	return nil
 }
 
-// enterStruct refuses an opaque struct; otherwise its package becomes home, if there is none yet, until
-// leave is called. A generic struct has none: it is a wrapper around types of other packages.
+// enterStruct refuses an opaque struct; otherwise its package becomes home, if there is none yet,
+// until leave is called. A generic struct has none: it is a wrapper around types of other packages.
 func (c *compiler) enterStruct(t reflect.Type) (leave func(), err error) {
 	if c.isOpaque(t) {
 		what := "encoded"

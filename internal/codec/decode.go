@@ -189,8 +189,8 @@ func decodeSized(src []byte) (b, rest []byte, err error) {
 	return rest[:n:n], rest[n:], nil
 }
 
-// decodeCount reads the length of a slice or map, -1 for nil. It refuses lengths that the rest, with
-// at least unit bytes for each element, cannot hold.
+// decodeCount reads the length of a slice or map, -1 for nil. It refuses lengths that the rest,
+// with at least unit bytes for each element, cannot hold.
 func decodeCount(src []byte, unit int) (n int, rest []byte, err error) {
 	v, rest, err := decodeUvarint(src)
 	if err != nil {

@@ -2,33 +2,36 @@
 // bytes and hashes. A type is looked at once, by reflection; what comes out is a program of flat
 // operations on field offsets, so that no reflect.Value is touched per record (maps excepted).
 //
-// Data flow: stream and keyed build codecs with For and KeyFor while a job graph is built; exchange,
-// state tables and checkpoint then run them on batches of records, and write Schema beside the bytes.
+// Data flow: stream and keyed build codecs with For and KeyFor while a job graph is built;
+// exchange, state tables and checkpoint then run them on batches of records, and write Schema
+// beside the bytes.
 //
 // # Value encoding
 //
 // The bytes of a type are the same in every process, build and run. There is no header: the schema
 // is kept elsewhere, once for each stream or state.
 //
-//	bool, intN, uintN, floatN, complexN   their width, little endian (int and uint are 64 bits wide)
+//	bool, intN, uintN, floatN, complexN   their width, little endian (int, uint: 64 bits)
 //	string                                uvarint length, bytes
-//	[]T, map[K]V                          uvarint length+1 (0 is nil), elements or key-value pairs;
-//	                                      pairs are sorted by encoded key
+//	[]T, map[K]V                          uvarint length+1 (0 is nil), elements or key-value
+//	                                      pairs, sorted by encoded key
 //	[n]T, struct                          elements or fields, nothing between them
 //	*T                                    0 for nil, or 1 and the value
 //	time.Time                             seconds since 1970 (int64) and nanoseconds (uint32)
-//	big.Int, big.Rat                      uvarint 2*bytes+sign and magnitude; numerator, denominator
+//	big.Int, big.Rat                      uvarint 2*bytes+sign, magnitude; two of them
 //	big.Float                             uvarint length and its gob encoding
 //	encoding.BinaryMarshaler, custom      uvarint length and its bytes
 //
-// A time.Time keeps its instant only: location and monotonic reading are dropped, decoding gives UTC.
-// Pointers are followed: two pointers to one value become two values, and a cyclic value is refused.
+// A time.Time keeps its instant only: location and monotonic reading are dropped, decoding gives
+// UTC. Pointers are followed: two pointers to one value become two values, and a cyclic value is
+// refused.
 //
 // Structs are encoded with their unexported fields, since losing a field in silence would make a
 // restored job differ from the one that failed. Refused is a struct that has nothing but unexported
 // fields and belongs to the standard library or to another package than the type the user encodes
-// (sync.Mutex, regexp.Regexp): its bytes mean nothing outside its package. Blank fields are skipped. The
-// tag `flott:"-"` skips a field, which is then zero after decoding; `flott:"name"` names it in the schema.
+// (sync.Mutex, regexp.Regexp): its bytes mean nothing outside its package. Blank fields are
+// skipped. The tag `flott:"-"` skips a field, which is then zero after decoding; `flott:"name"`
+// names it in the schema.
 //
 // A marshaler must be the type's own: MarshalBinary promoted from an embedded field would leave out
 // the other fields, so that such a struct is encoded field by field.
@@ -40,8 +43,8 @@
 //
 //	bool, uintN      big endian
 //	intN             big endian with the sign bit flipped
-//	floatN           big endian, sign bit flipped if positive, all bits if negative. -0 < 0 and they
-//	                 are two keys; all NaN are one key, above +Inf
+//	floatN           big endian, sign bit flipped if positive, all bits if negative;
+//	                 -0 < 0 and they are two keys; all NaN are one key, above +Inf
 //	string, []byte   00 becomes 00 FF; 00 01 ends it
 //	[]T              01 before each element, 00 at the end; nil and empty are one key
 //	[n]T, struct     elements or fields, nothing between them
@@ -51,15 +54,15 @@
 //	marshalers       of struct types only: the bytes of MarshalBinary or AppendBinary, as []byte
 //	custom           the bytes of the registered encoder, as []byte
 //
-// Both encodings are part of the format of checkpoints and savepoints, as are the hashes (they decide
-// which subtask owns a key). The golden files in testdata hold them still.
+// Both encodings are part of the format of checkpoints and savepoints, as are the hashes (they
+// decide which subtask owns a key). The golden files in testdata hold them still.
 //
 // # Non-obvious
 //
-//   - Pointers passed to marshalers and custom codecs are hidden from escape analysis, so that a codec
-//     can be run on a value on the stack. Such code must not keep the pointer, dst or src.
-//   - Decoding a recursive type grows slices as elements arrive. Allocating the claimed length at once
-//     would let n bytes of input claim n elements on each of thousands of levels.
-//   - A bool read from the input is checked even inside a run of bytes that is copied as a whole: a Go
-//     bool that is neither 0 nor 1 is undefined behaviour.
+//   - Pointers passed to marshalers and custom codecs are hidden from escape analysis, so that a
+//     codec can be run on a value on the stack. Such code must not keep the pointer, dst or src.
+//   - Decoding a recursive type grows slices as elements arrive. Allocating the claimed length at
+//     once would let n bytes of input claim n elements on each of thousands of levels.
+//   - A bool read from the input is checked even inside a run of bytes that is copied as a whole: a
+//     Go bool that is neither 0 nor 1 is undefined behaviour.
 package codec

@@ -45,8 +45,8 @@ func (e *DecodeError) Error() string {
 // Unwrap returns the cause.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// MarshalError is the value of the panic raised when a value cannot be encoded although its type can:
-// a marshaler returned an error, or a value is cyclic. The task recovers it.
+// MarshalError is the value of the panic raised when a value cannot be encoded although its type
+// can: a marshaler returned an error, or a value is cyclic. The task recovers it.
 type MarshalError struct {
 	Type reflect.Type // type of the part of the value that failed
 	Err  error        // what the marshaler returned, or ErrDepth

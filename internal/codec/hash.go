@@ -2,8 +2,8 @@ package codec
 
 import "github.com/zeebo/xxh3"
 
-// HashWord returns the hash of a key of kind KeyWord: the finalizer of splitmix64, a bijection in which
-// each input bit flips each output bit with a probability near one half.
+// HashWord returns the hash of a key of kind KeyWord: the finalizer of splitmix64, a bijection in
+// which each input bit flips each output bit with a probability near one half.
 //
 //flott:hot
 func HashWord(w uint64) uint64 {

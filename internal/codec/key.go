@@ -32,9 +32,9 @@ func (k KeyKind) String() string {
 	return "invalid"
 }
 
-// Key encodes, hashes and compares keys of type K. Two keys are the same if their canonical encodings
-// are, which is not always what == says; see the package comment. It is immutable; any number of
-// goroutines may use it.
+// Key encodes, hashes and compares keys of type K. Two keys are the same if their canonical
+// encodings are, which is not always what == says; see the package comment. It is immutable; any
+// number of goroutines may use it.
 type Key[K any] struct {
 	kind   KeyKind
 	word   wordKind
@@ -47,8 +47,8 @@ type Key[K any] struct {
 var keyCodecs sync.Map
 
 // KeyFor returns the key codec of K, with the custom codecs of r (which may be nil). The error is a
-// *TypeError; besides the types that cannot be encoded it refuses pointers, maps and big.Float, whose
-// values have no canonical form.
+// *TypeError; besides the types that cannot be encoded it refuses pointers, maps and big.Float,
+// whose values have no canonical form.
 func KeyFor[K any](r *Registry) (*Key[K], error) {
 	t := reflect.TypeFor[K]()
 	customs := r.snapshot()
@@ -88,8 +88,8 @@ func (c *Key[K]) FixedSize() (n int, ok bool) {
 	return c.prog.min, true
 }
 
-// Word returns the canonical bits of a key of kind KeyWord: the value of an integer, sign-extended, or
-// the bits of a float. It panics for keys of another kind.
+// Word returns the canonical bits of a key of kind KeyWord: the value of an integer, sign-extended,
+// or the bits of a float. It panics for keys of another kind.
 //
 //flott:hot
 func (c *Key[K]) Word(k *K) uint64 { return loadWord(unsafe.Pointer(k), c.word) }
@@ -103,16 +103,16 @@ func (c *Key[K]) FromWord(w uint64) K {
 	return k
 }
 
-// AppendKey appends the canonical encoding of *k to dst. It panics with a *MarshalError if a marshaler
-// inside k fails.
+// AppendKey appends the canonical encoding of *k to dst. It panics with a *MarshalError if a
+// marshaler inside k fails.
 //
 //flott:hot
 func (c *Key[K]) AppendKey(dst []byte, k *K) []byte {
 	return appendKey(dst, unsafe.Pointer(k), c.prog, 0)
 }
 
-// DecodeKey returns the key whose canonical encoding src starts with, and what follows it. Nothing in k
-// points into src. Bytes that AppendKey would not write are refused with a *DecodeError.
+// DecodeKey returns the key whose canonical encoding src starts with, and what follows it. Nothing
+// in k points into src. Bytes that AppendKey would not write are refused with a *DecodeError.
 func (c *Key[K]) DecodeKey(src []byte) (k K, rest []byte, err error) {
 	rest, err = decodeKey(src, unsafe.Pointer(&k), c.prog, 0)
 	if err != nil {
@@ -194,8 +194,8 @@ type keyBound struct {
 	strings []uintptr // offsets of strings and []byte: up to 2 bytes for each of theirs
 }
 
-// boundOf returns the bound of a program. It is out of reach where the size is not seen from here: for
-// slices, long arrays, big numbers and code of the user.
+// boundOf returns the bound of a program. It is out of reach where the size is not seen from here:
+// for slices, long arrays, big numbers and code of the user.
 func boundOf(pr *program) keyBound {
 	var b keyBound
 	for i := range pr.ops {

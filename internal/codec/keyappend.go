@@ -150,8 +150,8 @@ func appendKeySlice(dst []byte, s *sliceHeader, pr *program, depth int) []byte {
 	return append(dst, sliceEnd)
 }
 
-// First bytes of a big.Int. More bytes are a larger magnitude, so that their number comes before them;
-// negative numbers have both complemented.
+// First bytes of a big.Int. More bytes are a larger magnitude, so that their number comes before
+// them; negative numbers have both complemented.
 const (
 	bigNegative = iota
 	bigZero

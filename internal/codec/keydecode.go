@@ -9,8 +9,8 @@ import (
 	"unsafe"
 )
 
-// decodeKey decodes the start of src into the zero value at p and returns the rest. With an error it
-// returns the part of src that was not understood.
+// decodeKey decodes the start of src into the zero value at p and returns the rest. With an error
+// it returns the part of src that was not understood.
 func decodeKey(src []byte, p unsafe.Pointer, pr *program, depth int) (rest []byte, err error) {
 	for i := range pr.ops {
 		o := &pr.ops[i]

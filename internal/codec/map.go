@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// mapOp encodes and decodes the maps of one type. Maps are the one kind that needs reflection for each
-// element; the scratch values that it needs are pooled.
+// mapOp encodes and decodes the maps of one type. Maps are the one kind that needs reflection for
+// each element; the scratch values that it needs are pooled.
 type mapOp struct {
 	typ        reflect.Type
 	key, value *program
@@ -51,7 +51,8 @@ func (o *mapOp) release(s *mapScratch) {
 }
 
 // append appends the map that m, the word of a map variable, refers to. Go iterates over a map in
-// random order; here equal maps have to be equal bytes, so the entries are encoded aside and sorted.
+// random order; here equal maps have to be equal bytes, so the entries are encoded aside and
+// sorted.
 func (o *mapOp) append(dst []byte, m unsafe.Pointer, depth int) []byte {
 	if m == nil {
 		return append(dst, 0)
@@ -65,7 +66,8 @@ func (o *mapOp) append(dst []byte, m unsafe.Pointer, depth int) []byte {
 		if c := bytes.Compare(buf[a.key:a.value], buf[b.key:b.value]); c != 0 {
 			return c
 		}
-		return bytes.Compare(buf[a.value:a.end], buf[b.value:b.end]) // NaN, pointers, skipped fields
+		// NaN, pointers and skipped fields make keys that are encoded alike.
+		return bytes.Compare(buf[a.value:a.end], buf[b.value:b.end])
 	})
 	dst = appendCount(dst, len(s.entries))
 	for _, e := range s.entries {

@@ -119,8 +119,8 @@ func (pr *program) inline(sub *program, off uintptr) {
 	}
 }
 
-// fuse merges neighbouring numbers without padding between them into one copy. Bools may take part in
-// it, but are remembered, since decoding has to look at them.
+// fuse merges neighbouring numbers without padding between them into one copy. Bools may take part
+// in it, but are remembered, since decoding has to look at them.
 func fuse(ops []op) []op {
 	if !littleEndian {
 		return ops
@@ -128,7 +128,8 @@ func fuse(ops []op) []op {
 	var out []op
 	for _, o := range ops {
 		last := len(out) - 1
-		if last < 0 || !isRun(o.code) || !isRun(out[last].code) || out[last].off+out[last].n != o.off {
+		if last < 0 || !isRun(o.code) || !isRun(out[last].code) ||
+			out[last].off+out[last].n != o.off {
 			out = append(out, o)
 			continue
 		}

@@ -22,12 +22,12 @@ type custom struct {
 	dec  func(src []byte, p unsafe.Pointer) ([]byte, error)
 }
 
-// Register makes every codec built from r afterwards encode T with enc and decode it with dec, wherever
-// T occurs. It works for interfaces too. A second registration of T replaces the first.
+// Register makes every codec built from r afterwards encode T with enc and decode it with dec,
+// wherever T occurs. It works for interfaces too. A second registration of T replaces the first.
 //
-// The schemaName stands for T in the schema: change it whenever the encoding changes. enc appends to
-// dst. dec must consume all of src, which holds exactly what enc appended, and must copy what it keeps.
-// Neither may keep v.
+// The schemaName stands for T in the schema: change it whenever the encoding changes. enc appends
+// to dst. dec must consume all of src, which holds exactly what enc appended, and must copy what it
+// keeps. Neither may keep v.
 func Register[T any](
 	r *Registry, schemaName string,
 	enc func(dst []byte, v *T) []byte, dec func(src []byte, v *T) (rest []byte, err error),

@@ -43,7 +43,7 @@ const (
 	KindBigFloat // big.Float
 	KindBinary   // Name: a type with MarshalBinary and UnmarshalBinary
 	KindCustom   // Name: the schema name of a registered codec
-	KindRef      // Name, Len: the schema that is number Len in preorder, which this one is part of or repeats
+	KindRef      // Name, Len: repeats schema number Len in preorder; see Resolve
 )
 
 var kindNames = [...]string{
@@ -60,8 +60,8 @@ func (k Kind) String() string {
 	return "kind" + strconv.Itoa(int(k))
 }
 
-// Schema describes the encoding of a type as a tree. It holds all that is needed to walk encoded bytes
-// without the Go type, except those of KindBinary and KindCustom, which carry their length.
+// Schema describes the encoding of a type as a tree. It holds all that is needed to walk encoded
+// bytes without the Go type, except those of KindBinary and KindCustom, which carry their length.
 type Schema struct {
 	Kind   Kind
 	Name   string  // see Kind; names of Go types are as reflect.Type.String gives them
@@ -134,8 +134,8 @@ func (s Schema) Fingerprint() uint64 { return xxh3.HashString(s.String()) }
 // Equal reports whether values of both schemas are encoded alike and have the same names.
 func (s Schema) Equal(t Schema) bool { return reflect.DeepEqual(s, t) }
 
-// Resolve returns the schema that ref, found below s, stands for: ref itself unless it is a KindRef.
-// It returns nil if there is none, which a decoded schema may lead to.
+// Resolve returns the schema that ref, found below s, stands for: ref itself unless it is a
+// KindRef. It returns nil if there is none, which a decoded schema may lead to.
 func (s *Schema) Resolve(ref *Schema) *Schema {
 	if ref.Kind != KindRef {
 		return ref
@@ -170,7 +170,8 @@ func (s *Schema) nth(n *int) *Schema {
 	return nil
 }
 
-// schemaVersion is the first byte of an encoded schema. It changes with the encoding of values, too.
+// schemaVersion is the first byte of an encoded schema. It changes with the encoding of values,
+// too.
 const schemaVersion = 1
 
 var errSchema = errors.New("malformed schema")

@@ -17,8 +17,9 @@ type schemaBuilder struct {
 	n     int                  // schemas so far
 }
 
-// build sets s to the schema of t. A recursive type that was met before becomes a reference: not only
-// where it would not end, since types that all refer to each other have exponentially many paths.
+// build sets s to the schema of t. A recursive type that was met before becomes a reference: not
+// only where it would not end, since types that all refer to each other have exponentially many
+// paths.
 func (b *schemaBuilder) build(s *Schema, t reflect.Type) {
 	at := b.n
 	b.n++

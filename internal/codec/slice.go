@@ -97,8 +97,8 @@ func decodePads(src []byte, n, unit int) ([]byte, error) {
 	return src[n:], nil
 }
 
-// decodeGrowing decodes n elements of a recursive type into a slice that grows as they arrive, so that
-// what is allocated on each level is paid for by elements that were there.
+// decodeGrowing decodes n elements of a recursive type into a slice that grows as they arrive, so
+// that what is allocated on each level is paid for by elements that were there.
 func decodeGrowing(src []byte, s *sliceHeader, o *op, n int, m mode) (rest []byte, err error) {
 	g := newGrower(o)
 	for range n {

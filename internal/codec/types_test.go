@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 fields are here to be looked at by reflection
+
 package codec_test
 
 import (
@@ -101,6 +103,13 @@ type (
 	link    *linkNode
 )
 
+// chain refers to itself from inside a struct and an array.
+type chain []struct {
+	Next chain
+	Two  [2]chain
+	V    uint8
+}
+
 type linkNode struct {
 	V    uint8
 	Next link
@@ -118,6 +127,14 @@ type bigs struct {
 type skipper struct {
 	Kept    int32
 	Skipped int64 `flott:"-"`
+}
+
+// holes has bytes that do not lie side by side.
+type holes struct {
+	A    uint8
+	hole uint8 `flott:"-"`
+	B    uint8
+	C    int8
 }
 
 type allSkipped struct {

@@ -21,8 +21,8 @@ func newMarshaler(t reflect.Type) *user {
 }
 
 // hide returns p without the compiler knowing that it does. Code behind an interface or func value
-// would otherwise make every value that is encoded, of any type, escape to the heap. Registered codecs
-// and marshalers are told not to keep what they are given.
+// would otherwise make every value that is encoded, of any type, escape to the heap. Registered
+// codecs and marshalers are told not to keep what they are given.
 //
 // Buffers must not be hidden: the compiler could then allocate one on the stack, and what the code
 // returns would point there.
@@ -70,8 +70,8 @@ func (u *user) decodeRaw(src []byte, p unsafe.Pointer) error {
 	return err
 }
 
-// appendUser appends a length and the bytes of the user. One byte is kept free for the length, which
-// is known afterwards only; longer ones are moved up.
+// appendUser appends a length and the bytes of the user. One byte is kept free for the length,
+// which is known afterwards only; longer ones are moved up.
 func appendUser(dst []byte, p unsafe.Pointer, u *user) []byte {
 	start := len(dst)
 	dst = u.appendRaw(append(dst, 0), p)

@@ -106,8 +106,8 @@ func unordered32(b uint32) uint32 { return b ^ (^uint32(int32(b)>>31) | sign32) 
 // unordered64 is the inverse of ordered64.
 func unordered64(b uint64) uint64 { return b ^ (^uint64(int64(b)>>63) | sign64) }
 
-// hashWords appends the hashes of n keys at p to dst. The two widths that most keys have get a loop of
-// their own.
+// hashWords appends the hashes of n keys at p to dst. The two widths that most keys have get a loop
+// of their own.
 func hashWords(dst []uint64, p unsafe.Pointer, n int, w wordKind, size uintptr) []uint64 {
 	at := len(dst)
 	dst = slices.Grow(dst, n)[:at+n]

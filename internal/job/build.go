@@ -3,6 +3,8 @@ package job
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
+	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/exchange"
@@ -268,10 +270,16 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Job: j.opts.Name, Operator: n.Name, UID: n.UID, Subtask: s.Index,
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: 1,
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
-		Loop: n.InLoop, Cancelled: j.ctx,
-		Mail:   func(f func()) { s.Mail(f) },
-		WakeAt: func(millis int64) { s.WakeAt(position, millis) },
-		Send:   func(c operator.Control) { s.Send(position, c) },
+		Loop: n.InLoop, Cancelled: j.ctx, BatchRows: j.opts.BatchRows, Hold: j.pollHook(),
+		Alignment: &j.alignment,
+		Mail:      func(f func()) { s.Mail(f) },
+		WakeAt: func(millis int64) {
+			if millis < math.MaxInt64/int64(time.Millisecond) {
+				s.WakeAt(position, millis*int64(time.Millisecond))
+			}
+		},
+		WakeAtTime: func(t time.Time) { s.WakeAt(position, t.UnixNano()) },
+		Send:       func(c operator.Control) { s.Send(position, c) },
 	}
 	if n.Source != nil {
 		ctx.Coordinator = func(msg any) { j.coord[n.UID].receive(msg) }

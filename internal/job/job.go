@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
@@ -51,6 +52,14 @@ type Options struct {
 	// CancelTimeout is how long user code may take to return after a cancellation, before the job
 	// is given up with the stacks of what is stuck; 0 means 30 s.
 	CancelTimeout time.Duration
+	// BatchRows is the number of rows of the sources' batches; 0 takes the default.
+	BatchRows int
+	// SnapshotAtPoll takes a snapshot when the sources have polled so many times together, and
+	// gives it to OnSnapshot: for tests that stop a job at a chosen moment.
+	SnapshotAtPoll int64
+	OnSnapshot     func(*checkpoint.Snapshot, error)
+	// CountPolls, when it is not nil, counts the polls of the sources.
+	CountPolls *atomic.Int64
 	// Batch runs the job in batch mode.
 	Batch bool
 	// TempDir is where batch mode spills; "" means the system's.
@@ -73,16 +82,20 @@ type Job struct {
 	loops map[string]*loopCoordinator // by uid of the head
 	spill exchange.Spill
 
+	holding   atomic.Bool // sources wait for a snapshot
+	alignment operator.AlignmentGroups
+
 	mu struct {
 		sync.Mutex
-		state   State
-		ended   int
-		cause   error
-		started time.Time
-		stopped time.Time
-		nextID  int64
-		pending *pendingSnapshot
-		last    *checkpoint.Snapshot
+		state     State
+		ended     int
+		finishing bool // all tasks have ended and are let go
+		cause     error
+		started   time.Time
+		stopped   time.Time
+		nextID    int64
+		pending   *pendingSnapshot
+		last      *checkpoint.Snapshot
 	}
 }
 
@@ -106,6 +119,9 @@ type pendingSnapshot struct {
 func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	if opts.Clock == nil {
 		opts.Clock = clock.System{}
+	}
+	if opts.CountPolls == nil && opts.SnapshotAtPoll > 0 {
+		opts.CountPolls = &atomic.Int64{}
 	}
 	if opts.CancelTimeout == 0 {
 		opts.CancelTimeout = 30 * time.Second
@@ -205,7 +221,8 @@ func (j *Job) conclude() {
 // fail brings the job down; only the first cause counts.
 func (j *Job) fail(to State, cause error) {
 	j.mu.Lock()
-	first := j.mu.state == Running
+	// Once all input is processed, what is being committed is not taken back by a cancellation.
+	first := j.mu.state == Running && !(j.mu.finishing && to == Cancelling)
 	if first {
 		j.mu.state, j.mu.cause = to, cause
 	}
@@ -223,7 +240,8 @@ func (j *Job) Ended(_ *task.Task, err error) {
 	}
 	j.mu.Lock()
 	j.mu.ended++
-	all := j.mu.ended == len(j.tasks)
+	all := j.mu.ended == len(j.tasks) && j.mu.state == Running
+	j.mu.finishing = all
 	j.mu.Unlock()
 	if all {
 		for _, s := range j.tasks {

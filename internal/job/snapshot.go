@@ -28,6 +28,37 @@ func (j *Job) Snapshot(ctx context.Context) (*checkpoint.Snapshot, error) {
 	}
 }
 
+// pollHook counts the sources' polls where a snapshot is wanted at one of them, and holds the
+// sources from then on until it was taken.
+func (j *Job) pollHook() func() bool {
+	if j.opts.CountPolls == nil {
+		return nil
+	}
+	return func() bool {
+		if j.holding.Load() {
+			return true
+		}
+		if j.opts.CountPolls.Add(1) != j.opts.SnapshotAtPoll {
+			return false
+		}
+		p, err := j.begin()
+		if err != nil {
+			j.opts.OnSnapshot(nil, err)
+			return false
+		}
+		j.holding.Store(true)
+		j.wg.Go(func() {
+			<-p.done
+			j.opts.OnSnapshot(p.Result())
+			j.holding.Store(false)
+			for _, s := range j.tasks {
+				s.Wake()
+			}
+		})
+		return true
+	}
+}
+
 func (j *Job) begin() (*pendingSnapshot, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/metric"
@@ -29,11 +30,21 @@ type Context struct {
 	// Restored is the state to start from, nil for a fresh start.
 	Restored *State
 
+	// BatchRows is the number of rows of a source's batches; 0 takes the default.
+	BatchRows int
+	// Alignment is the watermark alignment groups of the job.
+	Alignment *AlignmentGroups
+	// Hold, when it is not nil, is asked by sources before each poll whether to wait: a hook of
+	// tests, which counts the polls and stops the sources while it takes a snapshot.
+	Hold func() bool
+
 	// Mail runs f on the subtask's goroutine, soon. It is the only method that other goroutines
 	// may call.
 	Mail func(f func())
 	// WakeAt asks for a ProcessingTime call at a time in milliseconds.
 	WakeAt func(millis int64)
+	// WakeAtTime is WakeAt with the clock's full precision.
+	WakeAtTime func(t time.Time)
 	// Send passes a control element down the chain from here, after what was emitted so far.
 	Send func(c Control)
 	// Coordinator sends a message to the operator's coordinator; nil when it has none.

@@ -94,6 +94,9 @@ type Preparer interface {
 	Prepare(checkpoint int64) error
 }
 
+// FinalCheckpoint is the number under which a job's successful end is told to checkpoint listeners.
+const FinalCheckpoint = int64(1)<<62 - 1
+
 // CheckpointListener is told about the end of checkpoints it took part in.
 type CheckpointListener interface {
 	Completed(checkpoint int64) error

@@ -3,6 +3,7 @@ package ops
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -26,6 +27,9 @@ type prepared struct {
 	items      [][]byte
 }
 
+// unassigned is the checkpoint of what was prepared at the end of the input, until one is taken.
+const unassigned = math.MaxInt64
+
 const (
 	sinkWriterState   = "writer"
 	sinkPreparedState = "committables"
@@ -46,7 +50,7 @@ func (s *Sink[T]) Open(ctx *operator.Context) error {
 		Context: ctx.Cancelled, Job: ctx.Job, UID: ctx.UID, Subtask: ctx.Subtask,
 		Parallelism: ctx.Parallelism, Attempt: ctx.Attempt, Metrics: ctx.Metrics,
 		Now:    ctx.Clock.Now,
-		WakeAt: func(t time.Time) { ctx.WakeAt(t.UnixMilli()) },
+		WakeAt: ctx.WakeAtTime,
 	}
 	var states [][]byte
 	if ctx.Restored != nil {
@@ -95,7 +99,8 @@ func (s *Sink[T]) Control(c operator.Control) {
 	if err := s.writer.Flush(true); err != nil {
 		s.Ctx.Fail(err, nil)
 	}
-	if err := s.prepare(0); err != nil {
+	// Not before the next checkpoint, which is the first that holds it, or the job's end.
+	if err := s.prepare(unassigned); err != nil {
 		s.Ctx.Fail(err, nil)
 	}
 }
@@ -132,7 +137,9 @@ func (s *Sink[T]) Snapshot(w *operator.Snapshot) error {
 	if state != nil {
 		w.List(sinkWriterState, state)
 	}
-	for _, p := range s.prepared {
+	for i := range s.prepared {
+		p := &s.prepared[i]
+		p.checkpoint = min(p.checkpoint, w.Checkpoint)
 		w.List(sinkPreparedState, p.items...)
 	}
 	return nil
@@ -140,7 +147,8 @@ func (s *Sink[T]) Snapshot(w *operator.Snapshot) error {
 
 // Completed commits what was prepared up to a checkpoint.
 func (s *Sink[T]) Completed(checkpoint int64) error {
-	for len(s.prepared) > 0 && s.prepared[0].checkpoint <= checkpoint {
+	for len(s.prepared) > 0 &&
+		(s.prepared[0].checkpoint <= checkpoint || checkpoint == operator.FinalCheckpoint) {
 		if err := s.commit(s.prepared[0].items); err != nil {
 			return fmt.Errorf("commit checkpoint %d: %w", checkpoint, err)
 		}

@@ -3,7 +3,6 @@ package ops
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/batch"
@@ -36,6 +35,7 @@ type Source[T any] struct {
 	asked     bool // a request is with the enumerator
 	stopping  bool
 	finished  bool
+	aligned   alignment[T]
 }
 
 // splitState is the watermark of one split.
@@ -46,7 +46,7 @@ type splitState[T any] struct {
 	max       int64 // largest event time
 	active    int64 // processing time of the last record, in milliseconds
 	idle      bool
-	paused    bool
+	paused    bool // by alignment
 }
 
 // SourceRequest is the message by which a source asks its coordinator for splits.
@@ -58,24 +58,31 @@ const sourceSplitsState = "splits"
 func NewSource[T any](cfg *SourceConfig[T]) *Source[T] {
 	s := &Source[T]{cfg: cfg, conn: connect.NewOutput[T](), watermark: batch.MinTime}
 	s.splits = map[string]*splitState[T]{}
-	s.pool = batch.NewPool[T](0)
-	s.out.Init(s.pool)
+	s.out.Init(nil)
 	return s
 }
 
 // Open makes the reader and restores its splits.
 func (s *Source[T]) Open(ctx *operator.Context) error {
 	s.ctx = ctx
+	s.pool = batch.NewPool[T](ctx.BatchRows)
 	var err error
 	s.reader, err = s.cfg.Source.Reader(connect.ReaderContext{
 		Context: ctx.Cancelled, Subtask: ctx.Subtask, Parallelism: ctx.Parallelism,
 		Metrics: ctx.Metrics, Now: ctx.Clock.Now,
 		Wake:    func() { ctx.Mail(func() {}) },
-		WakeAt:  func(t time.Time) { ctx.WakeAt(t.UnixMilli()) },
+		WakeAt:  ctx.WakeAtTime,
 		Request: s.request,
 	})
 	if err != nil {
 		return err
+	}
+	if g := s.cfg.Strategy; g.Group != "" {
+		s.aligned = alignment[T]{
+			group: ctx.Alignment.Join(g.Group, ctx.UID, ctx.Parallelism),
+			drift: g.MaxDrift.Milliseconds(), every: g.UpdateInterval.Milliseconds(),
+			limit: batch.MaxTime,
+		}
 	}
 	if ctx.Restored != nil {
 		if err := s.restore(ctx.Restored.List[sourceSplitsState]); err != nil {
@@ -197,6 +204,12 @@ func (s *Source[T]) Poll() operator.Status {
 	if s.stopping {
 		return s.end()
 	}
+	if s.ctx.Hold != nil && s.ctx.Hold() {
+		return operator.Waiting
+	}
+	if s.aligned.group != nil && !s.align() {
+		return operator.Waiting
+	}
 	b := s.pool.Get()
 	s.conn.Reset(b)
 	status, err := s.reader.Poll(s.conn)
@@ -247,6 +260,9 @@ func (s *Source[T]) fail(err error) {
 func (s *Source[T]) end() operator.Status {
 	if !s.finished {
 		s.finished = true
+		if s.aligned.group != nil {
+			s.aligned.group.Report(s.ctx.Subtask, batch.MaxTime)
+		}
 		if !s.idle || s.watermark < batch.MaxTime {
 			s.out.MarkAll(batch.MaxTime)
 		}
@@ -390,7 +406,7 @@ func (s *Source[T]) ProcessingTime(now int64) bool {
 func (s *Source[T]) checkIdle(now int64) {
 	timeout := s.cfg.Strategy.IdleTimeout.Milliseconds()
 	for _, st := range s.splits {
-		if st.idle {
+		if st.idle || st.paused {
 			continue
 		}
 		if now-st.active >= timeout {

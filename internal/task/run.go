@@ -18,7 +18,7 @@ const (
 	Discard                // close only
 )
 
-// ErrFinished is the cause with which a task's own end is told from a cancellation.
+// errReleased is the cause with which a task's own end is told from a cancellation.
 var errReleased = errors.New("released")
 
 // Finish lets an ended task go.
@@ -26,15 +26,12 @@ func (t *Task) Finish(o Outcome) {
 	t.Mail(func() {
 		t.stop = errReleased
 		if o == Commit {
-			if err := t.tell(FinalCheckpoint, true); err != nil {
+			if err := t.tell(operator.FinalCheckpoint, true); err != nil {
 				t.stop = err
 			}
 		}
 	})
 }
-
-// FinalCheckpoint is the number under which a bounded job's end is told to checkpoint listeners.
-const FinalCheckpoint = int64(1)<<62 - 1
 
 // Run opens the task, steps it until it ends, and closes it. It returns nil when the task was let
 // go by Finish, else the cause of its end. The Listener was told Ended before.
@@ -103,21 +100,21 @@ func (t *Task) Flush() {
 // park waits until the task is woken, and adds the time to account.
 func (t *Task) park(account *account) {
 	t.arm()
-	account.begin(&t.timing, t.cfg.Clock.Now())
+	account.begin(t.cfg.Clock.Now())
 	<-t.wakeup
-	account.end(&t.timing, t.cfg.Clock.Now())
+	account.end(t.cfg.Clock.Now())
 }
 
 // arm sets the clock for the earliest processing-time timer.
 func (t *Task) arm() {
-	if len(t.timers) == 0 || t.armed == t.timers[0].millis {
+	if len(t.timers) == 0 || t.armed == t.timers[0].at {
 		return
 	}
 	if t.disarm != nil {
 		t.disarm()
 	}
-	t.armed = t.timers[0].millis
-	d := time.Duration(t.armed*int64(time.Millisecond) - t.cfg.Clock.Now().UnixNano())
+	t.armed = t.timers[0].at
+	d := time.Duration(t.armed - t.cfg.Clock.Now().UnixNano())
 	t.disarm = t.cfg.Clock.AfterFunc(max(d, 0), func() {
 		t.Mail(func() { t.armed = 0 })
 	})

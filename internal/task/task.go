@@ -1,7 +1,6 @@
 package task
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -60,7 +59,6 @@ type Task struct {
 	head     operator.LoopHead // the head of the chain, if it is that of a loop
 	flushers []operator.Flusher
 	wakeup   chan struct{}
-	cancel   context.CancelFunc
 
 	mu struct {
 		sync.Mutex
@@ -142,8 +140,8 @@ func (t *Task) Mail(f func()) {
 	t.Wake()
 }
 
-// WakeAt asks for a processing-time call of node at a time in milliseconds.
-func (t *Task) WakeAt(node int, millis int64) { t.timers.add(timerEntry{millis, node}) }
+// WakeAt asks for a processing-time call of node at a time in nanoseconds.
+func (t *Task) WakeAt(node int, nanos int64) { t.timers.add(timerEntry{nanos, node}) }
 
 // Cancel makes the task end with cause, at its next step.
 func (t *Task) Cancel(cause error) {
@@ -478,10 +476,11 @@ func (t *Task) runTimers() operator.Status {
 	millis := t.now / int64(time.Millisecond)
 	for t.timers.due(t.now) {
 		e := t.timers[0]
+		t.timers.removeUntil(e.node, t.now)
 		if !t.cfg.Nodes[e.node].(operator.TimeListener).ProcessingTime(millis) {
+			t.timers.add(e)
 			return operator.Blocked
 		}
-		t.timers.removeUntil(e.node, millis)
 	}
 	return operator.Progressed
 }

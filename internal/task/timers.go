@@ -1,14 +1,11 @@
 package task
 
-import (
-	"container/heap"
-	"time"
-)
+import "container/heap"
 
 // timerEntry asks for a processing-time call of a node.
 type timerEntry struct {
-	millis int64
-	node   int
+	at   int64 // in nanoseconds
+	node int
 }
 
 // timerHeap holds the wake-up times of a task's nodes, the earliest first. A node has few: it asks
@@ -16,7 +13,7 @@ type timerEntry struct {
 type timerHeap []timerEntry
 
 func (h timerHeap) Len() int           { return len(h) }
-func (h timerHeap) Less(i, j int) bool { return h[i].millis < h[j].millis }
+func (h timerHeap) Less(i, j int) bool { return h[i].at < h[j].at }
 func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 
 // Push is for container/heap.
@@ -40,14 +37,14 @@ func (h *timerHeap) add(e timerEntry) {
 }
 
 func (h timerHeap) due(nanos int64) bool {
-	return len(h) > 0 && h[0].millis <= nanos/int64(time.Millisecond)
+	return len(h) > 0 && h[0].at <= nanos
 }
 
-// removeUntil takes out the entries of node up to millis.
-func (h *timerHeap) removeUntil(node int, millis int64) {
+// removeUntil takes out the entries of node up to nanos.
+func (h *timerHeap) removeUntil(node int, nanos int64) {
 	kept := (*h)[:0]
 	for _, e := range *h {
-		if e.node != node || e.millis > millis {
+		if e.node != node || e.at > nanos {
 			kept = append(kept, e)
 		}
 	}

@@ -1,0 +1,51 @@
+// Command flott is the one binary of Flott: it runs the demo and the benchmark, and draws graphs.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// commands are flott's subcommands, one file each.
+type commands struct {
+	Demo    demoCmd    `cmd:"" help:"Run the demo: the hottest auctions of a live stream, and this machine's processes."`
+	Nexmark nexmarkCmd `cmd:"" help:"Run the queries of the auction benchmark, or write its events to files."`
+	Graph   graphCmd   `cmd:"" help:"Draw the graph of a job."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	var c commands
+	k := kong.Parse(&c, kong.Name("flott"), kong.UsageOnError(),
+		kong.Description("Flott computes on streams: stateful, distributed, exactly once."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "flott:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+type versionCmd struct{}
+
+// Run prints the version, the Go version and the platform.
+func (versionCmd) Run() error {
+	v := version
+	if info, ok := debug.ReadBuildInfo(); ok && v == "unknown" && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	fmt.Printf("flott %s (%s, %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}

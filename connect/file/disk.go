@@ -1,0 +1,121 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// disk is what the source asks of the file system; tests put faults into it.
+type disk struct {
+	stat    func(path string) (fs.FileInfo, error)
+	readDir func(path string) ([]fs.DirEntry, error)
+	glob    func(pattern string) ([]string, error)
+	open    func(path string) (handle, error)
+}
+
+type handle interface {
+	io.ReadSeekCloser
+	Stat() (fs.FileInfo, error)
+}
+
+var osDisk = disk{
+	stat: os.Stat, readDir: os.ReadDir, glob: filepath.Glob,
+	open: func(path string) (handle, error) { return os.Open(path) },
+}
+
+func compressed(path string) bool {
+	return strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".zst")
+}
+
+// content is what a file holds, decompressed.
+type content struct {
+	io.Reader
+	close func() error
+}
+
+func (s *content) Close() error { return s.close() }
+
+// openAt opens a file at an offset of its decompressed content.
+func (d *disk) openAt(path string, offset int64) (*content, error) {
+	f, err := d.open(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	s, err := d.at(f, path, offset)
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (d *disk) at(f handle, path string, offset int64) (*content, error) {
+	if !compressed(path) {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, fmt.Errorf("file: %w", err)
+		}
+		if info.Size() < offset {
+			return nil, fmt.Errorf("file: %q has %d bytes, but was read up to %d before; it was "+
+				"truncated or replaced: put the old content back", path, info.Size(), offset)
+		}
+		if _, err := f.Seek(offset, io.SeekStart); err != nil {
+			return nil, fmt.Errorf("file: seek in %q: %w", path, err)
+		}
+		return &content{f, f.Close}, nil
+	}
+	s, err := decompress(f, path)
+	if err != nil {
+		return nil, readError(path, 0, err)
+	}
+	if n, err := io.CopyN(io.Discard, s, offset); err != nil {
+		return nil, errors.Join(fmt.Errorf("file: skip to byte %d of the content of %q, at %d: %w",
+			offset, path, n, err), s.Close())
+	}
+	return s, nil
+}
+
+func decompress(f handle, path string) (*content, error) {
+	if strings.HasSuffix(path, ".gz") {
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return nil, err
+		}
+		return &content{z, f.Close}, nil // its own Close only tells the last error again
+	}
+	// With a concurrency of one the decoder works inside Read, without goroutines.
+	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return &content{z, func() error {
+		z.Close()
+		return f.Close()
+	}}, nil
+}
+
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("file: %q was listed, but is gone now; keep input files in place until "+
+			"the job has read them: %w", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("file: %q may not be read; give the job's user the permission: %w", path, err)
+	}
+	return fmt.Errorf("file: open %q: %w", path, err)
+}
+
+func readError(path string, offset int64, err error) error {
+	if compressed(path) {
+		return fmt.Errorf("file: read %q, at byte %d of its decompressed content: %w", path, offset, err)
+	}
+	return fmt.Errorf("file: read %q at byte %d: %w", path, offset, err)
+}

@@ -1,0 +1,113 @@
+package file
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Encoder turns records into the bytes of a part file.
+type Encoder[T any] struct {
+	// Header is what each part file begins with; nil for nothing.
+	Header []byte
+	// Append appends a record, with its end. Several goroutines call it.
+	Append func(dst []byte, v *T) ([]byte, error)
+	err    error
+}
+
+// EncodeLines writes the text of each record as a line.
+func EncodeLines[T any](text func(v T) string) Encoder[T] {
+	return EncodeAppend(func(dst []byte, v *T) []byte { return append(dst, text(*v)...) })
+}
+
+// EncodeAppend writes what f appends for each record as a line. The pointer is valid during the
+// call only.
+func EncodeAppend[T any](f func(dst []byte, v *T) []byte) Encoder[T] {
+	return Encoder[T]{Append: func(dst []byte, v *T) ([]byte, error) {
+		return append(f(dst, v), '\n'), nil
+	}}
+}
+
+// EncodeJSON writes each record as a line of JSON.
+func EncodeJSON[T any]() Encoder[T] {
+	return Encoder[T]{Append: func(dst []byte, v *T) ([]byte, error) {
+		b, err := json.Marshal(v)
+		return append(append(dst, b...), '\n'), err
+	}}
+}
+
+// EncodeCSV writes each record, a struct or []string, as a record that CSV reads. header has each
+// part file of structs begin with the names of the columns.
+func EncodeCSV[T any](header bool) Encoder[T] {
+	if reflect.TypeFor[T]() == reflect.TypeFor[[]string]() {
+		return Encoder[T]{Append: func(dst []byte, v *T) ([]byte, error) {
+			return appendStrings(dst, *any(v).(*[]string)), nil
+		}}
+	}
+	columns, err := columnsOf(reflect.TypeFor[T]())
+	e := Encoder[T]{err: err, Append: func(dst []byte, v *T) ([]byte, error) {
+		return appendRecord(dst, columns, reflect.ValueOf(v).Elem())
+	}}
+	if header {
+		var names []string
+		for _, c := range columns {
+			names = append(names, c.name)
+		}
+		e.Header = appendStrings(nil, names)
+	}
+	return e
+}
+
+func appendStrings(dst []byte, cells []string) []byte {
+	begin := len(dst)
+	for i, c := range cells {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		from := len(dst)
+		dst = quote(append(dst, c...), from)
+	}
+	return endRecord(dst, begin)
+}
+
+func appendRecord(dst []byte, columns []column, v reflect.Value) ([]byte, error) {
+	begin := len(dst)
+	for i := range columns {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		from := len(dst)
+		var err error
+		if dst, err = columns[i].encode(dst, v.Field(columns[i].field)); err != nil {
+			return dst[:begin], fmt.Errorf("column %q: %w", columns[i].name, err)
+		}
+		dst = quote(dst, from)
+	}
+	return endRecord(dst, begin), nil
+}
+
+// endRecord ends a line. An empty line would be no record.
+func endRecord(dst []byte, begin int) []byte {
+	if len(dst) == begin {
+		dst = append(dst, '"', '"')
+	}
+	return append(dst, '\n')
+}
+
+// quote puts the cell dst[from:] in quotes if it needs them.
+func quote(dst []byte, from int) []byte {
+	cell := string(dst[from:])
+	if cell == "" {
+		return dst
+	}
+	first, _ := utf8.DecodeRuneInString(cell)
+	if !strings.ContainsAny(cell, ",\"\r\n") && !unicode.IsSpace(first) && cell != `\.` {
+		return dst
+	}
+	dst = append(dst[:from], '"')
+	dst = append(dst, strings.ReplaceAll(cell, `"`, `""`)...)
+	return append(dst, '"')
+}

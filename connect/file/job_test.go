@@ -1,0 +1,86 @@
+package file
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flott-dev/flott/connect/collect"
+	"github.com/flott-dev/flott/launch"
+	"github.com/flott-dev/flott/stream"
+)
+
+// TestJobReadsEachLineOnce restarts a job that watches a directory from its snapshots, with other
+// parallelisms, until all lines are there. Each snapshot commits what the sink has.
+func TestJobReadsEachLineOnce(t *testing.T) {
+	files, want := map[string]string{}, []string{}
+	for f := range 4 {
+		var b strings.Builder
+		for i := range 20_000 {
+			line := fmt.Sprintf("file %d, line %d", f, i)
+			want = append(want, line)
+			b.WriteString(line + "\n")
+		}
+		files[fmt.Sprintf("f%d.txt%s", f, []string{"", ".gz", ".zst", ""}[f])] = b.String()
+	}
+	dir := tree(t, files)
+	out := collect.To[string]()
+	var last *launch.Snapshot
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	run := func(parallelism int, enough func(snapshots int) bool) *launch.Job {
+		t.Helper()
+		env := stream.NewEnv(stream.Parallelism(parallelism))
+		src := Lines(filepath.Join(dir, "*"), Watch(time.Millisecond), SplitBytes(50_000))
+		stream.From(env, src).UID("lines").To(out).UID("out")
+		job, err := launch.Start(ctx, env, "watch", launch.Restore(last))
+		must(t, err)
+		for n := 0; !enough(n); n++ {
+			last, err = job.Snapshot(ctx)
+			must(t, err)
+		}
+		return job
+	}
+	for _, parallelism := range []int{2, 3, 1, 2} {
+		begin := len(out.Results())
+		job := run(parallelism, func(int) bool { return len(out.Results()) > begin || begin == len(want) })
+		job.Cancel()
+		_ = job.Wait()
+	}
+	job := run(3, func(n int) bool { return n > 0 && len(out.Results()) >= len(want) })
+	job.Stop()
+	must(t, job.Wait())
+	got := out.Results()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d lines, want %d", len(got), len(want))
+	}
+}
+
+func FuzzStates(f *testing.F) {
+	p := part{hidden: ".part-0-1.inprogress.0", target: "part-0-1", bytes: 300}
+	f.Add(p.encode(nil))
+	e := enumerator{listed: true, seen: map[string]bool{"a": true}}
+	b, err := e.Snapshot()
+	must(f, err)
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if p, rest, err := decodePart(data); err == nil {
+			again, _, err := decodePart(p.encode(nil))
+			if err != nil || again.target != p.target || again.bytes != p.bytes || len(rest) > len(data) {
+				t.Errorf("%+v, then %+v, %v", p, again, err)
+			}
+		}
+		e := enumerator{seen: map[string]bool{}}
+		if e.restore(data) == nil {
+			if _, err := e.Snapshot(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

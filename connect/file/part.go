@@ -1,0 +1,120 @@
+package file
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// flushBytes is how much of a part is held in memory before it is written.
+const flushBytes = 64 << 10
+
+// part is a file that a writer writes, or has written. Names are relative to the sink's directory.
+type part struct {
+	hidden, target string
+	bytes          int64 // what was added, written or not
+
+	bucket  string
+	file    sinkFile // nil once it is ended
+	buf     []byte
+	created time.Time
+	written time.Time
+	named   bool // the directory that holds the name is synced
+	kept    bool // a snapshot or a committable refers to it
+}
+
+// write writes what is buffered.
+func (p *part) write() error {
+	if len(p.buf) == 0 {
+		return nil
+	}
+	_, err := p.file.Write(p.buf)
+	p.buf = p.buf[:0]
+	return p.failed(err)
+}
+
+func (p *part) sync() error {
+	if err := p.write(); err != nil {
+		return err
+	}
+	return p.failed(p.file.Sync())
+}
+
+func (p *part) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("file: write part file %q: %w; make room and restart the job from its last "+
+			"checkpoint, what came after it is written again", p.hidden, err)
+	}
+	return fmt.Errorf("file: write part file %q: %w", p.hidden, err)
+}
+
+// deadline is when the part is to be ended; zero for never.
+func (p *part) deadline(rollover, inactivity time.Duration) (t time.Time) {
+	if rollover > 0 {
+		t = p.created.Add(rollover)
+	}
+	if inactivity > 0 {
+		if i := p.written.Add(inactivity); t.IsZero() || i.Before(t) {
+			t = i
+		}
+	}
+	return t
+}
+
+// encode is a committable, and an item of a writer's state.
+func (p *part) encode(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(p.bytes))
+	for _, s := range []string{p.hidden, p.target} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+func decodePart(b []byte) (p part, rest []byte, err error) {
+	errBroken := fmt.Errorf("file: a part in the sink's state is broken: % x", b)
+	size, n := binary.Uvarint(b)
+	if n <= 0 {
+		return p, nil, errBroken
+	}
+	p.bytes, b = int64(size), b[n:]
+	for _, s := range []*string{&p.hidden, &p.target} {
+		size, n := binary.Uvarint(b)
+		if n <= 0 || size > uint64(len(b)-n) {
+			return p, nil, errBroken
+		}
+		*s, b = string(b[n:n+int(size)]), b[n+int(size):]
+		if !filepath.IsLocal(*s) {
+			return p, nil, errBroken
+		}
+	}
+	return p, b, nil
+}
+
+// partName is a part's name when it is visible, hiddenName while it is written.
+func partName(subtask int, n int64, suffix string) string {
+	return fmt.Sprintf("part-%d-%d%s", subtask, n, suffix)
+}
+
+func hiddenName(subtask int, n int64, attempt int) string {
+	return fmt.Sprintf(".part-%d-%d.inprogress.%d", subtask, n, attempt)
+}
+
+// partNumber is the number in a name of either kind, if it is the subtask's.
+func partNumber(name string, subtask int) (n int64, ok bool) {
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(name, "."), fmt.Sprintf("part-%d-", subtask))
+	if !ok {
+		return 0, false
+	}
+	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	n, err := strconv.ParseInt(rest[:digits], 10, 64)
+	return n, err == nil
+}

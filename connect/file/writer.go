@@ -1,0 +1,345 @@
+package file
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/flott-dev/flott/connect"
+)
+
+// writer writes the part files of one subtask, one open file for each bucket.
+type writer[T any] struct {
+	sink    *sink[T]
+	ctx     connect.WriterContext
+	next    int64            // number of the next part
+	buckets map[string]bool  // that are made, and whose files next is above of
+	open    map[string]*part // by bucket
+	ended   []*part          // to be prepared
+	alarm   time.Time        // of the Tick that is ordered
+	err     error            // the first, which all later calls return
+}
+
+// Write encodes records into the files of their buckets.
+func (w *writer[T]) Write(records []T, times []int64) error {
+	return w.keep(w.write(records, times))
+}
+
+// keep makes the first error stay: what follows it must not look as if all was written.
+func (w *writer[T]) keep(err error) error {
+	if w.err == nil {
+		w.err = err
+	}
+	return w.err
+}
+
+func (w *writer[T]) write(records []T, times []int64) (err error) {
+	if w.err != nil {
+		return w.err
+	}
+	var p *part
+	bucket, now := "", w.ctx.Now()
+	for i := range records {
+		if w.sink.o.Bucket != nil {
+			bucket = w.sink.o.Bucket(&records[i], eventTime(times[i]))
+		}
+		if p == nil || p.file == nil || p.bucket != bucket {
+			if p, err = w.part(bucket, now); err != nil {
+				return err
+			}
+		}
+		before := len(p.buf)
+		buf, err := w.sink.enc.Append(p.buf, &records[i])
+		if err != nil {
+			return fmt.Errorf("file: encode record %d of %d, %+v: %w", i+1, len(records), records[i], err)
+		}
+		p.buf = buf
+		p.bytes += int64(len(buf) - before)
+		if p.bytes >= w.sink.o.PartBytes {
+			err = w.end(p)
+		} else if len(buf) >= flushBytes {
+			err = p.write()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eventTime(ms int64) time.Time {
+	if ms == math.MinInt64 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// part returns the open file of a bucket.
+func (w *writer[T]) part(bucket string, now time.Time) (*part, error) {
+	p := w.open[bucket]
+	if p != nil {
+		p.written = now
+		return p, nil
+	}
+	if !w.buckets[bucket] {
+		if err := w.enter(bucket); err != nil {
+			return nil, err
+		}
+	}
+	p, err := w.create(bucket)
+	if err != nil {
+		return nil, err
+	}
+	p.created, p.written = now, now
+	w.open[bucket] = p
+	w.order(p)
+	return p, nil
+}
+
+// enter makes a bucket's directory and passes over the numbers that are in use there: by runs
+// before, or by a writer that had this subtask's number before the job was rescaled.
+func (w *writer[T]) enter(bucket string) error {
+	if bucket != "" && !filepath.IsLocal(bucket) {
+		return fmt.Errorf("file: the bucket %q is not a path below the sink's directory", bucket)
+	}
+	dir := filepath.Join(w.sink.dir, bucket)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("file: make the bucket %q: %w", bucket, err)
+	}
+	for d := filepath.Clean(bucket); bucket != "" && d != "."; d = filepath.Dir(d) {
+		if err := syncDir(filepath.Join(w.sink.dir, filepath.Dir(d))); err != nil {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("file: list the bucket %q: %w", bucket, err)
+	}
+	for _, e := range entries {
+		if n, ok := partNumber(e.Name(), w.ctx.Subtask); ok {
+			w.next = max(w.next, n+1)
+		}
+	}
+	w.buckets[bucket] = true
+	return nil
+}
+
+// create makes the next part file. Other sinks may write to the same directory: the hidden file is
+// made first, so that of two with one number only one finds the visible name free.
+func (w *writer[T]) create(bucket string) (*part, error) {
+	for {
+		n := w.next
+		w.next++
+		p := &part{
+			bucket: bucket,
+			hidden: filepath.Join(bucket, hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)),
+			target: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.o.Suffix)),
+		}
+		hidden := filepath.Join(w.sink.dir, p.hidden)
+		f, err := w.sink.disk.create(hidden)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("file: make a part file: %w", err)
+		}
+		if _, err := os.Lstat(filepath.Join(w.sink.dir, p.target)); err == nil {
+			if err := errors.Join(f.Close(), os.Remove(hidden)); err != nil {
+				return nil, fmt.Errorf("file: give up a part file: %w", err)
+			}
+			continue
+		}
+		p.file = f
+		p.buf = append(p.buf, w.sink.enc.Header...)
+		p.bytes = int64(len(p.buf))
+		return p, nil
+	}
+}
+
+// end closes a part, durably; the next Prepare hands it out.
+func (w *writer[T]) end(p *part) error {
+	if err := w.sync(p); err != nil {
+		return err
+	}
+	if err := p.failed(p.file.Close()); err != nil {
+		return err
+	}
+	p.file, p.buf = nil, nil
+	delete(w.open, p.bucket)
+	w.ended = append(w.ended, p)
+	return nil
+}
+
+func (w *writer[T]) sync(p *part) error {
+	if err := p.sync(); err != nil {
+		return err
+	}
+	if !p.named {
+		p.named = true
+		return syncDir(filepath.Dir(filepath.Join(w.sink.dir, p.hidden)))
+	}
+	return nil
+}
+
+// order orders a Tick for when p is to be ended, unless there is an earlier one.
+func (w *writer[T]) order(p *part) {
+	at := p.deadline(w.sink.o.Rollover, w.sink.o.Inactivity)
+	if at.IsZero() {
+		return
+	}
+	at = at.Add(time.Millisecond - 1).Truncate(time.Millisecond) // timers cut fractions off
+	if !w.alarm.IsZero() && !at.Before(w.alarm) {
+		return
+	}
+	w.alarm = at
+	w.ctx.WakeAt(at)
+}
+
+// Tick ends the parts that are old or were not written for long.
+func (w *writer[T]) Tick(now time.Time) error {
+	if w.err != nil || w.alarm.IsZero() || now.Before(w.alarm) {
+		return w.err
+	}
+	w.alarm = time.Time{}
+	for _, p := range w.parts() {
+		at := p.deadline(w.sink.o.Rollover, w.sink.o.Inactivity)
+		if at.IsZero() || now.Before(at) {
+			w.order(p)
+			continue
+		}
+		if err := w.keep(w.end(p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parts are the open ones, in the order in which they were made.
+func (w *writer[T]) parts() []*part {
+	out := make([]*part, 0, len(w.open))
+	for _, p := range w.open {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b *part) int { return a.created.Compare(b.created) })
+	return out
+}
+
+// Flush makes all files durable and, at the end, ends them.
+func (w *writer[T]) Flush(endOfInput bool) error {
+	for _, p := range w.parts() {
+		if w.err != nil {
+			break
+		}
+		if endOfInput {
+			_ = w.keep(w.end(p))
+		} else {
+			_ = w.keep(w.sync(p))
+		}
+	}
+	return w.err
+}
+
+// Prepare hands out the ended files.
+func (w *writer[T]) Prepare(int64) ([][]byte, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	var out [][]byte
+	for _, p := range w.ended {
+		p.kept = true
+		out = append(out, p.encode(nil))
+	}
+	w.ended = nil
+	return out, nil
+}
+
+// Snapshot encodes the number of the next part and the files that are not handed out yet, with what
+// Flush made durable of them.
+func (w *writer[T]) Snapshot() ([]byte, error) {
+	b := binary.AppendUvarint(nil, uint64(w.next))
+	b = binary.AppendUvarint(b, uint64(w.ctx.Subtask))
+	for _, p := range append(w.parts(), w.ended...) {
+		p.kept = true
+		b = p.encode(b)
+	}
+	return b, w.err
+}
+
+// restore takes up the files of a snapshot at their lengths, and ends them.
+func (w *writer[T]) restore(b []byte) error {
+	next, n := binary.Uvarint(b)
+	if n <= 0 {
+		return errors.New("file: the sink's state is cut off")
+	}
+	subtask, m := binary.Uvarint(b[n:])
+	if m <= 0 {
+		return errors.New("file: the sink's state is cut off")
+	}
+	if int(subtask) == w.ctx.Subtask {
+		w.next = max(w.next, int64(next))
+	}
+	for b = b[n+m:]; len(b) > 0; {
+		p, rest, err := decodePart(b)
+		if err != nil {
+			return err
+		}
+		b = rest
+		if err := w.cut(&p); err != nil {
+			return err
+		}
+		p.kept, p.named = true, true
+		w.ended = append(w.ended, &p)
+	}
+	return nil
+}
+
+// cut shortens a file to what a snapshot knows of it.
+func (w *writer[T]) cut(p *part) error {
+	path := filepath.Join(w.sink.dir, p.hidden)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(w.sink.dir, p.target)); err == nil {
+			return fmt.Errorf("file: the snapshot has %q as a file being written, but it is complete: "+
+				"the snapshot is older than the output; restore from a later one, or into another "+
+				"directory without state for this sink", p.target)
+		}
+		return fmt.Errorf("file: %q, which the snapshot continues, is gone; was it deleted?", path)
+	}
+	if err != nil {
+		return fmt.Errorf("file: continue a part file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("file: continue a part file: %w", err)
+	}
+	if info.Size() < p.bytes {
+		return fmt.Errorf("file: %q has %d bytes, but the snapshot knows %d: the disk has lost data",
+			path, info.Size(), p.bytes)
+	}
+	if err := errors.Join(f.Truncate(p.bytes), f.Sync()); err != nil {
+		return fmt.Errorf("file: cut %q to the %d bytes of the snapshot: %w", path, p.bytes, err)
+	}
+	return nil
+}
+
+// Close closes the files and deletes those that no snapshot knows.
+func (w *writer[T]) Close() error {
+	var errs []error
+	for _, p := range append(w.parts(), w.ended...) {
+		if p.file != nil {
+			errs = append(errs, p.file.Close())
+		}
+		if !p.kept {
+			errs = append(errs, os.Remove(filepath.Join(w.sink.dir, p.hidden)))
+		}
+	}
+	w.open, w.ended = nil, nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,169 @@
+package flotttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/flott-dev/flott/connect/collect"
+	"github.com/flott-dev/flott/launch"
+	"github.com/flott-dev/flott/stream"
+)
+
+// RestoreOptions say how CheckRestore runs a job. The zero value is a sensible default.
+type RestoreOptions struct {
+	// Seeds is how many times the job is stopped and restored; 0 means 10.
+	Seeds int
+	// ParallelismMax bounds the parallelism before and after; 0 means 3.
+	ParallelismMax int
+	// BatchRows is the number of records in a batch of the sources; 0 means 3.
+	BatchRows int
+	// Options are the environment's.
+	Options []stream.Option
+	// Final reduces the results to what must be the same, for jobs whose intermediate results
+	// depend on the order of arrival. By default all results count, in no particular order.
+	Final func(results []string) []string
+}
+
+// CheckRestore runs the job that build makes to its end, and then again and again: each time it
+// takes a snapshot at a seeded random moment, kills the job, restores it with another parallelism,
+// and lets it finish. What is committed must be the same each time, record for record. build adds
+// the job to env and ends it in sink; it is called once for each run.
+func CheckRestore[T any](t *testing.T, build func(env *stream.Env, sink *collect.Sink[T]),
+	o RestoreOptions,
+) {
+	t.Helper()
+	o.Seeds, o.ParallelismMax = orDefault(o.Seeds, 10), orDefault(o.ParallelismMax, 3)
+	o.BatchRows = orDefault(o.BatchRows, 3)
+	c := &restoreCheck[T]{build: build, opts: o}
+	want, polls := c.undisturbed(t)
+	restored := 0
+	for seed := range o.Seeds {
+		rng := rand.New(rand.NewPCG(uint64(seed), 1))
+		got, ok := c.disturbed(t, rng, polls)
+		if !ok {
+			continue // the job ended before the snapshot was complete
+		}
+		restored++
+		if diff := difference(want, got); diff != "" {
+			t.Fatalf("seed %d: the results after a restore differ: %s", seed, diff)
+		}
+	}
+	if restored == 0 {
+		t.Fatalf("the job always ended before its snapshot; give it more input than %d batches", polls)
+	}
+}
+
+func orDefault(v, d int) int {
+	if v == 0 {
+		return d
+	}
+	return v
+}
+
+type restoreCheck[T any] struct {
+	build func(env *stream.Env, sink *collect.Sink[T])
+	opts  RestoreOptions
+}
+
+func (c *restoreCheck[T]) env(parallelism int, sink *collect.Sink[T]) *stream.Env {
+	env := stream.NewEnv(append([]stream.Option{
+		stream.Parallelism(parallelism), stream.MaxParallelism(16),
+	}, c.opts.Options...)...)
+	c.build(env, sink)
+	return env
+}
+
+// undisturbed runs the job to its end and counts the polls of its sources.
+func (c *restoreCheck[T]) undisturbed(t *testing.T) (results []string, polls int64) {
+	t.Helper()
+	sink := collect.To[T]()
+	var n atomic.Int64
+	err := launch.Run(context.Background(), c.env(1, sink), "undisturbed",
+		launch.BatchRows(c.opts.BatchRows), launch.CountPolls(&n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.rendered(sink), n.Load()
+}
+
+// disturbed stops the job at a random poll and restores it.
+func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) ([]string, bool) {
+	t.Helper()
+	sink := collect.To[T]()
+	before, after := 1+rng.IntN(c.opts.ParallelismMax), 1+rng.IntN(c.opts.ParallelismMax)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var snapshot *launch.Snapshot
+	err := launch.Run(ctx, c.env(before, sink), "disturbed", launch.BatchRows(c.opts.BatchRows),
+		launch.SnapshotAtPoll(1+rng.Int64N(max(1, polls-1)), func(s *launch.Snapshot, err error) {
+			if err == nil {
+				snapshot = s
+			}
+			cancel()
+		}))
+	if err != nil && !errors.Is(err, launch.ErrCanceled) {
+		t.Fatal(err)
+	}
+	if snapshot == nil || err == nil {
+		return nil, false
+	}
+	err = launch.Run(context.Background(), c.env(after, sink), "restored", launch.Restore(snapshot),
+		launch.BatchRows(c.opts.BatchRows))
+	if err != nil {
+		t.Fatalf("restore from parallelism %d to %d: %v", before, after, err)
+	}
+	return c.rendered(sink), true
+}
+
+func (c *restoreCheck[T]) rendered(sink *collect.Sink[T]) []string {
+	var lines []string
+	for _, r := range sink.Results() {
+		lines = append(lines, fmt.Sprintf("%+v", r))
+	}
+	slices.Sort(lines)
+	if c.opts.Final != nil {
+		lines = c.opts.Final(lines)
+	}
+	return lines
+}
+
+// difference describes how two sorted lists differ, "" when they do not.
+func difference(want, got []string) string {
+	if slices.Equal(want, got) {
+		return ""
+	}
+	count := map[string]int{}
+	for _, w := range want {
+		count[w]++
+	}
+	for _, g := range got {
+		count[g]--
+	}
+	var missing, extra []string
+	for k, n := range count {
+		for ; n > 0; n-- {
+			missing = append(missing, k)
+		}
+		for ; n < 0; n++ {
+			extra = append(extra, k)
+		}
+	}
+	slices.Sort(missing)
+	slices.Sort(extra)
+	return fmt.Sprintf("%d results instead of %d\n  missing: %s\n  too many: %s",
+		len(got), len(want), some(missing), some(extra))
+}
+
+func some(list []string) string {
+	const most = 8
+	if len(list) > most {
+		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	}
+	return strings.Join(list, ", ")
+}
