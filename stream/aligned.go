@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/flott-dev/flott/agg"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/graph"
@@ -36,12 +35,10 @@ type alignedOp[K, T, A, O any] struct {
 	operator.OneInput[T]
 	out   operator.Outputs[O]
 	w     *Windowed[K, T]
-	agg   agg.Aggregate[T, A, any]
-	fire  func(c *WindowCtx[K, O], acc *A) error
+	f     *windowFunc[K, T, A, O]
 	codec *codec.Codec[A]
 	ctx   WindowCtx[K, O]
 	keys  windowKeys[K, T]
-	late  *operator.Output[T]
 	drops *metric.Counter
 
 	slicing  window.Slices
@@ -75,14 +72,15 @@ type firing[A any] struct {
 	at    int // of the last entry that was emitted
 }
 
-func newAlignedOp[K, T, A, V, O any](n *graph.Node, w *Windowed[K, T], a agg.Aggregate[T, A, V],
-	fire func(c *WindowCtx[K, O], acc *A) error, c *codec.Codec[A],
+func newAlignedOp[K, T, A, O any](n *graph.Node, w *Windowed[K, T], f *windowFunc[K, T, A, O],
+	c *codec.Codec[A],
 ) *alignedOp[K, T, A, O] {
-	o := &alignedOp[K, T, A, O]{w: w, fire: fire, codec: c, done: math.MinInt64, armed: math.MaxInt64}
-	o.agg = agg.Aggregate[T, A, any]{Add: a.Add, Merge: a.Merge}
+	o := &alignedOp[K, T, A, O]{w: w, f: f, codec: c, done: math.MinInt64, armed: math.MaxInt64}
 	o.slicing, _ = window.SlicesOf(w.assigner)
-	o.merging = o.slicing.Shared() && a.Merge != nil
-	o.lateness = w.lateness.Milliseconds()
+	o.merging = o.slicing.Shared() && f.merge != nil
+	if !w.assigner.IsProcessingTime() {
+		o.lateness = w.lateness.Milliseconds()
+	}
 	addSides(n, &o.out)
 	o.out.Init(nil)
 	o.OneInput.Init(o, &o.out)
@@ -94,11 +92,17 @@ func (o *alignedOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	o.keys.backend, o.keys.sel = o.w.keys.open(ctx)
 	o.ctx = WindowCtx[K, O]{Emitter: newEmitter(&o.out, ctx), key: o.keys.sel.Value}
 	o.drops = ctx.Metrics.Counter("numLateRecordsDropped")
-	if o.w.late != nil {
-		o.late, _ = o.out.Side(o.w.late.name).(*operator.Output[T])
-	}
 	o.keys.backend.Add("slices", sliceState[K, T, A, O]{o})
 	return o.keys.backend.Restore(ctx.Restored)
+}
+
+// Resume goes on with what was suspended. A firing by the clock has no pending batch that would
+// bring it back, and it must not be left open when a barrier comes.
+func (o *alignedOp[K, T, A, O]) Resume() bool {
+	if !o.OneInput.Resume() {
+		return false
+	}
+	return o.firing == nil || o.emitAll()
 }
 
 func (o *alignedOp[K, T, A, O]) Connect(tag string, receiver any) error {
@@ -132,7 +136,7 @@ func (o *alignedOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 
 // rowsNow puts a run into the windows of the processing time now.
 func (o *alignedOp[K, T, A, O]) rowsNow(b *batch.Rows[T], from, to int) int {
-	now := o.Ctx.NowMillis()
+	now := max(o.Ctx.NowMillis(), o.done+1) // a clock may go back
 	if !o.advance(now - 1) {
 		return from
 	}
@@ -154,12 +158,12 @@ func (o *alignedOp[K, T, A, O]) rowsNow(b *batch.Rows[T], from, to int) int {
 func (o *alignedOp[K, T, A, O]) add(s *slice[A], v *T, column uint64) {
 	o.keys.sel.Select(v, column)
 	if o.merging || !o.slicing.Shared() {
-		o.agg.Add(o.accumulator(s), v)
+		o.f.add(o.accumulator(s), v)
 	} else {
 		first, last, step := o.slicing.Ends(s.start)
 		for end := first; end <= last; end += step {
 			if !o.expired(end) {
-				o.agg.Add(o.accumulator(o.windowTable(end)), v)
+				o.f.add(o.accumulator(o.windowTable(end)), v)
 			}
 		}
 	}
@@ -204,7 +208,7 @@ func (o *alignedOp[K, T, A, O]) enter(t int64, v *T, utc int64) *slice[A] {
 		o.Ctx.Fail(errNoEventTime, *v)
 	}
 	if o.expired(last) {
-		o.tooLate(v, utc)
+		o.w.emitLate(&o.out, o.drops, v, utc)
 		return nil
 	}
 	if o.slicing.Shared() && !o.merging {
@@ -263,14 +267,6 @@ func (o *alignedOp[K, T, A, O]) newTable() *keyed.Map[A] {
 		return t
 	}
 	return &keyed.Map[A]{}
-}
-
-func (o *alignedOp[K, T, A, O]) tooLate(v *T, utc int64) {
-	if o.late == nil {
-		o.drops.Add(1)
-		return
-	}
-	o.late.Emit(*v, utc)
 }
 
 // schedule notes that the window that ends at end is to fire.
@@ -380,7 +376,7 @@ func (o *alignedOp[K, T, A, O]) contents(end int64) *keyed.Map[A] {
 			} else {
 				into, _ = o.merged.UpsertBytes(hash, key)
 			}
-			o.agg.Merge(into, from)
+			o.f.merge(into, from)
 		}
 	}
 	return &o.merged
@@ -393,7 +389,7 @@ func (o *alignedOp[K, T, A, O]) emitAll() bool {
 		o.firing = nil
 		return true
 	}
-	o.ctx.begin(o.bounds(f.end))
+	o.ctx.begin(bounds(&o.slicing, f.end))
 	for i := f.table.Next(f.at); i >= 0; i = f.table.Next(i) {
 		hash, word, key, acc := f.table.At(i)
 		o.keys.backend.Set(hash, word, key)
@@ -407,14 +403,13 @@ func (o *alignedOp[K, T, A, O]) emitAll() bool {
 	return true
 }
 
-func (o *alignedOp[K, T, A, O]) bounds(end int64) window.Window {
-	return window.Window{
-		Start: o.slicing.UTC(o.slicing.Start(end)), End: o.slicing.UTC(end),
-	}
+// bounds is the window that ends at end, in the slices' time.
+func bounds(s *window.Slices, end int64) window.Window {
+	return window.Window{Start: s.UTC(s.Start(end)), End: s.UTC(end)}
 }
 
 func (o *alignedOp[K, T, A, O]) emit(acc *A) {
-	if err := o.fire(&o.ctx, acc); err != nil {
+	if err := o.f.fire(&o.ctx, acc); err != nil {
 		o.Ctx.Fail(fmt.Errorf("window %v of key %v: %w", o.ctx.window, o.ctx.Key(), err), nil)
 	}
 }
@@ -442,12 +437,12 @@ func (o *alignedOp[K, T, A, O]) fireLate(s *slice[A]) {
 			switch {
 			case from == nil:
 			case o.merging:
-				o.agg.Merge(&acc, from)
+				o.f.merge(&acc, from)
 			default:
 				acc = *from
 			}
 		}
-		o.ctx.begin(o.bounds(end))
+		o.ctx.begin(bounds(&o.slicing, end))
 		o.emit(&acc)
 	}
 }

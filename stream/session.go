@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/flott-dev/flott/agg"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/graph"
@@ -23,13 +22,10 @@ type sessionOp[K, T, A, O any] struct {
 	operator.OneInput[T]
 	out   operator.Outputs[O]
 	w     *Windowed[K, T]
-	add   func(acc *A, v *T)
-	merge func(into, from *A)
-	fire  func(c *WindowCtx[K, O], acc *A) error
+	f     *windowFunc[K, T, A, O]
 	codec *codec.Codec[sessions[A]]
 	ctx   WindowCtx[K, O]
 	keys  windowKeys[K, T]
-	late  *operator.Output[T]
 	drops *metric.Counter
 
 	state    *keyed.Values[sessions[A]]
@@ -55,12 +51,15 @@ type sessions[A any] struct {
 	Timer int64 // the earliest time at which a timer is set
 }
 
-func newSessionOp[K, T, A, V, O any](n *graph.Node, w *Windowed[K, T], a agg.Aggregate[T, A, V],
-	fire func(c *WindowCtx[K, O], acc *A) error, c *codec.Codec[sessions[A]],
+func newSessionOp[K, T, A, O any](n *graph.Node, w *Windowed[K, T], f *windowFunc[K, T, A, O],
+	c *codec.Codec[sessions[A]],
 ) *sessionOp[K, T, A, O] {
 	o := &sessionOp[K, T, A, O]{
-		w: w, add: a.Add, merge: a.Merge, fire: fire, codec: c, clock: batch.MinTime,
-		lateness: w.lateness.Milliseconds(), armed: math.MaxInt64,
+		w: w, f: f, codec: c, clock: batch.MinTime,
+		armed: math.MaxInt64,
+	}
+	if !w.assigner.IsProcessingTime() {
+		o.lateness = w.lateness.Milliseconds()
 	}
 	addSides(n, &o.out)
 	o.out.Init(nil)
@@ -73,9 +72,6 @@ func (o *sessionOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	o.keys.backend, o.keys.sel = o.w.keys.open(ctx)
 	o.ctx = WindowCtx[K, O]{Emitter: newEmitter(&o.out, ctx), key: o.keys.sel.Value}
 	o.drops = ctx.Metrics.Counter("numLateRecordsDropped")
-	if o.w.late != nil {
-		o.late, _ = o.out.Side(o.w.late.name).(*operator.Output[T])
-	}
 	none, err := codec.For[struct{}](nil)
 	if err != nil {
 		return err
@@ -99,7 +95,9 @@ func (o *sessionOp[K, T, A, O]) Connect(tag string, receiver any) error {
 func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 	processing := o.w.assigner.IsProcessingTime()
 	if processing {
-		o.clock = o.Ctx.NowMillis()
+		if o.clock = o.Ctx.NowMillis(); !o.advance(o.clock - 1) {
+			return from
+		}
 	}
 	o.touched ^= o.state.Touch(o.keys.sel.Hashes(b.Keys[from:to]))
 	for i := from; i < to; i++ {
@@ -134,7 +132,7 @@ func (o *sessionOp[K, T, A, O]) record(v *T, start, end int64) {
 	s := o.join(st, start, end)
 	if s == nil {
 		if o.tooOld(end) {
-			o.tooLate(v, start)
+			o.w.emitLate(&o.out, o.drops, v, start)
 			if fresh {
 				o.state.Drop()
 			}
@@ -148,11 +146,11 @@ func (o *sessionOp[K, T, A, O]) record(v *T, start, end int64) {
 // extend adds v to s.
 func (o *sessionOp[K, T, A, O]) extend(st *sessions[A], s *session[A], v *T, start, end int64) {
 	if o.tooOld(max(s.End, end)) {
-		o.tooLate(v, start)
+		o.w.emitLate(&o.out, o.drops, v, start)
 		return
 	}
 	s.Start, s.End = min(s.Start, start), max(s.End, end)
-	o.add(&s.Acc, v)
+	o.f.add(&s.Acc, v)
 	if s.End-1 <= o.clock {
 		o.emit(s) // late, but allowed: the session fires again
 		s.Fired = true
@@ -176,14 +174,6 @@ func (o *sessionOp[K, T, A, O]) setTimer(st *sessions[A], s *session[A]) {
 // tooOld reports whether a session that ends at end would be gone.
 func (o *sessionOp[K, T, A, O]) tooOld(end int64) bool {
 	return !o.w.assigner.IsProcessingTime() && o.clock >= end-1+o.lateness
-}
-
-func (o *sessionOp[K, T, A, O]) tooLate(v *T, t int64) {
-	if o.late == nil {
-		o.drops.Add(1)
-		return
-	}
-	o.late.Emit(*v, t)
 }
 
 // open adds a session.
@@ -235,7 +225,7 @@ func (o *sessionOp[K, T, A, O]) join(st *sessions[A], start, end int64) *session
 			// Accumulators are merged in order of time.
 			*first, *s = *s, *first
 		}
-		o.merge(&first.Acc, &s.Acc)
+		o.f.merge(&first.Acc, &s.Acc)
 		first.End, first.Fired = max(first.End, s.End), first.Fired && s.Fired
 		st.remove(i)
 		i = into // what now touches may stand before
@@ -249,7 +239,7 @@ func (o *sessionOp[K, T, A, O]) join(st *sessions[A], start, end int64) *session
 // emit fires a session.
 func (o *sessionOp[K, T, A, O]) emit(s *session[A]) {
 	o.ctx.begin(window.Window{Start: s.Start, End: s.End})
-	if err := o.fire(&o.ctx, &s.Acc); err != nil {
+	if err := o.f.fire(&o.ctx, &s.Acc); err != nil {
 		o.Ctx.Fail(fmt.Errorf("window %v of key %v: %w", o.ctx.window, o.ctx.Key(), err), nil)
 	}
 }
@@ -305,7 +295,7 @@ func (o *sessionOp[K, T, A, O]) ProcessingTime(now int64) bool {
 		return true
 	}
 	o.armed = math.MaxInt64
-	done := o.advance(now)
+	done := o.advance(now - 1) // the last millisecond of a session must be over
 	o.arm()
 	return o.out.Flush() && done
 }
@@ -316,7 +306,7 @@ func (o *sessionOp[K, T, A, O]) arm() {
 	}
 	if at, ok := o.timers.Next(); ok && at < o.armed {
 		o.armed = at
-		o.Ctx.WakeAt(at)
+		o.Ctx.WakeAt(at + 1)
 	}
 }
 

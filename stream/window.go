@@ -3,12 +3,14 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/agg"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/window"
 )
 
@@ -17,15 +19,33 @@ type Windowed[K, T any] struct {
 	keys     *Keyed[K, T]
 	assigner window.Assigner
 	lateness time.Duration
-	late     *Tag[T]
+	late     lateOutput[T] // nil: late records are counted only
+	lateTags []sideMaker
 	trigger  window.Trigger[T]
 	evictor  window.Evictor[T]
-	single   bool // WindowAll
+	single   bool                // WindowAll
+	inputs   func(n *graph.Node) // connects other inputs than keys
 }
 
 // Window puts the records of each key into windows.
 func (k *Keyed[K, T]) Window(a window.Assigner) *Windowed[K, T] {
 	return &Windowed[K, T]{keys: k, assigner: a}
+}
+
+// CountWindow puts every n records of a key into a window. What is left at the end does not fire.
+func (k *Keyed[K, T]) CountWindow(n int64) *Windowed[K, T] {
+	return k.Window(window.Global()).Trigger(window.Purging(window.Count[T](n)))
+}
+
+// CountWindowSliding fires, for every slide records of a key, a window of the last n.
+func (k *Keyed[K, T]) CountWindowSliding(n int, slide int64) *Windowed[K, T] {
+	return k.Window(window.Global()).
+		Trigger(window.Count[T](slide)).Evictor(window.CountEvictor[T](n))
+}
+
+// CountWindowAll puts every n records of s into a window, in one subtask.
+func (s *Stream[T]) CountWindowAll(n int64) *Windowed[All, T] {
+	return s.WindowAll(window.Global()).Trigger(window.Purging(window.Count[T](n)))
 }
 
 // All is the key of windows over a whole stream.
@@ -48,8 +68,22 @@ func (w *Windowed[K, T]) AllowedLateness(d time.Duration) *Windowed[K, T] {
 // LateTo sends records that come too late for all their windows to a side output, instead of only
 // counting them (metric numLateRecordsDropped).
 func (w *Windowed[K, T]) LateTo(tag *Tag[T]) *Windowed[K, T] {
-	w.late = tag
+	w.lateTags = []sideMaker{tag}
+	w.late = tag.emitTo
 	return w
+}
+
+// lateOutput emits a late record to a side output, or reports false.
+type lateOutput[T any] func(side func(tag string) operator.SideOutput, v *T, t int64) bool
+
+// emitLate sends a late record to the side output for such, or counts it.
+func (w *Windowed[K, T]) emitLate(out interface {
+	Side(tag string) operator.SideOutput
+}, drops *metric.Counter, v *T, t int64,
+) {
+	if w.late == nil || !w.late(out.Side, v, t) {
+		drops.Add(1)
+	}
 }
 
 // Trigger decides when windows fire, instead of when the watermark, or the clock, has reached their
@@ -84,37 +118,148 @@ func Aggregate[K, T, A, O any](w *Windowed[K, T], a agg.Aggregate[T, A, O]) *Str
 
 // ReduceWindow folds the records of each window by f.
 func ReduceWindow[K, T any](w *Windowed[K, T], f func(a, b T) T) *Stream[Result[K, T]] {
-	return Aggregate(w, agg.Reduce(f))
+	return ReduceProcess(w, f, func(c *WindowCtx[K, Result[K, T]], v T) error {
+		c.Emit(Result[K, T]{c.Key(), c.Window(), v})
+		return nil
+	})
+}
+
+// ReduceProcess folds the records of each window by reduce and calls f with the result when the
+// window fires. A window whose evictor has left no record does not call f.
+func ReduceProcess[K, T, O any](w *Windowed[K, T], reduce func(a, b T) T,
+	f func(c *WindowCtx[K, O], v T) error, options ...WindowOption,
+) *Stream[O] {
+	a := agg.Reduce(reduce)
+	return addWindows(w, &windowFunc[K, T, agg.Best[T], O]{
+		add: a.Add, merge: a.Merge,
+		fire: func(c *WindowCtx[K, O], acc *agg.Best[T]) error {
+			if !acc.Some {
+				return nil
+			}
+			return f(c, acc.Value)
+		},
+	}, options)
 }
 
 // AggregateProcess folds the records of each window and calls f with the result when the window
-// fires.
+// fires. A window whose evictor has left no record gives the result of the zero accumulator.
 func AggregateProcess[K, T, A, V, O any](w *Windowed[K, T], a agg.Aggregate[T, A, V],
 	f func(c *WindowCtx[K, O], v V) error, options ...WindowOption,
 ) *Stream[O] {
-	fire := func(c *WindowCtx[K, O], acc *A) error { return f(c, a.Result(acc)) }
-	if w.trigger != nil || w.evictor != nil || !w.sliced() || len(options) > 0 {
-		return generalWindow(w, a, fire, nil, options)
-	}
-	n := w.node("Window")
-	acc := codecOf[A](w.env(), n)
-	if acc != nil {
-		n.States = append(n.States, "window: aggregating "+acc.Schema().String())
-	}
+	fn := &windowFunc[K, T, A, O]{add: a.Add, merge: a.Merge}
 	if a.Add == nil || a.Result == nil {
-		n.Fail(errors.New("the aggregate has no Add or no Result"))
+		fn.err = errors.New("the aggregate has no Add or no Result")
 	}
-	if w.assigner.Kind() == window.KindSession {
-		if a.Merge == nil {
-			n.Fail(errors.New("session windows need an aggregate with Merge"))
-		}
+	fn.fire = func(c *WindowCtx[K, O], acc *A) error { return f(c, a.Result(acc)) }
+	return addWindows(w, fn, options)
+}
+
+// ProcessWindow calls f with all records of a window when it fires: in order of arrival, but where
+// windows overlap or merge, those of one slice of time or session after those of another. Keep
+// accumulators instead (AggregateProcess) where that is possible: they are smaller.
+func ProcessWindow[K, T, O any](w *Windowed[K, T], f func(c *WindowCtx[K, O], elements []T) error,
+	options ...WindowOption,
+) *Stream[O] {
+	list := agg.List[T]()
+	return addWindows(w, &windowFunc[K, T, []T, O]{
+		add: list.Add, merge: list.Merge, process: f,
+		fire: func(c *WindowCtx[K, O], acc *[]T) error { return f(c, slices.Clone(*acc)) },
+	}, options)
+}
+
+// windowFunc is the function of a window operator.
+type windowFunc[K, T, A, O any] struct {
+	add   func(acc *A, v *T)
+	merge func(into, from *A) // may be nil
+	fire  func(c *WindowCtx[K, O], acc *A) error
+	// process is called instead of fire where records are kept one by one; nil otherwise.
+	process func(c *WindowCtx[K, O], elements []T) error
+	err     error
+}
+
+// addWindows adds the operator that suits the windows.
+func addWindows[K, T, A, O any](w *Windowed[K, T], f *windowFunc[K, T, A, O],
+	options []WindowOption,
+) *Stream[O] {
+	n := w.node("Window")
+	if f.err != nil {
+		n.Fail(f.err)
+	}
+	spec := newWindowSpec(n, &w.env().codecs, options)
+	session := w.assigner.Kind() == window.KindSession
+	switch {
+	case w.trigger != nil || w.evictor != nil || !w.sliced() || spec.general() ||
+		session && f.merge == nil:
+		addGeneral(n, w, f, spec)
+	case session:
 		all := codecOf[sessions[A]](w.env(), n)
-		n.New = func() operator.Node { return newSessionOp(n, w, a, fire, all) }
-	} else {
-		n.New = func() operator.Node { return newAlignedOp(n, w, a, fire, acc) }
+		n.New = func() operator.Node { return newSessionOp(n, w, f, all) }
+	default:
+		acc := codecOf[A](w.env(), n)
+		if acc != nil {
+			n.States = append(n.States, "window: aggregating "+acc.Schema().String())
+		}
+		n.New = func() operator.Node { return newAlignedOp(n, w, f, acc) }
 	}
-	w.keys.into(n, 0)
+	if w.inputs != nil {
+		w.inputs(n)
+	} else {
+		w.keys.into(n, 0)
+	}
 	return newStream[O](w.env(), n)
+}
+
+// addGeneral completes the node of a generalOp.
+func addGeneral[K, T, A, O any](n *graph.Node, w *Windowed[K, T], f *windowFunc[K, T, A, O],
+	options *windowSpec,
+) {
+	codecs := &w.env().codecs
+	s := &generalSpec[K, T, A, O]{
+		w: w, options: options, codecs: codecs, trigger: w.trigger,
+		add: f.add, merge: f.merge, fire: f.fire, process: f.process,
+	}
+	if s.trigger == nil {
+		s.trigger = defaultTrigger[T](w.assigner)
+	}
+	if options.clear != nil {
+		var ok bool
+		if s.clear, ok = options.clear.(func(c *WindowCtx[K, O])); !ok {
+			n.Fail(fmt.Errorf("the function of OnClear is a %T, not a %T", options.clear, s.clear))
+		}
+	}
+	custom := window.CustomOf[T](w.assigner)
+	if w.assigner.Kind() == window.KindSession || custom != nil && custom.Merging() {
+		var ok bool
+		if s.merger, ok = s.trigger.(window.Merger); !ok {
+			n.Fail(fmt.Errorf("the windows merge, but the trigger %T does not", s.trigger))
+		}
+		if len(options.each) > 0 {
+			n.Fail(errors.New("windows that merge cannot have states of their own (WindowStates)"))
+		}
+	}
+	s.list = w.evictor != nil || f.process != nil || s.merger != nil && f.merge == nil
+	s.pane = codecOf[pane[T, A]](w.env(), n)
+	if s.pane != nil {
+		n.States = append(n.States, "window: contents "+s.pane.Schema().String())
+	}
+	for _, h := range usesOf(s.trigger) {
+		schema, err := schemaOf[T](h, codecs)
+		if err != nil {
+			n.Fail(fmt.Errorf("state %q of the trigger: %w", h.StateName(), err))
+		}
+		options.name(n, h.StateName(), "trigger "+schema)
+	}
+	n.New = func() operator.Node { return newGeneralOp(n, s) }
+}
+
+func defaultTrigger[T any](a window.Assigner) window.Trigger[T] {
+	switch {
+	case a.Kind() == window.KindGlobal:
+		return window.Never[T]()
+	case a.IsProcessingTime():
+		return window.ProcessingTime[T]()
+	}
+	return window.EventTime[T]()
 }
 
 func (w *Windowed[K, T]) env() *Env { return w.keys.stream.env }
@@ -141,8 +286,8 @@ func (w *Windowed[K, T]) node(kind string) *graph.Node {
 	if w.lateness < 0 {
 		n.Fail(fmt.Errorf("allowed lateness %v is negative", w.lateness))
 	}
-	if w.late != nil {
-		n.Sides = append(n.Sides, sideMaker(w.late))
+	for _, tag := range w.lateTags {
+		n.Sides = append(n.Sides, tag)
 	}
 	return n
 }

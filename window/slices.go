@@ -54,8 +54,7 @@ func (s *Slices) Local(t int64) int64 {
 	if s.zone == nil {
 		return t
 	}
-	_, off := time.UnixMilli(t).In(s.zone).Zone()
-	return t + int64(off)*1000
+	return t + s.offsetAt(t)
 }
 
 // UTC is the reverse of Local. Of the two instants of a local time that comes twice it is the
@@ -64,19 +63,26 @@ func (s *Slices) UTC(local int64) int64 {
 	if s.zone == nil {
 		return local
 	}
-	at := func(guess int64) int64 {
-		_, off := time.UnixMilli(guess).In(s.zone).Zone()
-		return local - int64(off)*1000
-	}
-	before, after := at(local-24*3600*1000), at(local+24*3600*1000)
+	const day = 24 * 3600 * 1000
+	before, after := local-s.offsetAt(local-day), local-s.offsetAt(local+day)
 	late, early := max(before, after), min(before, after)
-	if s.Local(late) == local {
+	switch {
+	case s.Local(late) == local:
 		return late
-	}
-	if s.Local(early) == local {
+	case s.Local(early) == local:
 		return early
 	}
+	// The local time is left out, and early, which takes the later offset, lies before the change.
+	if _, end := time.UnixMilli(early).In(s.zone).ZoneBounds(); !end.IsZero() {
+		return end.UnixMilli()
+	}
 	return late
+}
+
+// offsetAt is the zone's offset at a UTC time, in milliseconds.
+func (s *Slices) offsetAt(t int64) int64 {
+	_, seconds := time.UnixMilli(t).In(s.zone).Zone()
+	return int64(seconds) * 1000
 }
 
 // Slice is the slice of a local time.

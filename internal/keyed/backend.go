@@ -33,6 +33,9 @@ type Backend struct {
 	IsWord         bool // keys are words
 	MaxParallelism int
 	First, Last    int // key groups
+	// HashOf is the hash of a byte key, where it is not that of its bytes alone. Its high half
+	// decides the key group.
+	HashOf func(key []byte) uint64
 
 	// known says that the selector that is asked has the current key decoded.
 	known  bool
@@ -111,7 +114,11 @@ func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
 		return k, nil, fmt.Errorf("a key is cut off")
 	}
 	k.Bytes = src[used : used+int(n)]
-	k.Hash = codec.HashBytes(k.Bytes)
+	if b.HashOf != nil {
+		k.Hash = b.HashOf(k.Bytes)
+	} else {
+		k.Hash = codec.HashBytes(k.Bytes)
+	}
 	return k, src[used+int(n):], nil
 }
 
