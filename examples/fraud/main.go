@@ -46,7 +46,7 @@ func (a Alert) String() string {
 }
 
 func main() {
-	count := flag.Int64("count", 5000, "the `number` of transactions; 0 for no end")
+	count := flag.Int64("count", 20_000, "the `number` of transactions; 0 for no end")
 	rate := flag.Int64("rate", 0, "transactions in a second; 0 for as fast as possible")
 	flag.Parse()
 
