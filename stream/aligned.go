@@ -201,11 +201,14 @@ func (o *alignedOp[K, T, A, O]) hasFired(s *slice[A]) bool {
 func (o *alignedOp[K, T, A, O]) enter(t int64, v *T, utc int64) *slice[A] {
 	start, end := o.slicing.Slice(t)
 	first, last, step := o.slicing.Ends(start)
-	if first > last {
-		return nil
-	}
 	if utc == batch.NoTime {
 		o.Ctx.Fail(errNoEventTime, *v)
+	}
+	if first > last { // between two windows
+		if utc+o.lateness <= o.done {
+			o.w.emitLate(&o.out, o.drops, v, utc)
+		}
+		return nil
 	}
 	if o.expired(last) {
 		o.w.emitLate(&o.out, o.drops, v, utc)

@@ -49,10 +49,7 @@ func (s sliceState[K, T, A, O]) RestoreGroup(_ int, src []byte) error {
 	}
 	// All key groups were fired up to the same watermark, since barriers are aligned and every
 	// producer sends its watermarks to all subtasks.
-	// In processing time the clock decides, which may be another one now.
-	if !o.w.assigner.IsProcessingTime() {
-		o.done = max(o.done, done)
-	}
+	o.done = max(o.done, done)
 	src = src[n:]
 	for len(src) > 0 {
 		start, n := binary.Varint(src)

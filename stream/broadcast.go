@@ -205,6 +205,9 @@ func (o *keyedBroadcastOp[K, T, B, O, MK, V]) Left(b *batch.Rows[T], from, to in
 	for i := from; i < to; i++ {
 		o.LeftIn.At(i)
 		o.sel.Select(&b.Vals[i], b.Keys[i])
+		for _, r := range o.rounds {
+			r.touch()
+		}
 		o.ctx.time = b.Times[i]
 		if err := o.f(&o.ctx, &o.rules.Rules, b.Vals[i]); err != nil {
 			o.Ctx.Fail(err, b.Vals[i])

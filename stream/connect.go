@@ -203,6 +203,9 @@ func (o *keyedTwoOp[K, A, B, O]) Left(b *batch.Rows[A], from, to int) int {
 		o.LeftIn.At(i)
 		v := &b.Vals[i]
 		o.selA.Select(v, b.Keys[i])
+		for _, r := range o.rounds {
+			r.touch()
+		}
 		o.ctx.time = b.Times[i]
 		if err := o.fa(&o.ctx, v); err != nil {
 			o.Ctx.Fail(err, *v)
@@ -221,6 +224,9 @@ func (o *keyedTwoOp[K, A, B, O]) Right(b *batch.Rows[B], from, to int) int {
 		o.RightIn.At(i)
 		v := &b.Vals[i]
 		o.selB.Select(v, b.Keys[i])
+		for _, r := range o.rounds {
+			r.touch()
+		}
 		o.ctx.time = b.Times[i]
 		if err := o.fb(&o.ctx, v); err != nil {
 			o.Ctx.Fail(err, *v)

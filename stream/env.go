@@ -32,6 +32,7 @@ type Env struct {
 	interval time.Duration
 	atLeast  bool
 	eachRow  bool
+	inLoop   bool // the body of an iteration is being built
 	errs     []error
 }
 

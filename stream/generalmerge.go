@@ -16,7 +16,7 @@ import (
 //	result   [0──────────────12)     [20─22)
 func (o *generalOp[K, T, A, O]) join(w window.Window) (into window.Window, merged bool) {
 	list, _ := o.open.Current()
-	var old []window.Window
+	old := o.old[:0]
 	into = w
 	kept := (*list)[:0]
 	for _, e := range *list {
@@ -28,6 +28,7 @@ func (o *generalOp[K, T, A, O]) join(w window.Window) (into window.Window, merge
 		}
 	}
 	*list = append(kept, into)
+	o.old = old
 	if len(old) == 0 || len(old) == 1 && old[0] == into {
 		return into, false
 	}

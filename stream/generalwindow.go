@@ -49,8 +49,9 @@ type generalOp[K, T, A, O any] struct {
 	processing bool
 	lateness   int64
 	armed      int64
-	ending     bool // the input, or the key, ends
-	assigned   []window.Window
+	ending     bool            // the input, or the key, ends
+	assigned   []window.Window // of the record at work
+	old        []window.Window // that are being merged
 }
 
 // generalSpec is what the subtasks of a generalOp share.

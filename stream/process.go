@@ -24,6 +24,7 @@ type processSpec struct {
 	uses   []state.Handle
 	timers []timerDecl
 	names  []string // of timers
+	rounds []roundDecl
 }
 
 // Uses declares the states that a function uses.
@@ -98,6 +99,8 @@ type keyedCore[K, O any] struct {
 	backend *keyed.Backend
 	task    *operator.Context
 	armed   int64 // earliest processing time that was asked for
+	rounds  []roundRunner
+	round   int64 // that has begun, in a loop
 }
 
 func (k *keyedCore[K, O]) open(task *operator.Context, b *keyed.Backend, key func() K) error {
@@ -114,8 +117,18 @@ func (k *keyedCore[K, O]) open(task *operator.Context, b *keyed.Backend, key fun
 		}
 		k.ctx.timers = append(k.ctx.timers, r)
 	}
+	for _, d := range k.spec.rounds {
+		r, err := d.bindRound(&k.ctx, b)
+		if err != nil {
+			return err
+		}
+		k.rounds = append(k.rounds, r)
+	}
 	if err := b.Restore(task.Restored); err != nil {
 		return err
+	}
+	if len(k.rounds) > 0 {
+		k.restoreRound(task.Restored)
 	}
 	k.rearm()
 	return nil
@@ -157,6 +170,9 @@ func (k *keyedCore[K, O]) ProcessingTime(now int64) bool {
 
 // Control ends the key in batch mode: its timers fire, its state goes.
 func (k *keyedCore[K, O]) Control(c operator.Control) {
+	if len(k.rounds) > 0 {
+		k.endRound(c)
+	}
 	if c.Kind != operator.EndOfKey {
 		return
 	}
@@ -174,6 +190,9 @@ func (k *keyedCore[K, O]) Connect(tag string, receiver any) error {
 
 func (k *keyedCore[K, O]) Snapshot(w *operator.Snapshot) error {
 	k.backend.Snapshot(w)
+	if len(k.rounds) > 0 {
+		k.snapshotRound(w)
+	}
 	return nil
 }
 
@@ -200,6 +219,9 @@ func (o *processOp[K, T, O]) Rows(b *batch.Rows[T], from, to int) int {
 		o.At(i)
 		v := &b.Vals[i]
 		o.sel.Select(v, b.Keys[i])
+		for _, r := range o.rounds {
+			r.touch()
+		}
 		o.ctx.time = b.Times[i]
 		if err := o.f(&o.ctx, *v); err != nil {
 			o.Ctx.Fail(err, *v)

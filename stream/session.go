@@ -31,7 +31,7 @@ type sessionOp[K, T, A, O any] struct {
 	state    *keyed.Values[sessions[A]]
 	timers   *keyed.Timers[struct{}]
 	lateness int64
-	clock    int64 // what windows are compared with: the watermark, or the processing time
+	clock    int64 // the watermark or, in processing time, the last millisecond that is over
 	armed    int64
 	touched  uint64
 }
@@ -94,8 +94,10 @@ func (o *sessionOp[K, T, A, O]) Connect(tag string, receiver any) error {
 //flott:hot
 func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 	processing := o.w.assigner.IsProcessingTime()
+	now := int64(0)
 	if processing {
-		if o.clock = o.Ctx.NowMillis(); !o.advance(o.clock - 1) {
+		now = max(o.Ctx.NowMillis(), o.clock+1) // a clock may go back
+		if !o.advance(now - 1) {
 			return from
 		}
 	}
@@ -104,7 +106,7 @@ func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 		o.At(i)
 		v, t := &b.Vals[i], b.Times[i]
 		if processing {
-			t = o.clock
+			t = now
 		} else if t == batch.NoTime {
 			o.Ctx.Fail(errNoEventTime, *v)
 		}

@@ -30,7 +30,7 @@ func (p *pairs) keyed(env *stream.Env) (a, b *stream.Keyed[string, string]) {
 	return stream.KeyBy(p.left.Stream(env), keyOf), stream.KeyBy(p.right.Stream(env), keyOf)
 }
 
-func sorted(values []string) string {
+func sortedText(values []string) string {
 	slices.Sort(values)
 	return strings.Join(values, " ")
 }
@@ -64,7 +64,7 @@ func TestWindowJoins(t *testing.T) {
 			p.left.Push("a2", 6000)
 			h.Watermark(10000)
 			h.Watermark(20000)
-			if got := sorted(h.Out.Values()); got != want {
+			if got := sortedText(h.Out.Values()); got != want {
 				t.Errorf("%s, kind %d: got %q, want %q", a.Name(), kind, got, want)
 			}
 			if n := h.Snapshot().Bytes(""); n > 0 {
@@ -86,7 +86,7 @@ func TestJoinKeepsWindowsApart(t *testing.T) {
 	p.right.Push("a3", 7000) // 4, 6
 	p.left.Push("a4", 5000)  // 2, 4
 	h.Watermark(100000)
-	if got, want := sorted(h.Out.Values()), "a1a2 a4a2 a4a3"; got != want {
+	if got, want := sortedText(h.Out.Values()), "a1a2 a4a2 a4a3"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -121,7 +121,7 @@ func TestCoGroupLateness(t *testing.T) {
 		if got, want := strings.Join(h.Out.Values(), " "), "a[a1] [] a[a1] [a2]"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if l, r := sorted(p.lateLeft.Values()), sorted(p.lateRight.Values()); l != "a4" || r != "a3" {
+		if l, r := sortedText(p.lateLeft.Values()), sortedText(p.lateRight.Values()); l != "a4" || r != "a3" {
 			t.Errorf("late: %q, %q", l, r)
 		}
 	}

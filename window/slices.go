@@ -23,7 +23,9 @@ func SlicesOf(a Assigner) (s Slices, ok bool) {
 	case KindTumbling, KindCumulating:
 		s.width = a.slide
 	case KindSliding:
-		s.width = gcd(a.size, a.slide)
+		if s.width = a.size; a.size > a.slide {
+			s.width = gcd(a.size, a.slide)
+		}
 	default:
 		return s, false
 	}
@@ -87,8 +89,14 @@ func (s *Slices) offsetAt(t int64) int64 {
 
 // Slice is the slice of a local time.
 func (s *Slices) Slice(local int64) (start, end int64) {
-	start = s.floor(local, s.width)
-	return start, start + s.width
+	if s.kind != KindSliding || s.size > s.slide {
+		start = s.floor(local, s.width)
+		return start, start + s.width
+	}
+	if start = s.floor(local, s.slide); local < start+s.size {
+		return start, start + s.size
+	}
+	return start + s.size, start + s.slide // between two windows
 }
 
 // Ends are the ends of the windows over the slice that starts at start: first, then every step up

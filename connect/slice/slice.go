@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/flott-dev/flott/connect"
 )
@@ -57,7 +58,7 @@ func (s *source[T]) Enumerator(ctx connect.EnumeratorContext, state []byte) (con
 			return nil, err
 		}
 	}
-	return connect.NewQueue(ctx, left), nil
+	return connect.NewDeal(ctx, left), nil
 }
 
 func rangeSplit(from, to int64) connect.Split {
@@ -74,7 +75,21 @@ type reader[T any] struct {
 	ctx    connect.ReaderContext
 	at     func(i int64) T
 	splits []span
+	paused map[string]bool
 	noMore bool
+}
+
+// Pause stops reading single splits.
+func (r *reader[T]) Pause(stop, goOn []string) {
+	if r.paused == nil {
+		r.paused = map[string]bool{}
+	}
+	for _, id := range stop {
+		r.paused[id] = true
+	}
+	for _, id := range goOn {
+		delete(r.paused, id)
+	}
 }
 
 type span struct {
@@ -103,7 +118,11 @@ func (r *reader[T]) Poll(out *connect.Output[T]) (connect.Status, error) {
 		}
 		return connect.Waiting, nil
 	}
-	s := &r.splits[0]
+	i := slices.IndexFunc(r.splits, func(s span) bool { return !r.paused[s.id] })
+	if i < 0 {
+		return connect.Waiting, nil
+	}
+	s := &r.splits[i]
 	out.Split(s.id)
 	for n := int64(out.Room()); n > 0 && s.next < s.to; n-- {
 		out.Emit(r.at(s.next))
@@ -111,7 +130,7 @@ func (r *reader[T]) Poll(out *connect.Output[T]) (connect.Status, error) {
 	}
 	if s.next >= s.to {
 		out.Finished()
-		r.splits = r.splits[1:]
+		r.splits = slices.Delete(r.splits, i, i+1)
 		if len(r.splits) == 0 && !r.noMore {
 			r.ctx.Request()
 		}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// bid is shaped like the bid of auction .
+// bid is shaped like the bid of an auction site.
 type bid struct {
 	Auction, Bidder, Price int64
 	Channel, URL           string
@@ -16,7 +16,7 @@ type bid struct {
 func newBid() bid {
 	return bid{
 		Auction: 1007, Bidder: 2003, Price: 55_000_000, Channel: "channel-17",
-		URL:  "https://www.auction .com/item.htm?query=1&channel_id=17",
+		URL:  "https://www.example.com/item.htm?query=1&channel_id=17",
 		Time: 1_700_000_000_123, Extra: "mrkodpxjfyayxvjqdbpnwvvcrlbfsdgqmsnrwkvt",
 	}
 }

@@ -19,6 +19,8 @@
 //     are called without it.
 //   - While a channel is blocked for alignment its elements are parked, still counted as in flight:
 //     its producer stops, nobody else's does.
+//   - Barriers that come back on feedback channels are aligned among those only, waves and epochs
+//     of loops without blocking (wave.go).
 //   - A feedback channel takes part neither in alignment, nor in the watermark minimum, nor in the
 //     count of ended inputs; it never blocks its producer.
 package exchange

@@ -21,6 +21,8 @@ type Event struct {
 	Batch   batch.Any // nil for a control element
 	Input   int
 	Control operator.Control
+	// Returned says that the control element has come back on all feedback channels.
+	Returned bool
 }
 
 // Gate is the input side of a subtask.
@@ -43,6 +45,8 @@ type Gate struct {
 	events    []Event // to be delivered before anything else is taken
 	align     bool    // block channels while barriers are aligned
 	barrier   int64   // checkpoint being aligned, 0 for none
+	returning int64   // checkpoint whose barrier comes back on the feedback channels, 0 for none
+	waves     []wave  // of the loops that the gate is in or behind
 	watermark int64
 	allIdle   bool
 	bytesIn   int64
@@ -54,7 +58,8 @@ type channelState struct {
 	watermark int64
 	idle      bool
 	ended     bool
-	seen      int64 // the last barrier that arrived
+	seen      int64   // the last barrier that arrived
+	waves     []int64 // for each of the gate's waves, one more than the last ID that arrived
 	blocked   bool
 	parked    []element
 }
@@ -174,7 +179,12 @@ func (g *Gate) handle(e element) (Event, bool) {
 		g.setIdle(c, true)
 	case operator.Active:
 		g.setIdle(c, false)
+	case operator.Epoch, operator.Wave:
+		g.waveFrom(c, e.control)
 	default:
+		if c.feedback {
+			return Event{}, false // it has been through the loop once
+		}
 		return Event{Input: c.input, Control: e.control}, true
 	}
 	return Event{}, false
@@ -301,14 +311,16 @@ func (g *Gate) endFrom(c *channelState) {
 		g.events = append(g.events, Event{
 			Control: operator.Control{Kind: operator.EndOfInput, Input: -1},
 		})
+		return
+	}
+	for i := range g.waves {
+		g.checkWave(i, false)
 	}
 }
 
 func (g *Gate) barrierFrom(c *channelState, id int64) {
 	if c.feedback {
-		g.events = append(g.events, Event{
-			Input: c.input, Control: operator.Control{Kind: operator.Barrier, Input: -1, ID: id},
-		})
+		g.barrierBack(c, id)
 		return
 	}
 	if id < g.barrier {
@@ -333,15 +345,39 @@ func (g *Gate) checkAligned() {
 	id := g.barrier
 	g.barrier = 0
 	g.events = append(g.events, Event{Control: operator.Control{Kind: operator.Barrier, ID: id}})
-	g.unblock()
+	g.unblock(false)
 }
 
-// unblock lets the parked elements go, ahead of what was not taken yet.
-func (g *Gate) unblock() {
+// barrierBack handles a barrier that has been through the loop. What follows it on its channel
+// waits until it is back on all: a head logs what precedes it, and does not know channels.
+func (g *Gate) barrierBack(c *channelState, id int64) {
+	if id < g.returning {
+		return // of a checkpoint that was given up
+	}
+	if id > g.returning {
+		g.Abort(g.returning)
+		g.returning = id
+	}
+	c.seen = id
+	c.blocked = g.align
+	for _, o := range g.channels {
+		if o.feedback && !o.ended && o.seen != id {
+			return
+		}
+	}
+	g.returning = 0
+	g.events = append(g.events, Event{
+		Control: operator.Control{Kind: operator.Barrier, ID: id}, Returned: true,
+	})
+	g.unblock(true)
+}
+
+// unblock lets the parked elements of one kind of channel go, ahead of what was not taken yet.
+func (g *Gate) unblock(feedback bool) {
 	rest := g.ready[g.readyPos:]
 	var ready []element
 	for _, c := range g.channels {
-		if c.blocked {
+		if c.blocked && c.feedback == feedback {
 			c.blocked = false
 			ready = append(ready, c.parked...)
 			c.parked = nil
@@ -352,11 +388,17 @@ func (g *Gate) unblock() {
 
 // Abort gives the alignment of a checkpoint up.
 func (g *Gate) Abort(checkpoint int64) {
-	if checkpoint == 0 || g.barrier != checkpoint {
+	if checkpoint == 0 {
 		return
 	}
-	g.barrier = 0
-	g.unblock()
+	if g.barrier == checkpoint {
+		g.barrier = 0
+		g.unblock(false)
+	}
+	if g.returning == checkpoint {
+		g.returning = 0
+		g.unblock(true)
+	}
 }
 
 // Discard releases everything that waits, when the subtask ends early.

@@ -294,7 +294,7 @@ func (w *Writer[T]) openFor(i int) *batch.Rows[T] {
 
 func (w *Writer[T]) hold() {
 	if w.held == 0 {
-		w.held = w.cfg.Now()
+		w.held = max(1, w.cfg.Now()) // 0 means that nothing is held back
 	}
 }
 

@@ -63,8 +63,12 @@ type Node struct {
 	States []string
 	// Sides are the tags of the side outputs that are read; their type is the builder's.
 	Sides []any
-	// Loop pairs the head of a loop with its tail; nil outside of iterations.
+	// Loop is, at the head of a loop, the protocol by which its subtasks agree; its type is the
+	// executor's. It is nil for other operators.
 	Loop any
+	// InLoop is the ID of the loop's head, for the head itself and for the operators of the body; 0
+	// for others.
+	InLoop int
 	// ByKey says that in batch mode the operator wants one key at a time: for each input the
 	// executor's sorter.
 	ByKey any

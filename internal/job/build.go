@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/internal/task"
 	"github.com/flott-dev/flott/metric"
 )
@@ -60,6 +61,9 @@ func (j *Job) build() error {
 		if n.Source != nil {
 			j.coord[n.UID] = newCoordinator(j, n)
 		}
+		if p, ok := n.Loop.(ops.LoopProtocol); ok {
+			j.loops[n.UID] = &loopCoordinator{core: ops.NewLoopCoordinator(p, n.Parallelism)}
+		}
 	}
 	for _, c := range j.plan.Chains {
 		for i, s := range b.subtasks[c] {
@@ -71,6 +75,12 @@ func (j *Job) build() error {
 	for _, n := range j.plan.Order {
 		if n.Source != nil {
 			b.wireCoordinator(n)
+		}
+		if l := j.loops[n.UID]; l != nil {
+			for _, s := range b.subtasks[b.chain[n]] {
+				l.subtasks = append(l.subtasks, s)
+				l.heads = append(l.heads, s.nodes[0].(loopHead))
+			}
 		}
 	}
 	return nil
@@ -226,8 +236,9 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Job: j.opts.Name, Operator: n.Name, UID: n.UID, Subtask: s.Index,
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: 1,
 		Batch: j.opts.Batch, Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
-		Cancelled: j.ctx, BatchRows: j.opts.BatchRows, Hold: j.pollHook(),
-		Mail: func(f func()) { s.Mail(f) },
+		Loop: n.InLoop, Cancelled: j.ctx, BatchRows: j.opts.BatchRows, Hold: j.pollHook(),
+		Alignment: &j.alignment,
+		Mail:      func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
 			if millis < math.MaxInt64/int64(time.Millisecond) {
 				s.WakeAt(position, millis*int64(time.Millisecond))
@@ -238,6 +249,9 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 	}
 	if n.Source != nil {
 		ctx.Coordinator = func(msg any) { j.coord[n.UID].receive(msg) }
+	}
+	if l := j.loops[n.UID]; l != nil {
+		ctx.Coordinator = l.receive
 	}
 	if r := j.opts.Restore; r != nil {
 		if o := r.Operators[n.UID]; o != nil {

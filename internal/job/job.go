@@ -74,9 +74,11 @@ type Job struct {
 	wg    sync.WaitGroup
 	done  chan struct{}
 	tasks []*Subtask
-	coord map[string]*coordinator // by uid
+	coord map[string]*coordinator     // by uid
+	loops map[string]*loopCoordinator // by uid of the head
 
-	holding atomic.Bool // sources wait for a snapshot
+	holding   atomic.Bool // sources wait for a snapshot
+	alignment operator.AlignmentGroups
 
 	mu struct {
 		sync.Mutex
@@ -119,7 +121,10 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	if opts.CancelTimeout == 0 {
 		opts.CancelTimeout = 30 * time.Second
 	}
-	j := &Job{opts: opts, plan: plan, done: make(chan struct{}), coord: map[string]*coordinator{}}
+	j := &Job{
+		opts: opts, plan: plan, done: make(chan struct{}), coord: map[string]*coordinator{},
+		loops: map[string]*loopCoordinator{},
+	}
 	if err := j.checkRestore(); err != nil {
 		return nil, err
 	}

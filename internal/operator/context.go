@@ -20,6 +20,7 @@ type Context struct {
 	MaxParallelism int
 	Attempt        int
 	Batch          bool // the job runs in batch mode
+	Loop           int  // the loop that the operator is in, as its control elements name it; 0: none
 	Params         map[string]string
 	Metrics        *metric.Group
 	Clock          clock.Clock
@@ -31,6 +32,8 @@ type Context struct {
 
 	// BatchRows is the number of rows of a source's batches; 0 takes the default.
 	BatchRows int
+	// Alignment is the watermark alignment groups of the job.
+	Alignment *AlignmentGroups
 	// Hold, when it is not nil, is asked by sources before each poll whether to wait: a hook of
 	// tests, which counts the polls and stops the sources while it takes a snapshot.
 	Hold func() bool

@@ -19,8 +19,11 @@ const (
 	Probe
 	// EndOfKey follows the last record of a key in batch mode.
 	EndOfKey
-	// Epoch ends a round of an iteration; ID is the round's number.
+	// Epoch ends a round of an iteration; ID is the round's number and Input the loop's.
 	Epoch
+	// Wave goes once through a loop, to tell whether it is empty; ID is its number and Input the
+	// loop's.
+	Wave
 )
 
 // Control is a control element.
@@ -69,6 +72,20 @@ type Poller interface {
 	Node
 	// Poll makes at most one batch and pushes it on.
 	Poll() Status
+}
+
+// LoopHead is the Node where a loop begins, the first of its task. It merges input 0, which comes
+// from outside, with the feedback inputs behind it.
+type LoopHead interface {
+	Node
+	// InputEnded tells that all input from outside has come. The end does not pass the head by
+	// itself: the head sends it (Context.Send) when the loop is empty.
+	InputEnded()
+	// Returned tells that an Epoch or a Wave has come back on all feedback channels.
+	Returned(c Control)
+	// SnapshotRest adds to the state of a checkpoint what has come back since Snapshot. It is called
+	// when the checkpoint's barrier has come back on all feedback channels.
+	SnapshotRest(w *Snapshot) error
 }
 
 // Preparer is a Node that works before a barrier is passed on, such as a sink that makes its

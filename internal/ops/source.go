@@ -35,6 +35,7 @@ type Source[T any] struct {
 	asked     bool // a request is with the enumerator
 	stopping  bool
 	finished  bool
+	aligned   alignment[T]
 }
 
 // splitState is the watermark of one split.
@@ -45,6 +46,7 @@ type splitState[T any] struct {
 	max       int64 // largest event time
 	active    int64 // processing time of the last record, in milliseconds
 	idle      bool
+	paused    bool // by alignment
 }
 
 // SourceRequest is the message by which a source asks its coordinator for splits.
@@ -74,6 +76,13 @@ func (s *Source[T]) Open(ctx *operator.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if g := s.cfg.Strategy; g.Group != "" {
+		s.aligned = alignment[T]{
+			group: ctx.Alignment.Join(g.Group, ctx.UID, ctx.Parallelism),
+			drift: g.MaxDrift.Milliseconds(), every: g.UpdateInterval.Milliseconds(),
+			limit: batch.MaxTime,
+		}
 	}
 	if ctx.Restored != nil {
 		if err := s.restore(ctx.Restored.List[sourceSplitsState]); err != nil {
@@ -198,6 +207,9 @@ func (s *Source[T]) Poll() operator.Status {
 	if s.ctx.Hold != nil && s.ctx.Hold() {
 		return operator.Waiting
 	}
+	if s.aligned.group != nil && !s.align() {
+		return operator.Waiting
+	}
 	b := s.pool.Get()
 	s.conn.Reset(b)
 	status, err := s.reader.Poll(s.conn)
@@ -245,6 +257,9 @@ func (s *Source[T]) fail(err error) {
 func (s *Source[T]) end() operator.Status {
 	if !s.finished {
 		s.finished = true
+		if s.aligned.group != nil {
+			s.aligned.group.Report(s.ctx.Subtask, batch.MaxTime)
+		}
 		if !s.idle || s.watermark < batch.MaxTime {
 			s.out.MarkAll(batch.MaxTime)
 		}
@@ -382,7 +397,7 @@ func (s *Source[T]) ProcessingTime(now int64) bool {
 func (s *Source[T]) checkIdle(now int64) {
 	timeout := s.cfg.Strategy.IdleTimeout.Milliseconds()
 	for _, st := range s.splits {
-		if st.idle {
+		if st.idle || st.paused {
 			continue
 		}
 		if now-st.active >= timeout {

@@ -13,6 +13,9 @@
 //     will do, but what needs an unblocked chain is queued as a control element.
 //   - A control element is delivered node by node; between two nodes the chain is drained, so that
 //     what one node emits from Control is processed before the next sees the element.
+//   - The head of a loop takes the end of its outside input by itself and sends it on when the loop
+//     is empty. From then on a checkpoint begins at the head, as at a source. The task reports its
+//     snapshot when the barrier has been through the loop.
 //   - A task that has reached its end stays until its job says how it ended, so that it can still
 //     take part in checkpoints and commit.
 package task

@@ -68,9 +68,9 @@ type timing struct {
 // account is a sum of spans; open is the beginning of one that is not over, 0 for none.
 type account struct{ sum, open atomic.Int64 }
 
-func (a *account) begin(_ *timing, now time.Time) { a.open.Store(now.UnixNano()) }
+func (a *account) begin(now time.Time) { a.open.Store(max(1, now.UnixNano())) }
 
-func (a *account) end(_ *timing, now time.Time) {
+func (a *account) end(now time.Time) {
 	a.sum.Add(now.UnixNano() - a.open.Load())
 	a.open.Store(0)
 }
@@ -83,7 +83,7 @@ func (a *account) read(now int64) time.Duration {
 	return time.Duration(d)
 }
 
-func (t *timing) start(now time.Time) { t.began.Store(now.UnixNano()) }
+func (t *timing) start(now time.Time) { t.began.Store(max(1, now.UnixNano())) }
 
 func (t *timing) stop() { t.stopped.Store(1) }
 

@@ -45,6 +45,7 @@ type Config struct {
 type Task struct {
 	cfg      Config
 	poller   operator.Poller
+	head     operator.LoopHead // the head of the chain, if it is that of a loop
 	flushers []operator.Flusher
 	wakeup   chan struct{}
 
@@ -64,7 +65,9 @@ type Task struct {
 	inputOver bool
 	triggered int64
 	snapped   int64
-	stop      error // set by Cancel
+	outerEnd  bool            // of a loop: all input from outside has come
+	deferred  *deferredReport // of a loop
+	stop      error           // set by Cancel
 	stats     Stats
 	timing    timing
 }
@@ -77,6 +80,12 @@ type order struct {
 	run     func()
 }
 
+// deferredReport is a snapshot that waits for its barrier to come back to the head of the loop.
+type deferredReport struct {
+	checkpoint int64
+	states     []*operator.State
+}
+
 var errCancelled = errors.New("cancelled")
 
 // New returns a task. Open must be called on the task's goroutine before the first Step; Run does.
@@ -85,6 +94,7 @@ func New(cfg Config) *Task {
 	if p, ok := cfg.Nodes[0].(operator.Poller); ok && cfg.Gate == nil {
 		t.poller = p
 	}
+	t.head, _ = cfg.Nodes[0].(operator.LoopHead)
 	for _, n := range cfg.Nodes {
 		if f, ok := n.(operator.Flusher); ok {
 			t.flushers = append(t.flushers, f)
@@ -131,15 +141,16 @@ func (t *Task) Cancel(cause error) {
 	})
 }
 
-// Trigger starts a checkpoint: a source passes a barrier on, a task that has ended delivers its
-// state, others wait for the barrier.
+// Trigger starts a checkpoint: a source passes a barrier on, and so does the head of a loop that has
+// nothing but the loop's records left; a task that has ended delivers its state, others wait for the
+// barrier.
 func (t *Task) Trigger(checkpoint int64) {
 	t.Mail(func() {
 		t.triggered = checkpoint
 		switch {
 		case t.ended:
 			t.snapshot(checkpoint)
-		case t.poller != nil:
+		case t.poller != nil || t.outerEnd:
 			t.queue(order{control: operator.Control{Kind: operator.Barrier, ID: checkpoint}})
 		}
 	})
@@ -159,6 +170,9 @@ func (t *Task) Tell(checkpoint int64, completed bool) {
 	t.Mail(func() {
 		if !completed && t.cfg.Gate != nil {
 			t.cfg.Gate.Abort(checkpoint)
+		}
+		if d := t.deferred; !completed && d != nil && d.checkpoint == checkpoint {
+			t.deferred = nil
 		}
 		if err := t.tell(checkpoint, completed); err != nil {
 			panic(err)
@@ -314,6 +328,7 @@ func (t *Task) deliver() operator.Status {
 		t.snapshot(c.ID)
 	case c.Kind == operator.EndOfInput && c.Input < 0:
 		t.inputOver = true
+		t.controls = nil // what was asked for after the end: a checkpoint takes the ended task
 	}
 	return operator.Progressed
 }
@@ -339,6 +354,7 @@ func (t *Task) dropControl() {
 func (t *Task) end() {
 	t.ended = true
 	t.stats.ended.Store(true)
+	t.reportDeferred() // the loop is empty, so nothing more would come before the barrier
 	if t.triggered > t.snapped {
 		t.snapshot(t.triggered)
 	}
@@ -360,7 +376,48 @@ func (t *Task) snapshot(checkpoint int64) {
 		}
 		states[i] = &s.State
 	}
+	if t.head != nil && !t.ended {
+		t.deferred = &deferredReport{checkpoint, states}
+		return
+	}
 	t.cfg.Listener.Snapshotted(t, checkpoint, states, nil)
+}
+
+// reportDeferred completes the snapshot of a loop's head.
+func (t *Task) reportDeferred() {
+	d := t.deferred
+	if d == nil {
+		return
+	}
+	t.deferred = nil
+	s := operator.Snapshot{Checkpoint: d.checkpoint, State: *d.states[0]}
+	if err := t.head.SnapshotRest(&s); err != nil {
+		err = t.cfg.Contexts[0].NewError(fmt.Errorf("snapshot %d: %w", d.checkpoint, err), nil)
+		t.cfg.Listener.Snapshotted(t, d.checkpoint, nil, err)
+		return
+	}
+	d.states[0] = &s.State
+	t.cfg.Listener.Snapshotted(t, d.checkpoint, d.states, nil)
+}
+
+// returned handles a control element that has been through the loop.
+func (t *Task) returned(c operator.Control) {
+	switch {
+	case c.Kind != operator.Barrier:
+		t.head.Returned(c)
+	case t.deferred != nil && t.deferred.checkpoint == c.ID:
+		t.reportDeferred()
+	}
+}
+
+// endOutside handles the end of a loop's input from outside. Its sources send no more barriers, so
+// a checkpoint that has not reached the head begins here.
+func (t *Task) endOutside() {
+	t.outerEnd = true
+	if t.triggered > t.snapped {
+		t.queue(order{control: operator.Control{Kind: operator.Barrier, ID: t.triggered}})
+	}
+	t.head.InputEnded()
 }
 
 // input takes one batch or control element.
@@ -386,7 +443,16 @@ func (t *Task) input() operator.Status {
 		t.cfg.Inlets[0].Mark(e.Control.ID)
 		return operator.Progressed
 	}
-	t.queue(order{control: e.Control})
+	switch {
+	case e.Returned:
+		t.returned(e.Control)
+	case t.head != nil && e.Control.Kind == operator.EndOfInput:
+		if e.Control.Input < 0 {
+			t.endOutside()
+		}
+	default:
+		t.queue(order{control: e.Control})
+	}
 	return operator.Progressed
 }
 
