@@ -18,6 +18,7 @@ import (
 	"github.com/flott-dev/flott/state"
 	"github.com/flott-dev/flott/stream"
 	"github.com/flott-dev/flott/watermark"
+	"github.com/flott-dev/flott/window"
 )
 
 // smallMemory makes batch mode spill early.
@@ -82,6 +83,20 @@ func bothPrograms(rng *rand.Rand) map[string]func(env *stream.Env) *stream.Strea
 					return nil
 				}, stream.Uses(sum))
 		},
+		"tumbling": func(env *stream.Env) *stream.Stream[string] {
+			return sumWindow(byUser(source(env)).Window(window.Tumbling(300 * time.Millisecond)))
+		},
+		"sliding": func(env *stream.Env) *stream.Stream[string] {
+			return sumWindow(byUser(source(env)).Window(window.Sliding(400*time.Millisecond, 100*time.Millisecond)))
+		},
+		"session": func(env *stream.Env) *stream.Stream[string] {
+			return sumWindow(byUser(source(env)).Window(window.Session(70 * time.Millisecond)))
+		},
+		"window join": func(env *stream.Env) *stream.Stream[string] {
+			return stream.JoinWindow(byUser(source(env)), byUser(source(env)),
+				window.Tumbling(200*time.Millisecond),
+				func(a, b txn) string { return fmt.Sprint(a, b) })
+		},
 		"async": func(env *stream.Env) *stream.Stream[string] {
 			return stream.Async(source(env).Rebalance(),
 				func(_ context.Context, t txn) (string, error) { return text(t), nil },
@@ -99,6 +114,18 @@ func bothPrograms(rng *rand.Rand) map[string]func(env *stream.Env) *stream.Strea
 			}), func(v int64) string { return fmt.Sprint(v) })
 		},
 	}
+}
+
+// sumWindow adds up a window's amounts.
+func sumWindow(w *stream.Windowed[string, txn]) *stream.Stream[string] {
+	return stream.ProcessWindow(w, func(c *stream.WindowCtx[string, string], txns []txn) error {
+		var sum int64
+		for _, t := range txns {
+			sum += t.Amount
+		}
+		c.Emit(fmt.Sprint(c.Key(), len(txns), sum, c.Millis()))
+		return nil
+	})
 }
 
 func TestBatchEqualsStreaming(t *testing.T) {
