@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/internal/job"
@@ -129,6 +131,7 @@ func sumWindow(w *stream.Windowed[string, txn]) *stream.Stream[string] {
 }
 
 func TestBatchEqualsStreaming(t *testing.T) {
+	defer goleak.VerifyNone(t)
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 8))
 		for name, build := range bothPrograms(rng) {
@@ -225,6 +228,7 @@ func TestBatchOrder(t *testing.T) {
 }
 
 func TestBatchEnds(t *testing.T) {
+	defer goleak.VerifyNone(t)
 	build := func(f func(c *stream.Ctx[int64, int64], v int64) error) *stream.Env {
 		env := stream.NewEnv(stream.Parallelism(2), stream.RuntimeMode(stream.Batch))
 		stream.Process(stream.KeyBy(stream.From(env, slice.Sequence(1, 20_000)),
