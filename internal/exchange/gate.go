@@ -5,6 +5,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 // element is what a channel carries: a batch or a control element.
@@ -13,7 +14,7 @@ type element struct {
 	batch   batch.Any
 	bytes   int64
 	control operator.Control
-	piece   piece // of a batch in the channel's overflow
+	piece   spill.Piece // of a batch in the channel's overflow
 }
 
 // Event is what a Gate hands to its task: a batch of an input, or a control element that all
@@ -168,7 +169,7 @@ func (g *Gate) handle(e element) (Event, bool) {
 		c.parked = append(c.parked, e)
 		return Event{}, false
 	}
-	if e.piece.size > 0 {
+	if !e.piece.None() {
 		b, err := c.overflow.Take(e.piece)
 		if err != nil {
 			panic(err)
