@@ -249,10 +249,10 @@ func (f *fileRun) advance() (err error) {
 		return err
 	}
 	if len(f.key) < timeBytes {
-		return spill.Fail("read " + f.r.f.Name(), errors.New("a sorted row is cut off"))
+		return spill.Fail("read "+f.r.f.Name(), errors.New("a sorted row is cut off"))
 	}
 	if f.value, err = f.r.next(f.value); err == io.EOF {
-		err = spill.Fail("read " + f.r.f.Name(), io.ErrUnexpectedEOF)
+		err = spill.Fail("read "+f.r.f.Name(), io.ErrUnexpectedEOF)
 	}
 	return err
 }

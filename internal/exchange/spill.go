@@ -80,7 +80,7 @@ type spillWriter struct {
 
 func (w *spillWriter) write(p []byte) error {
 	if _, err := w.z.Write(p); err != nil {
-		return spill.Fail("write " + w.f.Name(), err)
+		return spill.Fail("write "+w.f.Name(), err)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (w *spillWriter) finish() (string, error) {
 		err = e
 	}
 	if err != nil {
-		return "", spill.Fail("write " + w.f.Name(), err)
+		return "", spill.Fail("write "+w.f.Name(), err)
 	}
 	return w.f.Name(), nil
 }
@@ -135,7 +135,7 @@ func (r *spillReader) next(buf []byte) ([]byte, error) {
 	if err == nil || err == io.EOF {
 		return buf, err
 	}
-	return nil, spill.Fail("read " + r.f.Name(), err)
+	return nil, spill.Fail("read "+r.f.Name(), err)
 }
 
 // close ends reading and removes the file.
