@@ -11,10 +11,10 @@ import (
 const (
 	boxWidth   = 220
 	lineHeight = 20
-	gapX       = 110
+	gapX       = 140
 	gapY       = 28
 	margin     = 24
-	labelMax   = 30
+	labelMax   = 27
 )
 
 type box struct {
@@ -32,6 +32,11 @@ func (x Explained) SVG(title string) string {
 	width, height := margin, margin
 	for _, b := range boxes {
 		width, height = max(width, b.x+boxWidth), max(height, b.y+b.h)
+	}
+	for _, e := range x.Edges {
+		if e.Strategy == Feedback.String() { // its arrow goes below both boxes
+			height = max(height, lowest(boxes[chainOf[e.From]], boxes[chainOf[e.To]])+gapY)
+		}
 	}
 	top := 0
 	if title != "" {
@@ -136,13 +141,16 @@ func shorten(name string) string {
 	return name
 }
 
+// lowest is where the arrow of a feedback edge turns.
+func lowest(from, to *box) int { return max(from.y+from.h, to.y+to.h) + gapY/2 }
+
 func drawEdge(s *strings.Builder, from, to *box, e ExplainedEdge) {
 	x1, y1 := from.x+boxWidth, from.y+from.h/2
 	x2, y2 := to.x, to.y+to.h/2
 	path := fmt.Sprintf("M%d %d C%d %d %d %d %d %d", x1, y1, x1+gapX/2, y1, x2-gapX/2, y2, x2, y2)
 	lx, ly := (x1+x2)/2, (y1+y2)/2-6
 	if e.Strategy == Feedback.String() {
-		low := max(from.y+from.h, to.y+to.h) + gapY/2
+		low := lowest(from, to)
 		path = fmt.Sprintf("M%d %d C%d %d %d %d %d %d", x1, y1, x1+gapX, low+gapY, x2-gapX, low+gapY, x2, y2)
 		lx, ly = (x1+x2)/2, low+gapY/2
 	}
