@@ -12,8 +12,12 @@ type wide struct{ A [4096]byte }
 
 func TestCapacity(t *testing.T) {
 	for _, c := range []struct{ got, want int }{
-		{Capacity[int64](), MaxRows}, {Capacity[struct{}](), MaxRows}, {Capacity[[256]byte](), 512},
-		{Capacity[wide](), 128}, {NewPool[int64](0).Rows(), MaxRows}, {NewPool[int64](7).Rows(), 7},
+		{Capacity[int64](), MaxRows},
+		{Capacity[struct{}](), MaxRows},
+		{Capacity[[256]byte](), 512},
+		{Capacity[wide](), 128},
+		{NewPool[int64](0).Rows(), MaxRows},
+		{NewPool[int64](7).Rows(), 7},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %d, want %d", c.got, c.want)
