@@ -89,7 +89,7 @@ func (c *restoreCheck[T]) undisturbed(t *testing.T) (results []string, polls int
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.rendered(sink), n.Load()
+	return final(sink.Results(), c.opts.Final), n.Load()
 }
 
 // disturbed stops the job at a random poll and restores it.
@@ -118,19 +118,7 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 	if err != nil {
 		t.Fatalf("restore from parallelism %d to %d: %v", before, after, err)
 	}
-	return c.rendered(sink), true
-}
-
-func (c *restoreCheck[T]) rendered(sink *collect.Sink[T]) []string {
-	var lines []string
-	for _, r := range sink.Results() {
-		lines = append(lines, fmt.Sprintf("%+v", r))
-	}
-	slices.Sort(lines)
-	if c.opts.Final != nil {
-		lines = c.opts.Final(lines)
-	}
-	return lines
+	return final(sink.Results(), c.opts.Final), true
 }
 
 // difference describes how two sorted lists differ, "" when they do not.
