@@ -36,10 +36,9 @@ func Iterate[T, O any](s *Stream[T],
 
 // Rounds is a loop in rounds, while its body is built.
 type Rounds struct {
-	env      *Env
-	head     *graph.Node
-	protocol ops.LoopProtocol
-	streams  []*Stream[bool]
+	env     *Env
+	head    *graph.Node
+	streams []*Stream[bool]
 }
 
 // IterateRounds builds a loop that runs in rounds. The records of initial are those of round 0;

@@ -39,7 +39,10 @@ func KeyByRef[K, T any](s *Stream[T], of func(v *T) K) *Keyed[K, T] {
 }
 
 func partitionBy[K, T any](key *codec.Key[K], of func(v *T) K) exchange.Partitioner[T] {
-	p := exchange.Partitioner[T]{}
+	p := exchange.Partitioner[T]{Encode: func(dst []byte, v *T) []byte {
+		k := of(v)
+		return key.AppendKey(dst, &k)
+	}}
 	if key.Kind() == codec.KeyWord {
 		p.Hash = codec.HashWord
 		p.Keys = func(dst []uint64, rows []T) {

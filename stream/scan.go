@@ -17,10 +17,16 @@ func Scan[K, T, S, O any](k *Keyed[K, T], f func(c *Ctx[K, O], s *S, v T) error)
 // ScanRef is Scan with a pointer to the record, which spares wide records a copy. The pointer is
 // valid during the call only.
 func ScanRef[K, T, S, O any](k *Keyed[K, T], f func(c *Ctx[K, O], s *S, v *T) error) *Stream[O] {
+	return addScan(k, f, nil)
+}
+
+func addScan[K, T, S, O any](k *Keyed[K, T], f func(c *Ctx[K, O], s *S, v *T) error,
+	last func(c *Ctx[K, O], s *S),
+) *Stream[O] {
 	env := k.stream.env
 	stateCodec, err := codec.For[S](&env.codecs)
 	out := addKeyed[K, T, O](k, "Scan", func() operator.Node {
-		o := &scanOp[K, T, S, O]{keys: k, codec: stateCodec, f: f}
+		o := &scanOp[K, T, S, O]{keys: k, codec: stateCodec, f: f, last: last}
 		o.InitStep(o)
 		return o
 	})
@@ -34,6 +40,8 @@ func ScanRef[K, T, S, O any](k *Keyed[K, T], f func(c *Ctx[K, O], s *S, v *T) er
 
 type scanOp[K, T, S, O any] struct {
 	ops.Step[T, O]
+	// last is called, if not nil, at the end of a key in batch mode.
+	last    func(c *Ctx[K, O], s *S)
 	keys    *Keyed[K, T]
 	codec   *codec.Codec[S]
 	f       func(c *Ctx[K, O], s *S, v *T) error
@@ -87,9 +95,14 @@ func (o *scanOp[K, T, S, O]) Watermark(t int64) bool {
 }
 
 func (o *scanOp[K, T, S, O]) Control(c operator.Control) {
-	if c.Kind == operator.EndOfKey {
-		o.backend.Clear()
+	if c.Kind != operator.EndOfKey {
+		return
 	}
+	if s := o.state.Lookup(); s != nil && o.last != nil {
+		o.last(&o.ctx, s)
+	}
+	o.backend.Clear()
+	o.Out.Flush()
 }
 
 func (o *scanOp[K, T, S, O]) Snapshot(w *operator.Snapshot) error {
@@ -97,17 +110,20 @@ func (o *scanOp[K, T, S, O]) Snapshot(w *operator.Snapshot) error {
 	return nil
 }
 
-// Reduce folds the records of each key and emits the value so far after each record.
+// Reduce folds the records of each key and emits the value so far after each record; in batch mode,
+// once, the value of all records.
 func Reduce[K, T any](k *Keyed[K, T], f func(a, b T) T) *Stream[T] {
-	s := Scan(k, func(c *Ctx[K, T], acc *T, v T) error {
+	s := addScan(k, func(c *Ctx[K, T], acc *T, v *T) error {
 		if c.Fresh() {
-			*acc = v
+			*acc = *v
 		} else {
-			*acc = f(*acc, v)
+			*acc = f(*acc, *v)
 		}
-		c.Emit(*acc)
+		if !c.task.Batch {
+			c.Emit(*acc)
+		}
 		return nil
-	})
+	}, func(c *Ctx[K, T], acc *T) { c.Emit(*acc) })
 	s.node().Kind, s.node().Name = "Reduce", "Reduce"
 	return s
 }

@@ -40,10 +40,14 @@ func newStream[T any](env *Env, n *graph.Node) *Stream[T] {
 
 // into makes s input number input of n.
 func (s *Stream[T]) into(n *graph.Node, input int) {
+	enc, err := codec.For[T](&s.env.codecs)
+	if err != nil {
+		n.Fail(err)
+	}
 	for _, u := range s.from {
 		s.env.graph.Connect(&graph.Edge{
 			From: u.node, To: n, Tag: u.tag, Input: input, Strategy: s.strategy,
-			Type: &exchange.Edge[T]{Part: s.part},
+			Type: &exchange.Edge[T]{Part: s.part, Codec: enc},
 		})
 	}
 }

@@ -20,6 +20,9 @@ type Channel struct {
 	inflight atomic.Int64
 	starved  atomic.Bool // the producer waits for room
 	wake     func()      // of the producer's task
+
+	partition Partition // of a blocking channel
+	ended     func()    // called at the end of a blocking channel
 }
 
 // SetProducer sets the function that wakes the producer's task when there is room again. It must be
@@ -29,6 +32,12 @@ func (c *Channel) SetProducer(wake func()) { c.wake = wake }
 // Send queues a batch, which the channel owns from now on. It reports whether there is room for
 // another.
 func (c *Channel) Send(b batch.Any) bool {
+	if c.partition != nil {
+		if err := c.partition.Add(b); err != nil {
+			panic(err)
+		}
+		return true
+	}
 	n := int64(b.Bytes()) + 64
 	c.inflight.Add(n)
 	c.gate.enqueue(element{channel: c, batch: b, bytes: n})
@@ -37,13 +46,30 @@ func (c *Channel) Send(b batch.Any) bool {
 
 // Control queues a control element. It needs no room.
 func (c *Channel) Control(ctl operator.Control) {
+	if c.partition != nil {
+		if ctl.Kind == operator.EndOfInput && c.ended != nil {
+			if err := c.partition.End(); err != nil {
+				panic(err)
+			}
+			c.ended()
+			c.ended = nil
+		}
+		return
+	}
 	c.gate.enqueue(element{channel: c, control: ctl})
+}
+
+// Abandon gives up a blocking channel that has not ended.
+func (c *Channel) Abandon() {
+	if c.partition != nil && c.ended != nil {
+		c.partition.Close()
+	}
 }
 
 // Room reports whether the channel can take another batch; if not, the producer is woken when it
 // can.
 func (c *Channel) Room() bool {
-	if c.feedback || c.inflight.Load() < c.limit {
+	if c.feedback || c.partition != nil || c.inflight.Load() < c.limit {
 		return true
 	}
 	c.starved.Store(true)

@@ -7,6 +7,10 @@
 // gathers all channels of a subtask in one queue: it aligns barriers, combines watermarks and
 // counts ends.
 //
+// In batch mode channels are blocking: they encode what they are sent into a Partition, in memory or
+// in a file of the job's Spill, and a BatchGate reads it when all producers have ended, keyed inputs
+// through a Sorter.
+//
 // Data flow: the last operator of a chain pushes to a Writer; the consumer's task polls its Gate
 // and pushes into the head of its chain.
 //

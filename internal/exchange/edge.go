@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -14,16 +15,32 @@ type EdgeType interface {
 	// Inlet makes the consuming end: functions that push untyped batches, and bare watermarks,
 	// into the receiver of an operator's input.
 	Inlet(receiver any) (push func(batch.Any) bool, mark func(int64) bool, err error)
+	// NewPartition makes the content of a channel of a blocking exchange.
+	NewPartition(s *Spill) Partition
+	// NewSorter makes the sorter of a keyed input in batch mode.
+	NewSorter(s *Spill) Sorter
 }
 
 // Edge is the EdgeType of records of type T.
 type Edge[T any] struct {
 	Part Partitioner[T]
+	// Codec is needed by blocking exchanges.
+	Codec *codec.Codec[T]
 }
 
 // NewWriter makes a Writer.
 func (e *Edge[T]) NewWriter(cfg WriterConfig) operator.Node {
 	return NewWriter(e.Part, nil, cfg)
+}
+
+// NewPartition makes an empty partition.
+func (e *Edge[T]) NewPartition(s *Spill) Partition {
+	return &partition[T]{spill: s, codec: e.Codec, pool: batch.NewPool[T](0)}
+}
+
+// NewSorter makes an empty sorter.
+func (e *Edge[T]) NewSorter(s *Spill) Sorter {
+	return &sorter[T]{spill: s, codec: e.Codec, part: e.Part, pool: batch.NewPool[T](0)}
 }
 
 // Inlet asserts the receiver's type.

@@ -15,6 +15,9 @@ type Partitioner[T any] struct {
 	Keys func(dst []uint64, rows []T)
 	// Hash is the hash of a key column's entry; nil where Keys makes hashes.
 	Hash func(word uint64) uint64
+	// Encode appends the canonical encoding of a row's key, which is ordered and no prefix of another;
+	// for Keyed in batch mode.
+	Encode func(dst []byte, v *T) []byte
 	// Custom picks one of n channels; for Custom.
 	Custom func(v T, n int) int
 }
@@ -75,6 +78,9 @@ func (w *Writer[T]) Close() error {
 			b.Release()
 			w.open[i] = nil
 		}
+	}
+	for _, c := range w.cfg.Channels {
+		c.Abandon()
 	}
 	return nil
 }
@@ -323,6 +329,9 @@ func (w *Writer[T]) Timeout() int64 { return w.cfg.TimeoutNanos }
 func (w *Writer[T]) Control(c operator.Control) {
 	if c.Kind == operator.EndOfInput && c.Input >= 0 {
 		return // the end of one of several inputs concerns this operator's chain only
+	}
+	if c.Kind == operator.EndOfKey {
+		return // what is sent on is sorted anew
 	}
 	w.Flush()
 	for _, ch := range w.cfg.Channels {

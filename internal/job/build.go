@@ -27,6 +27,8 @@ type builder struct {
 	chain map[*graph.Node]*graph.Chain
 	// gates holds, for each chain, the gate of each subtask; nil for sources.
 	gates map[*graph.Chain][]*exchange.Gate
+	// blocking holds the gates of chains whose inputs are blocking, in batch mode.
+	blocking map[*graph.Chain][]*exchange.BatchGate
 	// channels holds, for each edge and producing subtask, the channels in order of the target.
 	channels map[*graph.Edge][][]*exchange.Channel
 	subtasks map[*graph.Chain][]*Subtask
@@ -36,6 +38,7 @@ func (j *Job) build() error {
 	b := &builder{
 		job: j, chain: map[*graph.Node]*graph.Chain{},
 		gates:    map[*graph.Chain][]*exchange.Gate{},
+		blocking: map[*graph.Chain][]*exchange.BatchGate{},
 		channels: map[*graph.Edge][][]*exchange.Channel{},
 		subtasks: map[*graph.Chain][]*Subtask{},
 	}
@@ -98,13 +101,41 @@ func (b *builder) makeGates(c *graph.Chain) {
 	}
 	for _, s := range b.subtasks[c] {
 		wake := func() { s.Wake() }
+		if b.batch(head) {
+			b.blocking[c] = append(b.blocking[c], exchange.NewBatchGate(inputs, &b.job.spill, wake))
+			continue
+		}
 		b.gates[c] = append(b.gates[c], exchange.NewGate(inputs, !b.job.opts.AtLeastOnce, wake))
 	}
 }
 
+// batch reports whether a node runs in batch mode: loops are pipelined in any case.
+func (b *builder) batch(n *graph.Node) bool { return b.job.opts.Batch && n.InLoop == 0 }
+
+// gate is the input side of a subtask, nil for a source.
+func (b *builder) gate(c *graph.Chain, subtask int) task.Gate {
+	if g := b.blocking[c]; g != nil {
+		return g[subtask]
+	}
+	if g := b.gates[c][subtask]; g != nil {
+		return g
+	}
+	return nil
+}
+
+// makeChannel makes one channel of an edge to a subtask.
+func (b *builder) makeChannel(e *graph.Edge, to int, limit int64) *exchange.Channel {
+	c := b.chain[e.To]
+	g := b.blocking[c]
+	if g == nil {
+		return b.gates[c][to].NewChannel(e.Input, limit, e.Strategy == graph.Feedback)
+	}
+	sorted := e.Strategy == graph.Keyed && e.To.KeySchema != ""
+	return g[to].NewChannel(e.Input, e.Type.(exchange.EdgeType), sorted, e.Strategy == graph.Broadcast)
+}
+
 // makeChannels connects the producing subtasks of an edge with the gates of its target.
 func (b *builder) makeChannels(e *graph.Edge) {
-	gates := b.gates[b.chain[e.To]]
 	producers, consumers := e.From.Parallelism, e.To.Parallelism
 	width := 0
 	for _, in := range e.To.In {
@@ -115,7 +146,7 @@ func (b *builder) makeChannels(e *graph.Edge) {
 	for from := range producers {
 		first, last := targets(e.Strategy, from, producers, consumers)
 		for to := first; to <= last; to++ {
-			ch := gates[to].NewChannel(e.Input, limit, e.Strategy == graph.Feedback)
+			ch := b.makeChannel(e, to, limit)
 			producer := b.subtasks[b.chain[e.From]][from]
 			ch.SetProducer(func() { producer.Wake() })
 			all[from] = append(all[from], ch)
@@ -165,7 +196,7 @@ func (b *builder) makeTask(s *Subtask, index int) error {
 	}
 	s.Task = task.New(task.Config{
 		Name: s.Chain.Name(), Subtask: index, Nodes: s.nodes, Contexts: s.contexts,
-		Gate: b.gates[s.Chain][index], Inlets: inlets, Clock: b.job.opts.Clock, Listener: b.job,
+		Gate: b.gate(s.Chain, index), Inlets: inlets, Clock: b.job.opts.Clock, Listener: b.job,
 	})
 	return nil
 }
@@ -190,6 +221,9 @@ func (b *builder) consumer(s *Subtask, e *graph.Edge, made map[*graph.Node]opera
 	timeout := b.job.plan.BufferTimeout
 	if e.From.BufferTimeout != nil {
 		timeout = *e.From.BufferTimeout
+	}
+	if b.batch(e.To) {
+		timeout = -1 // nobody waits for single records
 	}
 	w := edge.NewWriter(exchange.WriterConfig{
 		Channels: b.channels[e][s.Index], MaxParallelism: e.To.MaxParallelism, Subtask: s.Index,
@@ -235,7 +269,7 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 	ctx := &operator.Context{
 		Job: j.opts.Name, Operator: n.Name, UID: n.UID, Subtask: s.Index,
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: 1,
-		Batch: j.opts.Batch, Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
+		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
 		Loop: n.InLoop, Cancelled: j.ctx, BatchRows: j.opts.BatchRows, Hold: j.pollHook(),
 		Alignment: &j.alignment,
 		Mail:      func(f func()) { s.Mail(f) },

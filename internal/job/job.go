@@ -10,6 +10,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/task"
@@ -63,6 +64,9 @@ type Options struct {
 	Batch bool
 	// TempDir is where batch mode spills; "" means the system's.
 	TempDir string
+	// SpillBytes is what blocking exchanges keep in memory, SortBytes what a subtask sorts in memory;
+	// 0 means 64 MiB.
+	SpillBytes, SortBytes int64
 }
 
 // Job is a running job.
@@ -76,6 +80,7 @@ type Job struct {
 	tasks []*Subtask
 	coord map[string]*coordinator     // by uid
 	loops map[string]*loopCoordinator // by uid of the head
+	spill exchange.Spill
 
 	holding   atomic.Bool // sources wait for a snapshot
 	alignment operator.AlignmentGroups
@@ -124,6 +129,10 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	j := &Job{
 		opts: opts, plan: plan, done: make(chan struct{}), coord: map[string]*coordinator{},
 		loops: map[string]*loopCoordinator{},
+	}
+	j.spill.Parent, j.spill.Bytes, j.spill.SortBytes = opts.TempDir, opts.SpillBytes, opts.SortBytes
+	if opts.Batch && opts.Restore != nil {
+		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")
 	}
 	if err := j.checkRestore(); err != nil {
 		return nil, err
@@ -184,7 +193,12 @@ func (j *Job) awaitCancel(all chan struct{}) {
 // conclude turns the transient state into a final one.
 func (j *Job) conclude() {
 	j.abort(nil)
+	spillErr := j.spill.Close()
 	j.mu.Lock()
+	if spillErr != nil && j.mu.state == Running {
+		j.mu.state = Failing
+		j.mu.cause = fmt.Errorf("remove temporary files: %w", spillErr)
+	}
 	switch j.mu.state {
 	case Cancelling:
 		j.mu.state = Canceled

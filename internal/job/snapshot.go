@@ -62,6 +62,9 @@ func (j *Job) pollHook() func() bool {
 func (j *Job) begin() (*pendingSnapshot, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.opts.Batch {
+		return nil, errors.New("a job in batch mode takes no snapshots")
+	}
 	if j.mu.state != Running {
 		return nil, fmt.Errorf("the job is %v", j.mu.state)
 	}
@@ -170,7 +173,7 @@ func (j *Job) subtask(t *task.Task) *Subtask {
 
 // snapshotEvery takes a snapshot every interval until it is stopped.
 func (j *Job) snapshotEvery(interval time.Duration) (stop func()) {
-	if interval <= 0 {
+	if interval <= 0 || j.opts.Batch {
 		return func() {}
 	}
 	var disarm func()

@@ -225,6 +225,9 @@ func (s *Source[T]) Poll() operator.Status {
 			s.finish(st)
 		}
 		s.advance(b)
+		if s.ctx.Batch {
+			b.Marks = b.Marks[:0] // in batch mode there is one watermark, at the end
+		}
 		s.out.Forward(b)
 	case done:
 		b.Release()
@@ -374,11 +377,17 @@ func (s *Source[T]) finish(st *splitState[T]) {
 		delete(s.splits, st.id)
 		if c := s.combined(); c > s.watermark {
 			s.watermark = c
-			s.out.MarkAll(c)
+			s.mark(c)
 		}
 	}
 	if s.last == st {
 		s.last = nil
+	}
+}
+
+func (s *Source[T]) mark(t int64) {
+	if !s.ctx.Batch {
+		s.out.MarkAll(t)
 	}
 }
 
@@ -420,7 +429,7 @@ func (s *Source[T]) setIdle(st *splitState[T], idle bool) {
 	if !all {
 		if c := s.combined(); c > s.watermark {
 			s.watermark = c
-			s.out.MarkAll(c)
+			s.mark(c)
 			s.out.Flush()
 		}
 	}

@@ -101,6 +101,9 @@ func (w *Watermarks[T]) Rows(b *batch.Rows[T], from, to int) int {
 }
 
 func (w *Watermarks[T]) advance(t int64) {
+	if w.Ctx.Batch && t != batch.MaxTime {
+		return // in batch mode there is one watermark, at the end
+	}
 	if t > w.watermark {
 		w.watermark = t
 		w.Out.MarkAll(t)

@@ -29,14 +29,25 @@ type Listener interface {
 	Ended(t *Task, err error)
 }
 
+// Gate is the input side of a task: an exchange.Gate, or in batch mode an exchange.BatchGate.
+type Gate interface {
+	// Poll returns the next event. One without batch and control element is to be asked again.
+	Poll() (exchange.Event, bool)
+	Empty() bool
+	Watermark() int64
+	BytesIn() int64
+	Abort(checkpoint int64)
+	Discard()
+}
+
 // Config is what a task is made of.
 type Config struct {
 	Name     string
 	Subtask  int
 	Nodes    []operator.Node // in topological order, the head first
 	Contexts []*operator.Context
-	Gate     *exchange.Gate // nil for a source
-	Inlets   []Inlet        // of the head, one for each input
+	Gate     Gate    // nil for a source
+	Inlets   []Inlet // of the head, one for each input
 	Clock    clock.Clock
 	Listener Listener
 }
@@ -221,6 +232,10 @@ func (t *Task) recovered(err *error) {
 		cause = fmt.Errorf("panic: %v", r)
 	}
 	node, record := t.culprit()
+	if spill := (*exchange.SpillError)(nil); errors.As(cause, &spill) {
+		*err = t.cfg.Contexts[node].NewError(cause, nil)
+		return
+	}
 	e := t.cfg.Contexts[node].NewError(cause, record)
 	e.Stack = string(debug.Stack())
 	*err = e
@@ -444,6 +459,7 @@ func (t *Task) input() operator.Status {
 		return operator.Progressed
 	}
 	switch {
+	case e.Control.Kind == 0:
 	case e.Returned:
 		t.returned(e.Control)
 	case t.head != nil && e.Control.Kind == operator.EndOfInput:
