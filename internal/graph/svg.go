@@ -33,6 +33,9 @@ func (x Explained) SVG(title string) string {
 	for _, b := range boxes {
 		width, height = max(width, b.x+boxWidth), max(height, b.y+b.h)
 	}
+	if slices.ContainsFunc(x.Edges, func(e ExplainedEdge) bool { return e.Strategy == Feedback.String() }) {
+		height += 2 * gapY // they run below the boxes
+	}
 	top := 0
 	if title != "" {
 		top = 30
@@ -77,8 +80,9 @@ func (x Explained) place() (map[int]*box, map[int]int) {
 		}
 	}
 	for _, e := range x.Edges {
+		b := boxes[chainOf[e.To]]
+		b.h = max(b.h, lineHeight*(e.Input+2)+16)
 		if e.Strategy != Feedback.String() {
-			b := boxes[chainOf[e.To]]
 			b.inputs = append(b.inputs, chainOf[e.From])
 		}
 	}
@@ -137,8 +141,9 @@ func shorten(name string) string {
 }
 
 func drawEdge(s *strings.Builder, from, to *box, e ExplainedEdge) {
-	x1, y1 := from.x+boxWidth, from.y+from.h/2
-	x2, y2 := to.x, to.y+to.h/2
+	row := slices.IndexFunc(from.chain.Operators, func(o ExplainedOperator) bool { return o.ID == e.From })
+	x1, y1 := from.x+boxWidth, from.y+16+lineHeight*(row+1) // beside the operator
+	x2, y2 := to.x, to.y+16+lineHeight*(e.Input+1)          // one line for each input
 	path := fmt.Sprintf("M%d %d C%d %d %d %d %d %d", x1, y1, x1+gapX/2, y1, x2-gapX/2, y2, x2, y2)
 	lx, ly := (x1+x2)/2, (y1+y2)/2-6
 	if e.Strategy == Feedback.String() {
