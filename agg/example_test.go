@@ -27,11 +27,6 @@ func ExampleSum() {
 	// Output: 8
 }
 
-func ExampleAvg() {
-	fmt.Println(fold(agg.Avg(length), "one", "three"))
-	// Output: 4
-}
-
 func ExampleMin() {
 	fmt.Println(fold(agg.Min(length), "three", "one"))
 	// Output: 3
@@ -47,45 +42,7 @@ func ExampleMinBy() {
 	// Output: one
 }
 
-func ExampleMaxBy() {
-	fmt.Println(fold(agg.MaxBy(length), "three", "one", "eight"))
-	// Output: three
-}
-
-func ExampleReduce() {
-	fmt.Println(fold(agg.Reduce(func(a, b string) string { return a + "-" + b }), "a", "b", "c"))
-	// Output: a-b-c
-}
-
 func ExampleList() {
 	fmt.Println(fold(agg.List[string](), "b", "a"))
 	// Output: [b a]
-}
-
-func ExampleTopN() {
-	shortest := agg.TopN(2, func(a, b string) int { return len(a) - len(b) })
-	fmt.Println(fold(shortest, "three", "one", "four", "two"))
-	// Output: [one two]
-}
-
-// An aggregate of one's own: the range of numbers.
-func ExampleAggregate() {
-	type span struct {
-		Min, Max float64
-		Some     bool
-	}
-	join := func(into, from *span) {
-		if !into.Some {
-			*into = *from
-		} else if from.Some {
-			into.Min, into.Max = min(into.Min, from.Min), max(into.Max, from.Max)
-		}
-	}
-	spread := agg.Aggregate[float64, span, float64]{
-		Add:    func(acc *span, v *float64) { join(acc, &span{*v, *v, true}) },
-		Merge:  join,
-		Result: func(acc *span) float64 { return acc.Max - acc.Min },
-	}
-	fmt.Println(fold(spread, 3, 8, 5))
-	// Output: 5
 }

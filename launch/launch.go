@@ -26,8 +26,11 @@ var ErrCanceled = job.ErrCanceled
 // Option is a setting of one run.
 type Option func(*job.Options)
 
-// Clock makes processing time come from c. Tests pass a *clock.Manual.
-func Clock(c clock.Clock) Option { return func(o *job.Options) { o.Clock = c } }
+// TimeSource tells processing time and arms timers: see flotttest.NewClock for one that tests move.
+type TimeSource = clock.Clock
+
+// Clock makes processing time come from c. The default is the machine's clock.
+func Clock(c TimeSource) Option { return func(o *job.Options) { o.Clock = c } }
 
 // Restore starts the job from a snapshot.
 func Restore(s *Snapshot) Option {
@@ -47,7 +50,7 @@ func CancelTimeout(d time.Duration) Option {
 	return func(o *job.Options) { o.CancelTimeout = d }
 }
 
-// TempDir is where batch mode spills to. The default is the system's.
+// TempDir is where batch mode and the feedback of loops spill to. The default is the system's.
 func TempDir(dir string) Option { return func(o *job.Options) { o.TempDir = dir } }
 
 // ExplainVariable is the environment variable that makes Run print the job's graph, as text, json or

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/internal/job"
@@ -18,6 +20,7 @@ import (
 	"github.com/flott-dev/flott/state"
 	"github.com/flott-dev/flott/stream"
 	"github.com/flott-dev/flott/watermark"
+	"github.com/flott-dev/flott/window"
 )
 
 // smallMemory makes batch mode spill early.
@@ -82,6 +85,20 @@ func bothPrograms(rng *rand.Rand) map[string]func(env *stream.Env) *stream.Strea
 					return nil
 				}, stream.Uses(sum))
 		},
+		"tumbling": func(env *stream.Env) *stream.Stream[string] {
+			return sumWindow(byUser(source(env)).Window(window.Tumbling(300 * time.Millisecond)))
+		},
+		"sliding": func(env *stream.Env) *stream.Stream[string] {
+			return sumWindow(byUser(source(env)).Window(window.Sliding(400*time.Millisecond, 100*time.Millisecond)))
+		},
+		"session": func(env *stream.Env) *stream.Stream[string] {
+			return sumWindow(byUser(source(env)).Window(window.Session(70 * time.Millisecond)))
+		},
+		"window join": func(env *stream.Env) *stream.Stream[string] {
+			return stream.JoinWindow(byUser(source(env)), byUser(source(env)),
+				window.Tumbling(200*time.Millisecond),
+				func(a, b txn) string { return fmt.Sprint(a, b) })
+		},
 		"async": func(env *stream.Env) *stream.Stream[string] {
 			return stream.Async(source(env).Rebalance(),
 				func(_ context.Context, t txn) (string, error) { return text(t), nil },
@@ -101,7 +118,20 @@ func bothPrograms(rng *rand.Rand) map[string]func(env *stream.Env) *stream.Strea
 	}
 }
 
+// sumWindow adds up a window's amounts.
+func sumWindow(w *stream.Windowed[string, txn]) *stream.Stream[string] {
+	return stream.ProcessWindow(w, func(c *stream.WindowCtx[string, string], txns []txn) error {
+		var sum int64
+		for _, t := range txns {
+			sum += t.Amount
+		}
+		c.Emit(fmt.Sprint(c.Key(), len(txns), sum, c.Millis()))
+		return nil
+	})
+}
+
 func TestBatchEqualsStreaming(t *testing.T) {
+	defer goleak.VerifyNone(t)
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 8))
 		for name, build := range bothPrograms(rng) {
@@ -198,6 +228,7 @@ func TestBatchOrder(t *testing.T) {
 }
 
 func TestBatchEnds(t *testing.T) {
+	defer goleak.VerifyNone(t)
 	build := func(f func(c *stream.Ctx[int64, int64], v int64) error) *stream.Env {
 		env := stream.NewEnv(stream.Parallelism(2), stream.RuntimeMode(stream.Batch))
 		stream.Process(stream.KeyBy(stream.From(env, slice.Sequence(1, 20_000)),

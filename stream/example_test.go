@@ -271,16 +271,6 @@ func ExampleWithBroadcast() {
 	// rule 2 of subtask 1
 }
 
-func ExampleAggregate() {
-	env := stream.NewEnv()
-	all := sales(env, sale{"a", 3, 0}, sale{"a", 4, 9}, sale{"a", 5, 10})
-	printAll(env, stream.Aggregate(stream.KeyBy(all, shop).Window(window.Tumbling(10*time.Second)),
-		agg.Sum(func(s sale) int { return s.Euros })))
-	// Output:
-	// {a [1970-01-01T00:00:00 1970-01-01T00:00:10) 7}
-	// {a [1970-01-01T00:00:10 1970-01-01T00:00:20) 5}
-}
-
 func ExampleAggregateProcess() {
 	env := stream.NewEnv()
 	all := sales(env, sale{"a", 3, 0}, sale{"a", 4, 9}, sale{"a", 5, 40})
@@ -314,40 +304,6 @@ func ExampleWindowed_LateTo() {
 		agg.Sum(func(s sale) int { return s.Euros }))
 	printAll(env, stream.Side(sums, late))
 	// Output: {a 5 2}
-}
-
-// A trigger fires a window before its time.
-func ExampleWindowed_Trigger() {
-	env := stream.NewEnv()
-	all := sales(env, sale{"a", 1, 0}, sale{"a", 2, 1}, sale{"a", 3, 2}, sale{"a", 4, 3}, sale{"a", 5, 4})
-	pairs := stream.Aggregate(
-		stream.KeyBy(all, shop).Window(window.Global()).Trigger(window.Purging(window.Count[sale](2))),
-		agg.Sum(func(s sale) int { return s.Euros }))
-	printAll(env, pairs)
-	// Output:
-	// {a [global) 3}
-	// {a [global) 7}
-}
-
-func ExampleJoinWindow() {
-	env := stream.NewEnv()
-	first, second := sales(env, sale{"a", 1, 0}, sale{"b", 2, 1}), sales(env, sale{"a", 10, 5}, sale{"a", 20, 65})
-	printAll(env, stream.JoinWindow(stream.KeyBy(first, shop), stream.KeyBy(second, shop),
-		window.Tumbling(time.Minute),
-		func(l, r sale) string { return fmt.Sprint(l.Shop, " ", l.Euros, " and ", r.Euros) }))
-	// Output: a 1 and 10
-}
-
-func ExampleCoGroup() {
-	env := stream.NewEnv()
-	first, second := sales(env, sale{"a", 1, 0}, sale{"a", 2, 1}), sales(env, sale{"a", 10, 5})
-	printAll(env, stream.CoGroup(stream.KeyBy(first, shop), stream.KeyBy(second, shop),
-		window.Tumbling(time.Minute),
-		func(c *stream.WindowCtx[string, string], left, right []sale) error {
-			c.Emit(fmt.Sprint(c.Key(), ": ", len(left), " on the left, ", len(right), " on the right"))
-			return nil
-		}))
-	// Output: a: 2 on the left, 1 on the right
 }
 
 // Numbers go around until they are 1.

@@ -71,6 +71,7 @@ func (o *generalOp[K, T, A, O]) mergeInto(into window.Window, old []window.Windo
 		o.windows.enter(into)
 		p, _ := o.contents.Current()
 		*p = sum
+		p.Timer.Some = false
 	}
 }
 

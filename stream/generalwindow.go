@@ -50,6 +50,7 @@ type generalOp[K, T, A, O any] struct {
 	lateness   int64
 	armed      int64
 	ending     bool            // the input, or the key, ends
+	timer      *paneTimer      // of the current window, while the trigger is asked about a record
 	assigned   []window.Window // of the record at work
 	old        []window.Window // that are being merged
 }
@@ -77,6 +78,15 @@ type generalSpec[K, T, A, O any] struct {
 type pane[T, A any] struct {
 	Acc      A
 	Elements []window.Element[T]
+	// Timer is the timer that the trigger set last, if it is still set. Most triggers set the same
+	// one for every record, and a timer costs more than the record.
+	Timer paneTimer
+}
+
+type paneTimer struct {
+	At         int64
+	Processing bool
+	Some       bool
 }
 
 // dropper is a state that can be dropped for the current key and window.
@@ -204,6 +214,7 @@ func (o *generalOp[K, T, A, O]) record(v *T, t int64) {
 		o.windows.enter(w)
 		fresh := o.add(v, t)
 		d := o.spec.trigger.Element(&o.trigger, v, t, w)
+		o.timer = nil
 		o.decide(d, w)
 		if fresh || merged {
 			o.scheduleClear(w)
@@ -237,6 +248,7 @@ func (o *generalOp[K, T, A, O]) assign(v *T, t int64) {
 // add adds a record to the current window. It reports whether the window held nothing before.
 func (o *generalOp[K, T, A, O]) add(v *T, t int64) (fresh bool) {
 	p, fresh := o.contents.Current()
+	o.timer = &p.Timer
 	if o.spec.list {
 		p.Elements = append(p.Elements, window.Element[T]{Value: *v, Time: t})
 	} else {
@@ -362,6 +374,9 @@ func (o *generalOp[K, T, A, O]) onTimer(at int64, processing bool) bool {
 	}
 	if o.open != nil && !o.isOpen(w) {
 		return true // a trigger has left the timer behind when w was merged
+	}
+	if p := o.contents.Lookup(); p != nil && p.Timer == (paneTimer{at, processing, true}) {
+		p.Timer.Some = false
 	}
 	var d window.Decision
 	if processing {

@@ -23,8 +23,8 @@ import (
 // of s pass through the loop and do not wait for records that go around, so these may be late.
 // Timers in processing time do not keep a loop alive.
 //
-// Feedback never blocks: where the body makes more records than the head takes on, they wait in
-// memory. Loops cannot be nested.
+// Feedback never blocks: where the body makes more records than the head takes on, they wait, beyond
+// 64 MiB on disk. Loops cannot be nested.
 func Iterate[T, O any](s *Stream[T],
 	body func(loop *Stream[T]) (feedback *Stream[T], out *Stream[O]),
 ) *Stream[O] {
@@ -115,7 +115,7 @@ func (l *loop[T]) close(feedback *Stream[T]) {
 	t := add[T, T](feedback, "Feedback", func() operator.Node {
 		return ops.NewKeep(func(T) bool { return true })
 	})
-	l.feed(l.tail(t.node()), 1, &exchange.Edge[T]{})
+	l.feed(l.tail(t.node()), 1, &exchange.Edge[T]{Codec: l.cfg.Codec})
 	for _, n := range l.env.graph.Nodes[l.first:] {
 		n.InLoop = l.head.ID
 	}

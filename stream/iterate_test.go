@@ -14,6 +14,7 @@ import (
 
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/slice"
+	"github.com/flott-dev/flott/internal/job"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/state"
 	"github.com/flott-dev/flott/stream"
@@ -76,6 +77,34 @@ func TestIterateCollatz(t *testing.T) {
 			}
 			checkCollatz(t, 2000, out.Results())
 		})
+	}
+}
+
+// TestIterateSpills has a loop that makes much more than its head takes on at once.
+func TestIterateSpills(t *testing.T) {
+	for p := 1; p <= 2; p++ {
+		dir := t.TempDir()
+		env := stream.NewEnv(stream.Parallelism(p))
+		out := collect.To[int64]()
+		stream.Iterate(stream.From(env, slice.Of[int64](14)),
+			func(loop *stream.Stream[int64]) (_, _ *stream.Stream[int64]) {
+				twice := stream.FlatMap(loop, func(v int64, emit func(int64)) {
+					if v > 0 {
+						emit(v - 1)
+						emit(v - 1)
+					}
+				})
+				return twice.Rebalance(), loop.Filter(func(v int64) bool { return v == 0 })
+			}).To(out)
+		err := launch.Run(context.Background(), env, "doubling", launch.TempDir(dir),
+			func(o *job.Options) { o.FeedbackBytes = 1000 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(out.Results()); n != 1<<14 {
+			t.Errorf("parallelism %d: %d results, want %d", p, n, 1<<14)
+		}
+		checkEmpty(t, dir)
 	}
 }
 

@@ -246,10 +246,10 @@ func (o *sessionOp[K, T, A, O]) emit(s *session[A]) {
 	}
 }
 
-// advance fires the sessions that have ended by t.
+// advance fires the sessions that have ended by t, in order of their ends.
 func (o *sessionOp[K, T, A, O]) advance(t int64) bool {
 	o.clock = max(o.clock, t)
-	return o.timers.Fire(t, func(int64, struct{}) bool {
+	return o.timers.Fire(t, func(at int64, _ struct{}) bool {
 		st := o.state.Lookup()
 		if st == nil {
 			return true
@@ -257,14 +257,14 @@ func (o *sessionOp[K, T, A, O]) advance(t int64) bool {
 		st.Timer = 0
 		for i := 0; i < int(st.N); i++ {
 			s := st.at(i)
-			if s.End-1 > t {
+			if s.End-1 > at {
 				continue
 			}
 			if !s.Fired {
 				s.Fired = true
 				o.emit(s)
 			}
-			if s.End-1+o.lateness <= t {
+			if s.End-1+o.lateness <= at {
 				st.remove(i)
 				i--
 			}
@@ -317,10 +317,11 @@ func (o *sessionOp[K, T, A, O]) Control(c operator.Control) {
 	if c.Kind != operator.EndOfKey {
 		return
 	}
+	o.ctx.mark = batch.MaxTime
 	for !o.advance(batch.MaxTime) {
 	}
 	o.keys.backend.Clear()
-	o.clock = batch.MinTime
+	o.ctx.mark, o.clock = batch.MinTime, batch.MinTime
 	o.out.Flush()
 }
 

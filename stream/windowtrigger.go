@@ -65,6 +65,12 @@ func (c mergeContext) Merged(f func(c window.TriggerContext, old window.Window))
 func (o *generalOp[K, T, A, O]) watermark() int64 { return o.ctx.mark }
 
 func (o *generalOp[K, T, A, O]) setTimer(t int64, processing bool) {
+	if o.timer != nil {
+		if *o.timer == (paneTimer{t, processing, true}) {
+			return
+		}
+		*o.timer = paneTimer{t, processing, true}
+	}
 	switch {
 	case !processing:
 		o.events.Set(t, struct{}{})
@@ -85,6 +91,9 @@ func (o *generalOp[K, T, A, O]) deleteTimer(t int64, processing bool) {
 	_, w, err := o.windows.split(o.windows.Bytes)
 	if err == nil && processing == o.processing && t == o.end(w) && t != math.MaxInt64 {
 		return
+	}
+	if p := o.contents.Lookup(); p != nil && p.Timer == (paneTimer{t, processing, true}) {
+		p.Timer.Some = false
 	}
 	if processing {
 		o.clock.Delete(t)

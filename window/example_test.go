@@ -19,11 +19,6 @@ func spans(a window.Assigner, at time.Time) {
 
 var noon = time.Date(2024, 3, 31, 12, 0, 7, 0, time.UTC)
 
-func ExampleTumbling() {
-	spans(window.Tumbling(10*time.Second), noon)
-	// Output: [2024-03-31T12:00:00 2024-03-31T12:00:10)
-}
-
 func ExampleSliding() {
 	spans(window.Sliding(10*time.Second, 5*time.Second), noon)
 	// Output:
@@ -90,12 +85,4 @@ func ExampleWindow_String() {
 	w := window.Window{Start: noon.UnixMilli(), End: noon.Add(time.Minute).UnixMilli()}
 	fmt.Println(w, w.Until().Sub(w.From()))
 	// Output: [2024-03-31T12:00:07 2024-03-31T12:01:07) 1m0s
-}
-
-// Of the records in a window the last two are kept.
-func ExampleCountEvictor() {
-	kept := window.CountEvictor[string](2).Before(
-		[]window.Element[string]{{Value: "a"}, {Value: "b"}, {Value: "c"}}, window.Whole, 0)
-	fmt.Println(kept[0].Value, kept[1].Value)
-	// Output: b c
 }

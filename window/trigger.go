@@ -84,6 +84,7 @@ type TriggerContext interface {
 type MergeContext interface {
 	TriggerContext
 	// Merged calls f for each of the merged windows, with a context that belongs to that window.
+	// During the call the MergeContext itself must not be used.
 	Merged(f func(c TriggerContext, old Window))
 }
 

@@ -10,6 +10,12 @@
 //	Cumulating(10s, 5s)  [0 5) [0 10) [10 15) [10 20)
 //	Session(5s)          from the first record to 5 s after the last, for each key
 //
+// A Trigger decides when a window fires, instead of its end: EventTime, ProcessingTime, Count,
+// ContinuousEventTime, ContinuousProcessingTime, Delta, Never, and around another trigger Purging
+// and ProcessingTimeout. An Evictor takes records out of a window before or after its function sees
+// them: CountEvictor, TimeEvictor, DeltaEvictor. Both are interfaces for users to implement. A
+// Trigger may also be a Merger, for windows that merge, and Stateful.
+//
 // Data flow: stream.Window hands an Assigner to a window operator, which keeps, for aligned windows,
 // one table for each slice that its windows share.
 package window

@@ -21,8 +21,15 @@ type Channel struct {
 	starved  atomic.Bool // the producer waits for room
 	wake     func()      // of the producer's task
 
+	overflow Overflow // of a feedback channel
+
 	partition Partition // of a blocking channel
 	ended     func()    // called at the end of a blocking channel
+}
+
+// SpillBeyond makes a feedback channel keep on disk what exceeds the budget.
+func (c *Channel) SpillBeyond(s *Spill, edge EdgeType) {
+	c.overflow, c.limit = edge.NewOverflow(s), s.feedbackBudget()
 }
 
 // SetProducer sets the function that wakes the producer's task when there is room again. It must be
@@ -39,6 +46,14 @@ func (c *Channel) Send(b batch.Any) bool {
 		return true
 	}
 	n := int64(b.Bytes()) + 64
+	if c.overflow != nil && c.inflight.Load() > c.limit && b.Len() > 0 {
+		p, err := c.overflow.Put(b)
+		if err != nil {
+			panic(err)
+		}
+		c.gate.enqueue(element{channel: c, piece: p})
+		return true
+	}
 	c.inflight.Add(n)
 	c.gate.enqueue(element{channel: c, batch: b, bytes: n})
 	return c.Room()

@@ -17,6 +17,8 @@ type EdgeType interface {
 	Inlet(receiver any) (push func(batch.Any) bool, mark func(int64) bool, err error)
 	// NewPartition makes the content of a channel of a blocking exchange.
 	NewPartition(s *Spill) Partition
+	// NewOverflow makes the disk part of a feedback channel; nil for a type that is not spilled.
+	NewOverflow(s *Spill) Overflow
 	// NewSorter makes the sorter of a keyed input in batch mode.
 	NewSorter(s *Spill) Sorter
 }
@@ -36,6 +38,14 @@ func (e *Edge[T]) NewWriter(cfg WriterConfig) operator.Node {
 // NewPartition makes an empty partition.
 func (e *Edge[T]) NewPartition(s *Spill) Partition {
 	return &partition[T]{spill: s, codec: e.Codec, pool: batch.NewPool[T](0)}
+}
+
+// NewOverflow makes an empty overflow.
+func (e *Edge[T]) NewOverflow(s *Spill) Overflow {
+	if e.Codec == nil {
+		return nil
+	}
+	return &overflow[T]{spill: s, codec: e.Codec, pool: batch.NewPool[T](0)}
 }
 
 // NewSorter makes an empty sorter.

@@ -13,6 +13,7 @@ type element struct {
 	batch   batch.Any
 	bytes   int64
 	control operator.Control
+	piece   piece // of a batch in the channel's overflow
 }
 
 // Event is what a Gate hands to its task: a batch of an input, or a control element that all
@@ -166,6 +167,13 @@ func (g *Gate) handle(e element) (Event, bool) {
 	if c.blocked {
 		c.parked = append(c.parked, e)
 		return Event{}, false
+	}
+	if e.piece.size > 0 {
+		b, err := c.overflow.Take(e.piece)
+		if err != nil {
+			panic(err)
+		}
+		e.batch = b
 	}
 	if e.batch != nil {
 		return g.batch(c, e)
@@ -422,5 +430,8 @@ func (g *Gate) Discard() {
 			}
 		}
 		c.parked = nil
+		if c.overflow != nil {
+			c.overflow.Close()
+		}
 	}
 }

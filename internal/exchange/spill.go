@@ -24,13 +24,13 @@ const (
 
 const spillBlockBytes = 64 << 10
 
-// Spill is where a job in batch mode keeps what does not fit into memory: files in a directory of
-// its own, compressed.
+// Spill is where a job keeps what does not fit into memory, in batch mode and of feedback: files in
+// a directory of its own, compressed.
 type Spill struct {
 	// Parent is where the directory is made; "" is the system's place for temporary files.
 	Parent string
-	// Bytes and SortBytes are the budgets; 0 stands for the defaults.
-	Bytes, SortBytes int64
+	// Bytes, SortBytes and FeedbackBytes (of a channel) are the budgets; 0 stands for the defaults.
+	Bytes, SortBytes, FeedbackBytes int64
 
 	used atomic.Int64 // by partitions in memory
 	mu   struct {
@@ -41,7 +41,7 @@ type Spill struct {
 	}
 }
 
-// SpillError is a failure of the disk that batch mode spills to.
+// SpillError is a failure of the disk that a job spills to.
 type SpillError struct {
 	Op  string
 	Err error
@@ -49,7 +49,7 @@ type SpillError struct {
 
 // Error names the remedy.
 func (e *SpillError) Error() string {
-	return fmt.Sprintf("batch mode: %s: %v (launch.TempDir sets the directory)", e.Op, e.Err)
+	return fmt.Sprintf("spill to disk: %s: %v (launch.TempDir sets the directory)", e.Op, e.Err)
 }
 
 // Unwrap is the cause.
@@ -69,15 +69,32 @@ func (s *Spill) sortBudget() int64 {
 	return DefaultSortBytes
 }
 
-// create makes a file to be written.
+func (s *Spill) feedbackBudget() int64 {
+	if s.FeedbackBytes > 0 {
+		return s.FeedbackBytes
+	}
+	return DefaultFeedbackBytes
+}
+
+// create makes a compressed file to be written.
 func (s *Spill) create() (*spillWriter, error) {
+	f, err := s.file()
+	if err != nil {
+		return nil, err
+	}
+	z := s2.NewWriter(f, s2.WriterConcurrency(1), s2.WriterBlockSize(spillBlockBytes))
+	return &spillWriter{f: f, z: z}, nil
+}
+
+// file makes a file.
+func (s *Spill) file() (*os.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.closed {
 		return nil, &SpillError{"make a temporary file", errors.New("the job has ended")}
 	}
 	if s.mu.dir == "" {
-		dir, err := os.MkdirTemp(s.Parent, "flott-batch-")
+		dir, err := os.MkdirTemp(s.Parent, "flott-")
 		if err != nil {
 			return nil, &SpillError{"make a temporary directory", err}
 		}
@@ -88,8 +105,7 @@ func (s *Spill) create() (*spillWriter, error) {
 	if err != nil {
 		return nil, &SpillError{"make a temporary file", err}
 	}
-	z := s2.NewWriter(f, s2.WriterConcurrency(1), s2.WriterBlockSize(spillBlockBytes))
-	return &spillWriter{f: f, z: z}, nil
+	return f, nil
 }
 
 // Close removes all files.

@@ -128,7 +128,11 @@ func (b *builder) makeChannel(e *graph.Edge, to int, limit int64) *exchange.Chan
 	c := b.chain[e.To]
 	g := b.blocking[c]
 	if g == nil {
-		return b.gates[c][to].NewChannel(e.Input, limit, e.Strategy == graph.Feedback)
+		ch := b.gates[c][to].NewChannel(e.Input, limit, e.Strategy == graph.Feedback)
+		if e.Strategy == graph.Feedback {
+			ch.SpillBeyond(&b.job.spill, e.Type.(exchange.EdgeType))
+		}
+		return ch
 	}
 	sorted := e.Strategy == graph.Keyed && e.To.KeySchema != ""
 	return g[to].NewChannel(e.Input, e.Type.(exchange.EdgeType), sorted, e.Strategy == graph.Broadcast)

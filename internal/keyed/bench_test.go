@@ -39,7 +39,7 @@ func BenchmarkMapUpsert(b *testing.B) {
 				v, _ := m.Upsert(mix(k), k)
 				*v++
 			}
-			b.ReportMetric(float64(m.n)/float64(m.mask+1), "load")
+			b.ReportMetric(float64(m.Len())/float64(m.words.mask+1), "load")
 		})
 	}
 }

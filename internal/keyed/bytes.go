@@ -16,19 +16,19 @@ func (m *Map[V]) UpsertString(hash uint64, key string) (v *V, fresh bool) {
 	i := int(hash & m.mask)
 	for ; i < len(m.slots); i++ {
 		s := &m.slots[i]
-		if s.hash == hash && recordIs(m.log, s.word, key) {
+		if s.hash == hash && recordIs(m.log, s.off, key) {
 			return &s.v, false
 		}
 		if s.hash == 0 {
 			break
 		}
 	}
-	if m.n >= m.limit || i >= len(m.slots) || m.kind != kindBytes {
-		i = m.makeRoom(hash, kindBytes)
+	if m.n >= m.limit || i >= len(m.slots) || m.n == 0 {
+		i = m.makeRoom(hash)
 	}
 	m.n++
 	s := &m.slots[i]
-	s.hash, s.word = hash, m.appendRecord(key)
+	s.hash, s.off = hash, m.appendRecord(key)
 	return &s.v, true
 }
 
@@ -39,7 +39,7 @@ func (m *Map[V]) GetString(hash uint64, key string) *V {
 	hash = stored(hash)
 	for i := int(hash & m.mask); i < len(m.slots); i++ {
 		s := &m.slots[i]
-		if s.hash == hash && recordIs(m.log, s.word, key) {
+		if s.hash == hash && recordIs(m.log, s.off, key) {
 			return &s.v
 		}
 		if s.hash == 0 {
@@ -56,7 +56,7 @@ func (m *Map[V]) DeleteString(hash uint64, key string) bool {
 	hash = stored(hash)
 	for i := int(hash & m.mask); i < len(m.slots); i++ {
 		s := &m.slots[i]
-		if s.hash == hash && recordIs(m.log, s.word, key) {
+		if s.hash == hash && recordIs(m.log, s.off, key) {
 			m.removeSlot(i)
 			return true
 		}
@@ -107,8 +107,8 @@ func (m *Map[V]) compactLog() {
 			continue
 		}
 		off := uint64(len(m.log))
-		m.log = append(m.log, old[s.word:][:recordBytes(old[s.word:])]...)
-		s.word = off
+		m.log = append(m.log, old[s.off:][:recordBytes(old[s.off:])]...)
+		s.off = off
 	}
 	m.dead = 0
 }

@@ -11,7 +11,7 @@ package keyed
 // deleted and values may be written; any other Upsert or Delete ends the iteration.
 func (m *Map[V]) Next(i int) int {
 	if m.n == 0 {
-		return -1
+		return m.words.next(i)
 	}
 	if i < 0 {
 		i = len(m.slots)
@@ -27,15 +27,22 @@ func (m *Map[V]) Next(i int) int {
 // At returns the entry at an index that Next returned. The key is nil for word keys, and the word
 // is 0 for byte keys. Key and value are valid until the next Upsert, Delete or Clear.
 func (m *Map[V]) At(i int) (hash, word uint64, key []byte, v *V) {
-	s := &m.slots[i]
-	if m.kind == kindBytes {
-		return s.hash, 0, record(m.log, s.word), &s.v
+	if m.n == 0 {
+		hash, word, v = m.words.at(i)
+		return hash, word, nil, v
 	}
-	return s.hash, s.word, nil, &s.v
+	s := &m.slots[i]
+	return s.hash, 0, record(m.log, s.off), &s.v
 }
 
 // DeleteAt removes the entry at an index that Next returned.
-func (m *Map[V]) DeleteAt(i int) { m.removeSlot(i) }
+func (m *Map[V]) DeleteAt(i int) {
+	if m.n == 0 {
+		m.words.deleteAt(i)
+		return
+	}
+	m.removeSlot(i)
+}
 
 // Range calls f for all entries in the order of Next, until f returns false. f may delete the
 // entry that it was called for.

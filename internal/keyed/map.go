@@ -15,19 +15,11 @@ const (
 	slackMax   = 64
 )
 
-type keyKind uint8
-
-const (
-	kindNone keyKind = iota
-	kindWord
-	kindBytes
-)
-
 // A slot is free when its hash is 0. The value comes first, so that an empty V costs nothing.
 type slot[V any] struct {
 	v    V
 	hash uint64
-	word uint64 // the key, or the offset of its record in the byte log
+	off  uint64 // of the key's record in the byte log
 }
 
 // Map is an open-addressing hash table with values of type V inline. Its keys are either words
@@ -36,83 +28,24 @@ type slot[V any] struct {
 //
 // A returned *V is valid until the next Upsert, Delete or Clear of any key.
 type Map[V any] struct {
+	words words[V] // word keys; the rest holds byte keys
+
 	slots    []slot[V] // capacity home slots, then the slack
 	mask     uint64    // capacity - 1
 	n        int       // entries
 	limit    int       // an insertion at n >= limit rebuilds the table first
 	shrinkAt int       // a delete below this sets limit to 0
-	kind     keyKind
-
-	log  []byte // records of byte keys: length as uvarint, then the bytes
-	dead int    // bytes of the log that belong to deleted keys
-}
-
-// Upsert returns the value of a word key, and whether the key is fresh: it was absent and has now
-// the zero value.
-//
-//flott:hot
-func (m *Map[V]) Upsert(hash, word uint64) (v *V, fresh bool) {
-	hash = stored(hash)
-	i := int(hash & m.mask)
-	for ; i < len(m.slots); i++ {
-		s := &m.slots[i]
-		if s.hash == hash && s.word == word {
-			return &s.v, false
-		}
-		if s.hash == 0 {
-			break
-		}
-	}
-	if m.n >= m.limit || i >= len(m.slots) || m.kind != kindWord {
-		i = m.makeRoom(hash, kindWord)
-	}
-	m.n++
-	s := &m.slots[i]
-	s.hash, s.word = hash, word
-	return &s.v, true
-}
-
-// Get returns the value of a word key, nil if it is absent.
-//
-//flott:hot
-func (m *Map[V]) Get(hash, word uint64) *V {
-	hash = stored(hash)
-	for i := int(hash & m.mask); i < len(m.slots); i++ {
-		s := &m.slots[i]
-		if s.hash == hash && s.word == word {
-			return &s.v
-		}
-		if s.hash == 0 {
-			break
-		}
-	}
-	return nil
-}
-
-// Delete removes a word key and reports whether it was there.
-//
-//flott:hot
-func (m *Map[V]) Delete(hash, word uint64) bool {
-	hash = stored(hash)
-	for i := int(hash & m.mask); i < len(m.slots); i++ {
-		s := &m.slots[i]
-		if s.hash == hash && s.word == word {
-			m.removeSlot(i)
-			return true
-		}
-		if s.hash == 0 {
-			break
-		}
-	}
-	return false
+	log      []byte    // records of byte keys: length as uvarint, then the bytes
+	dead     int       // bytes of the log that belong to deleted keys
 }
 
 // Len returns the number of entries.
-func (m *Map[V]) Len() int { return m.n }
+func (m *Map[V]) Len() int { return m.n + m.words.len() }
 
 // Clear removes all entries and lets go of what their values point to. It keeps the capacity,
 // unless only a small part of it was in use: the cost follows the entries, not the capacity.
 func (m *Map[V]) Clear() {
+	m.words.clear()
 	switch {
 	case m.n == 0:
 	case m.n*clearRatio < len(m.slots):
@@ -121,16 +54,15 @@ func (m *Map[V]) Clear() {
 	default:
 		clear(m.slots)
 	}
-	m.n, m.dead, m.kind = 0, 0, kindNone
+	m.n, m.dead = 0, 0
 	m.log = m.log[:0]
 }
 
-// Reserve makes room for n entries in all, so that filling a table of known size does not rebuild
+// Reserve makes room for n word keys in all, so that filling a table of known size does not rebuild
 // it on the way.
 func (m *Map[V]) Reserve(n int) {
-	if n > m.limit {
-		slots := (max(n, m.n)*loadDen + loadNum - 1) / loadNum
-		m.rebuild(max(capacityMin, 1<<bits.Len(uint(slots-1))), 0)
+	if n > m.words.limit {
+		m.words.reserve(n)
 	}
 }
 
@@ -151,12 +83,9 @@ func capacityFor(n int) int {
 }
 
 // makeRoom rebuilds the table for one more entry if needed and returns the free slot for the hash.
-func (m *Map[V]) makeRoom(hash uint64, kind keyKind) int {
-	if m.n == 0 {
-		m.kind = kind
-	}
-	if m.kind != kind {
-		panic("keyed: a map has word keys or byte keys, not both")
+func (m *Map[V]) makeRoom(hash uint64) int {
+	if m.words.len() > 0 {
+		panicMixed()
 	}
 	if m.n >= m.limit {
 		m.rebuild(capacityFor(m.n+1), 0)
@@ -186,11 +115,15 @@ func (m *Map[V]) setSlots(capacity, slack int) {
 	}
 	m.slots = make([]slot[V], capacity+slack)
 	m.mask = uint64(capacity - 1)
-	m.limit = capacity * loadNum / loadDen
-	m.shrinkAt = 0
+	m.limit, m.shrinkAt = limits(capacity)
+}
+
+// limits are the numbers of entries at which a table is rebuilt larger and smaller.
+func limits(capacity int) (limit, shrinkAt int) {
 	if capacity > capacityMin*shrinkRatio {
-		m.shrinkAt = capacity / shrinkRatio
+		shrinkAt = capacity / shrinkRatio
 	}
+	return capacity * loadNum / loadDen, shrinkAt
 }
 
 // moveSlots fills dst, which is empty, with the entries of src. It reports false if a cluster
@@ -227,9 +160,7 @@ func freeSlot[V any](slots []slot[V], hash, mask uint64) int {
 // of the same cluster that are away from home move back into the gap; then there is nothing left
 // to clean up.
 func (m *Map[V]) removeSlot(i int) {
-	if m.kind == kindBytes {
-		m.dead += recordBytes(m.log[m.slots[i].word:])
-	}
+	m.dead += recordBytes(m.log[m.slots[i].off:])
 	gap := i
 	for j := i + 1; j < len(m.slots); j++ {
 		s := &m.slots[j]

@@ -6,17 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flott-dev/flott/internal/codec"
 	"pgregory.net/rapid"
 )
 
-// mix is the finaliser of MurmurHash3: a hash good enough for tests.
-func mix(x uint64) uint64 {
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
-}
+// mix is the hash of words.
+func mix(x uint64) uint64 { return codec.HashWord(x) }
 
 // hashes are the ways to place keys: well, and as badly as possible.
 var hashes = map[string]func(uint64) uint64{
@@ -32,7 +27,7 @@ var hashes = map[string]func(uint64) uint64{
 func TestMapAgainstModel(t *testing.T) {
 	for name, hash := range hashes {
 		t.Run("word/"+name, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) { checkModel(t, &wordMap{hash: hash}) })
+			rapid.Check(t, func(t *rapid.T) { checkModel(t, newWordMap(hash)) })
 		})
 		t.Run("bytes/"+name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) { checkModel(t, &bytesMap{hash: hash}) })
@@ -54,10 +49,16 @@ type wordMap struct {
 	hash func(uint64) uint64
 }
 
-func (w *wordMap) Upsert(k uint64) (*int64, bool)   { return w.m.Upsert(w.hash(k), k) }
-func (w *wordMap) Get(k uint64) *int64              { return w.m.Get(w.hash(k), k) }
-func (w *wordMap) Delete(k uint64) bool             { return w.m.Delete(w.hash(k), k) }
-func (w *wordMap) Key(word uint64, _ []byte) uint64 { return word }
+func newWordMap(hash func(uint64) uint64) *wordMap {
+	w := &wordMap{hash: hash}
+	w.m.words.hashOf = func(word uint64) uint64 { return hash(uint64(^word)) }
+	return w
+}
+
+func (w *wordMap) Upsert(k uint64) (*int64, bool)   { return w.m.Upsert(w.hash(k), ^k) }
+func (w *wordMap) Get(k uint64) *int64              { return w.m.Get(w.hash(k), ^k) }
+func (w *wordMap) Delete(k uint64) bool             { return w.m.Delete(w.hash(k), ^k) }
+func (w *wordMap) Key(word uint64, _ []byte) uint64 { return ^word }
 func (w *wordMap) Map() *Map[int64]                 { return &w.m }
 
 type bytesMap struct {
@@ -186,15 +187,13 @@ func checkInvariants(t *rapid.T, m *Map[int64]) {
 	for i := range m.slots {
 		s := &m.slots[i]
 		if s.hash == 0 {
-			if s.v != 0 || s.word != 0 {
+			if s.v != 0 || s.off != 0 {
 				t.Fatalf("free slot %d is not clear", i)
 			}
 			continue
 		}
 		n++
-		if m.kind == kindBytes {
-			records += recordBytes(m.log[s.word:])
-		}
+		records += recordBytes(m.log[s.off:])
 		for j := int(s.hash & m.mask); j < i; j++ {
 			if m.slots[j].hash == 0 {
 				t.Fatalf("slot %d is out of reach: slot %d is free", i, j)
@@ -206,6 +205,29 @@ func checkInvariants(t *rapid.T, m *Map[int64]) {
 	}
 	if records+m.dead != len(m.log) {
 		t.Fatalf("log of %d bytes: %d live and %d dead", len(m.log), records, m.dead)
+	}
+	checkWordInvariants(t, &m.words)
+}
+
+func checkWordInvariants(t *rapid.T, w *words[int64]) {
+	n := 0
+	for i := range w.slots {
+		s := &w.slots[i]
+		if s.key == 0 {
+			if s.v != 0 {
+				t.Fatalf("free slot %d is not clear", i)
+			}
+			continue
+		}
+		n++
+		for j := int(w.hash(s.key) & w.mask); j < i; j++ {
+			if w.slots[j].key == 0 {
+				t.Fatalf("slot %d is out of reach: slot %d is free", i, j)
+			}
+		}
+	}
+	if n != w.n {
+		t.Fatalf("%d slots are taken, the length is %d", n, w.n)
 	}
 }
 
@@ -268,20 +290,20 @@ func TestMapShrinks(t *testing.T) {
 		m.Delete(mix(k), k)
 	}
 	m.Upsert(mix(n), n)
-	if m.Len() != 11 || len(m.slots) > 100 {
-		t.Fatalf("%d entries in %d slots", m.Len(), len(m.slots))
+	if m.Len() != 11 || len(m.words.slots) > 100 {
+		t.Fatalf("%d entries in %d slots", m.Len(), len(m.words.slots))
 	}
 	for k := range uint64(n) {
 		m.Upsert(mix(k), k)
 	}
 	m.Clear()
-	if len(m.slots) < n {
-		t.Fatalf("a full table lost its capacity: %d slots", len(m.slots))
+	if len(m.words.slots) < n {
+		t.Fatalf("a full table lost its capacity: %d slots", len(m.words.slots))
 	}
 	m.Upsert(1, 1)
 	m.Clear()
-	if len(m.slots) > 100 {
-		t.Fatalf("clearing one entry swept %d slots", len(m.slots))
+	if len(m.words.slots) > 100 {
+		t.Fatalf("clearing one entry swept %d slots", len(m.words.slots))
 	}
 }
 
@@ -289,12 +311,12 @@ func TestMapReserve(t *testing.T) {
 	for _, n := range []int{0, 1, 6, 7, 12, 13, 1000, 1 << 16} {
 		var m Map[int64]
 		m.Reserve(n)
-		slots := len(m.slots)
+		slots := len(m.words.slots)
 		for k := range uint64(n) {
 			m.Upsert(mix(k), k)
 		}
-		if len(m.slots) != slots {
-			t.Errorf("reserved %d: rebuilt from %d to %d slots", n, slots, len(m.slots))
+		if len(m.words.slots) != slots {
+			t.Errorf("reserved %d: rebuilt from %d to %d slots", n, slots, len(m.words.slots))
 		}
 	}
 }
@@ -320,8 +342,8 @@ func TestMapReleasesValues(t *testing.T) {
 		m.Delete(mix(k), k)
 	}
 	held := func() (n int) {
-		for i := range m.slots {
-			if m.slots[i].v != nil {
+		for i := range m.words.slots {
+			if m.words.slots[i].v != nil {
 				n++
 			}
 		}

@@ -89,7 +89,7 @@ func (t *Table[V]) DeleteBytes(hash uint64, key []byte) bool {
 func (t *Table[V]) Len() int {
 	n := 0
 	for i := range t.groups {
-		n += t.groups[i].n
+		n += t.groups[i].Len()
 	}
 	return n
 }

@@ -13,7 +13,9 @@ func (t *Table[V]) Touch(hashes []uint64) (sink uint64) {
 			continue
 		}
 		m := &groups[i]
-		if k := h & m.mask; k < uint64(len(m.slots)) {
+		if k := h & m.words.mask; k < uint64(len(m.words.slots)) {
+			sink ^= m.words.slots[k].key
+		} else if k := h & m.mask; k < uint64(len(m.slots)) {
 			sink ^= m.slots[k].hash
 		}
 	}
