@@ -50,7 +50,8 @@ func CancelTimeout(d time.Duration) Option {
 	return func(o *job.Options) { o.CancelTimeout = d }
 }
 
-// TempDir is where batch mode and the feedback of loops spill to. The default is the system's.
+// TempDir is where batch mode, the feedback of loops and what a function emits while its consumers
+// are busy spill to. The default is the system's.
 func TempDir(dir string) Option { return func(o *job.Options) { o.TempDir = dir } }
 
 // ExplainVariable is the environment variable that makes Run print the job's graph, as text, json or

@@ -198,6 +198,9 @@ func (p *Pool[T]) SetExtraBytes(n int) { p.extraBytes = n }
 // Rows is the capacity of the pool's batches.
 func (p *Pool[T]) Rows() int { return p.rows }
 
+// Pointers reports whether values of T refer to memory of their own.
+func (p *Pool[T]) Pointers() bool { return p.pointers }
+
 // Get returns an empty batch.
 func (p *Pool[T]) Get() *Rows[T] {
 	p.mu.Lock()

@@ -48,8 +48,8 @@ const (
 )
 
 // NewBatchGate returns a gate for inputs logical inputs. wake wakes the consumer's task.
-func NewBatchGate(inputs int, spill *Spill, wake func()) *BatchGate {
-	return &BatchGate{wake: wake, spill: spill, inputs: make([]batchInput, inputs)}
+func NewBatchGate(inputs int, disk *Spill, wake func()) *BatchGate {
+	return &BatchGate{wake: wake, spill: disk, inputs: make([]batchInput, inputs)}
 }
 
 // NewChannel adds a channel to an input. sorted and broadcast hold for the whole input.

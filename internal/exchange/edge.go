@@ -6,6 +6,7 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 // EdgeType knows the element type of an edge. Edge implements it.
@@ -19,6 +20,8 @@ type EdgeType interface {
 	NewPartition(s *Spill) Partition
 	// NewOverflow makes the disk part of a feedback channel; nil for a type that is not spilled.
 	NewOverflow(s *Spill) Overflow
+	// Consumer is receiver with what an output needs to keep on disk what receiver has no room for.
+	Consumer(receiver any, s *Spill) any
 	// NewSorter makes the sorter of a keyed input in batch mode.
 	NewSorter(s *Spill) Sorter
 }
@@ -45,7 +48,18 @@ func (e *Edge[T]) NewOverflow(s *Spill) Overflow {
 	if e.Codec == nil {
 		return nil
 	}
-	return &overflow[T]{spill: s, codec: e.Codec, pool: batch.NewPool[T](0)}
+	return overflow[T]{spill.NewStore(&s.Dir, e.Codec)}
+}
+
+// Consumer is receiver with a store behind it.
+func (e *Edge[T]) Consumer(receiver any, s *Spill) any {
+	r, ok := receiver.(batch.Receiver[T])
+	if !ok || e.Codec == nil {
+		return receiver // Output.Connect complains about the former
+	}
+	return operator.Consumer[T]{
+		Receiver: r, Store: spill.NewStore(&s.Dir, e.Codec), MemoryMax: s.overflowBudget(),
+	}
 }
 
 // NewSorter makes an empty sorter.

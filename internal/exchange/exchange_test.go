@@ -12,6 +12,7 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 type row struct {
@@ -124,16 +125,16 @@ func TestBarriersComeBack(t *testing.T) {
 	step("")
 	g.Abort(2)
 	step("batch3")
-	b.Control(barrier(2)) // late, and harmless
+	b.Control(barrier(2)) // late
 	b.Send(rowBatch(pool, row{N: 4}))
-	step(fmt.Sprintf("%d/2back batch4", operator.Barrier))
+	step("batch4")
 }
 
 func TestFeedbackOverflow(t *testing.T) {
-	spill := &Spill{Parent: t.TempDir(), FeedbackBytes: 5000}
+	disk := &Spill{Dir: spill.Dir{Parent: t.TempDir()}, FeedbackBytes: 5000}
 	g := NewGate(1, true, func() {})
 	c := g.NewChannel(0, 0, true)
-	c.SpillBeyond(spill, rowEdge(t))
+	c.SpillBeyond(disk, rowEdge(t))
 	pool := batch.NewPool[row](0)
 	rng := rand.New(rand.NewPCG(1, 1))
 	sent, got, spilled := 0, 0, false
@@ -148,7 +149,7 @@ func TestFeedbackOverflow(t *testing.T) {
 				t.Fatal("a feedback channel blocked")
 			}
 		}
-		files, _ := os.ReadDir(spill.Parent)
+		files, _ := os.ReadDir(disk.Parent)
 		spilled = spilled || len(files) > 0
 		for range rng.IntN(40) {
 			e, ok := g.Poll()
@@ -168,18 +169,18 @@ func TestFeedbackOverflow(t *testing.T) {
 		t.Error("nothing was spilled")
 	}
 	g.Discard()
-	if err := spill.Close(); err != nil {
+	if err := disk.Close(); err != nil {
 		t.Error(err)
 	}
-	if files, _ := os.ReadDir(spill.Parent); len(files) > 0 {
+	if files, _ := os.ReadDir(disk.Parent); len(files) > 0 {
 		t.Errorf("left over: %v", files)
 	}
 }
 
 func TestSorter(t *testing.T) {
 	for _, budget := range []int64{1 << 30, 20_000, 500} {
-		spill := &Spill{Parent: t.TempDir(), SortBytes: budget}
-		s := rowEdge(t).NewSorter(spill)
+		disk := &Spill{Dir: spill.Dir{Parent: t.TempDir()}, SortBytes: budget}
+		s := rowEdge(t).NewSorter(disk)
 		pool := batch.NewPool[row](0)
 		rng := rand.New(rand.NewPCG(2, 2))
 		var want, got []row
@@ -228,7 +229,7 @@ func TestSorter(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("budget %d: not in order", budget)
 		}
-		if err := spill.Close(); err != nil {
+		if err := disk.Close(); err != nil {
 			t.Error(err)
 		}
 	}

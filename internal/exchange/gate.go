@@ -5,6 +5,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 // element is what a channel carries: a batch or a control element.
@@ -13,7 +14,7 @@ type element struct {
 	batch   batch.Any
 	bytes   int64
 	control operator.Control
-	piece   piece // of a batch in the channel's overflow
+	piece   spill.Piece // of a batch in the channel's overflow
 }
 
 // Event is what a Gate hands to its task: a batch of an input, or a control element that all
@@ -46,6 +47,7 @@ type Gate struct {
 	events    []Event // to be delivered before anything else is taken
 	align     bool    // block channels while barriers are aligned
 	barrier   int64   // checkpoint being aligned, 0 for none
+	dead      int64   // the last checkpoint that was given up: its barriers, and older ones, are dropped
 	returning int64   // checkpoint whose barrier comes back on the feedback channels, 0 for none
 	waves     []wave  // of the loops that the gate is in or behind
 	watermark int64
@@ -168,7 +170,7 @@ func (g *Gate) handle(e element) (Event, bool) {
 		c.parked = append(c.parked, e)
 		return Event{}, false
 	}
-	if e.piece.size > 0 {
+	if !e.piece.None() {
 		b, err := c.overflow.Take(e.piece)
 		if err != nil {
 			panic(err)
@@ -331,11 +333,13 @@ func (g *Gate) barrierFrom(c *channelState, id int64) {
 		g.barrierBack(c, id)
 		return
 	}
-	if id < g.barrier {
+	if id <= g.dead || id < g.barrier {
 		return // of a checkpoint that was given up
 	}
 	if id > g.barrier {
-		g.Abort(g.barrier)
+		if g.barrier != 0 {
+			g.Abort(g.barrier)
+		}
 		g.barrier = id
 	}
 	c.seen = id
@@ -359,11 +363,13 @@ func (g *Gate) checkAligned() {
 // barrierBack handles a barrier that has been through the loop. What follows it on its channel
 // waits until it is back on all: a head logs what precedes it, and does not know channels.
 func (g *Gate) barrierBack(c *channelState, id int64) {
-	if id < g.returning {
+	if id <= g.dead || id < g.returning {
 		return // of a checkpoint that was given up
 	}
 	if id > g.returning {
-		g.Abort(g.returning)
+		if g.returning != 0 {
+			g.Abort(g.returning)
+		}
 		g.returning = id
 	}
 	c.seen = id
@@ -394,16 +400,15 @@ func (g *Gate) unblock(feedback bool) {
 	g.ready, g.readyPos = append(ready, rest...), 0
 }
 
-// Abort gives the alignment of a checkpoint up.
+// Abort gives the alignment of a checkpoint up, and that of older ones. Its barriers that are still
+// to come are dropped: what precedes them has been mixed with what follows.
 func (g *Gate) Abort(checkpoint int64) {
-	if checkpoint == 0 {
-		return
-	}
-	if g.barrier == checkpoint {
+	g.dead = max(g.dead, checkpoint)
+	if g.barrier != 0 && g.barrier <= checkpoint {
 		g.barrier = 0
 		g.unblock(false)
 	}
-	if g.returning == checkpoint {
+	if g.returning != 0 && g.returning <= checkpoint {
 		g.returning = 0
 		g.unblock(true)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 // Partition is the content of one channel of a blocking exchange: first written by the producer,
@@ -109,11 +110,11 @@ func (p *partition[T]) Next() (batch.Any, error) {
 	for len(piece) > 0 {
 		t, n := binary.Varint(piece)
 		if n <= 0 {
-			return nil, &SpillError{"read a temporary file", errors.New("a time is cut off")}
+			return nil, spill.Fail("read a temporary file", errors.New("a time is cut off"))
 		}
 		var v T
 		if piece, err = p.codec.Decode(piece[n:], &v); err != nil {
-			return nil, &SpillError{"read a temporary file", err}
+			return nil, spill.Fail("read a temporary file", err)
 		}
 		b.Add(v, t)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 // Sorter brings the rows of a keyed input into the order of key, event time and arrival.
@@ -172,7 +173,7 @@ func (s *sorter[T]) Next(limit []byte) (batch.Any, error) {
 		}
 		var v T
 		if _, err := s.codec.Decode(s.merge.payload(), &v); err != nil {
-			return nil, &SpillError{"read a sorted row", err}
+			return nil, spill.Fail("read a sorted row", err)
 		}
 		b.Add(v, int64(binary.BigEndian.Uint64(head[len(head)-timeBytes:])^timeSignBit))
 		if err := s.merge.advance(); err != nil {
@@ -248,10 +249,10 @@ func (f *fileRun) advance() (err error) {
 		return err
 	}
 	if len(f.key) < timeBytes {
-		return &SpillError{"read " + f.r.f.Name(), errors.New("a sorted row is cut off")}
+		return spill.Fail("read "+f.r.f.Name(), errors.New("a sorted row is cut off"))
 	}
 	if f.value, err = f.r.next(f.value); err == io.EOF {
-		err = &SpillError{"read " + f.r.f.Name(), io.ErrUnexpectedEOF}
+		err = spill.Fail("read "+f.r.f.Name(), io.ErrUnexpectedEOF)
 	}
 	return err
 }

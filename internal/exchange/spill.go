@@ -3,15 +3,14 @@ package exchange
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"sync"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/s2"
+
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 // Budgets of batch mode, in bytes.
@@ -24,36 +23,16 @@ const (
 
 const spillBlockBytes = 64 << 10
 
-// Spill is where a job keeps what does not fit into memory, in batch mode and of feedback: files in
-// a directory of its own, compressed.
+// Spill is where a job keeps what does not fit into memory, in batch mode, of feedback and of
+// outputs that overflow: a directory of compressed files, and what may stay in memory before.
 type Spill struct {
-	// Parent is where the directory is made; "" is the system's place for temporary files.
-	Parent string
-	// Bytes, SortBytes and FeedbackBytes (of a channel) are the budgets; 0 stands for the defaults.
-	Bytes, SortBytes, FeedbackBytes int64
+	spill.Dir
+	// Bytes, SortBytes, FeedbackBytes (of a channel) and OverflowBytes (of an output) are the
+	// budgets; 0 stands for the defaults.
+	Bytes, SortBytes, FeedbackBytes, OverflowBytes int64
 
 	used atomic.Int64 // by partitions in memory
-	mu   struct {
-		sync.Mutex
-		dir    string
-		files  int
-		closed bool
-	}
 }
-
-// SpillError is a failure of the disk that a job spills to.
-type SpillError struct {
-	Op  string
-	Err error
-}
-
-// Error names the remedy.
-func (e *SpillError) Error() string {
-	return fmt.Sprintf("spill to disk: %s: %v (launch.TempDir sets the directory)", e.Op, e.Err)
-}
-
-// Unwrap is the cause.
-func (e *SpillError) Unwrap() error { return e.Err }
 
 func (s *Spill) budget() int64 {
 	if s.Bytes > 0 {
@@ -76,47 +55,21 @@ func (s *Spill) feedbackBudget() int64 {
 	return DefaultFeedbackBytes
 }
 
+func (s *Spill) overflowBudget() int64 {
+	if s.OverflowBytes > 0 {
+		return s.OverflowBytes
+	}
+	return operator.DefaultOverflowBytes
+}
+
 // create makes a compressed file to be written.
 func (s *Spill) create() (*spillWriter, error) {
-	f, err := s.file()
+	f, err := s.File()
 	if err != nil {
 		return nil, err
 	}
 	z := s2.NewWriter(f, s2.WriterConcurrency(1), s2.WriterBlockSize(spillBlockBytes))
 	return &spillWriter{f: f, z: z}, nil
-}
-
-// file makes a file.
-func (s *Spill) file() (*os.File, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.closed {
-		return nil, &SpillError{"make a temporary file", errors.New("the job has ended")}
-	}
-	if s.mu.dir == "" {
-		dir, err := os.MkdirTemp(s.Parent, "flott-")
-		if err != nil {
-			return nil, &SpillError{"make a temporary directory", err}
-		}
-		s.mu.dir = dir
-	}
-	s.mu.files++
-	f, err := os.Create(filepath.Join(s.mu.dir, fmt.Sprint(s.mu.files)))
-	if err != nil {
-		return nil, &SpillError{"make a temporary file", err}
-	}
-	return f, nil
-}
-
-// Close removes all files.
-func (s *Spill) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.closed = true
-	if s.mu.dir == "" {
-		return nil
-	}
-	return os.RemoveAll(s.mu.dir)
 }
 
 // spillWriter writes one file.
@@ -127,7 +80,7 @@ type spillWriter struct {
 
 func (w *spillWriter) write(p []byte) error {
 	if _, err := w.z.Write(p); err != nil {
-		return &SpillError{"write " + w.f.Name(), err}
+		return spill.Fail("write "+w.f.Name(), err)
 	}
 	return nil
 }
@@ -139,7 +92,7 @@ func (w *spillWriter) finish() (string, error) {
 		err = e
 	}
 	if err != nil {
-		return "", &SpillError{"write " + w.f.Name(), err}
+		return "", spill.Fail("write "+w.f.Name(), err)
 	}
 	return w.f.Name(), nil
 }
@@ -154,7 +107,7 @@ type spillReader struct {
 func openSpill(name string) (*spillReader, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, &SpillError{"read a temporary file", err}
+		return nil, spill.Fail("read a temporary file", err)
 	}
 	z := s2.NewReader(f, s2.ReaderMaxBlockSize(spillBlockBytes))
 	return &spillReader{f: f, r: bufio.NewReaderSize(z, 16<<10)}, nil
@@ -182,7 +135,7 @@ func (r *spillReader) next(buf []byte) ([]byte, error) {
 	if err == nil || err == io.EOF {
 		return buf, err
 	}
-	return nil, &SpillError{"read " + r.f.Name(), err}
+	return nil, spill.Fail("read "+r.f.Name(), err)
 }
 
 // close ends reading and removes the file.

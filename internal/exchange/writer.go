@@ -160,10 +160,10 @@ func appendRows[T any](to, from *batch.Rows[T]) {
 	to.Vals = append(to.Vals, from.Vals...)
 	to.Times = append(to.Times, from.Times...)
 	if from.Keys != nil {
-		if to.Keys == nil {
-			clear(to.KeyColumn())
-		}
-		copy(to.KeyColumn()[base:], from.Keys)
+		before := to.Keys // not in the batch's own store if it was shared when fillKeys made them
+		column := to.KeyColumn()
+		clear(column[copy(column[:base], before):base])
+		copy(column[base:], from.Keys)
 	}
 	for _, m := range from.Marks {
 		to.Marks = append(to.Marks, batch.Mark{Row: base + m.Row, Time: m.Time})

@@ -215,12 +215,12 @@ func (s *Subtask) add(node operator.Node, member *graph.Node, ctx *operator.Cont
 // consumer is the receiver at the end of an edge: an operator of the same chain, or a writer.
 func (b *builder) consumer(s *Subtask, e *graph.Edge, made map[*graph.Node]operator.Node, from int,
 ) (any, error) {
-	if e.Chainable() {
-		return made[e.To].Receiver(e.Input), nil
-	}
 	edge, ok := e.Type.(exchange.EdgeType)
 	if !ok {
 		return nil, fmt.Errorf("edge from %q to %q has no type", e.From.Name, e.To.Name)
+	}
+	if e.Chainable() {
+		return edge.Consumer(made[e.To].Receiver(e.Input), &b.job.spill), nil
 	}
 	timeout := b.job.plan.BufferTimeout
 	if e.From.BufferTimeout != nil {
@@ -236,7 +236,7 @@ func (b *builder) consumer(s *Subtask, e *graph.Edge, made map[*graph.Node]opera
 	})
 	ctx := *s.contexts[from]
 	s.add(w, nil, &ctx)
-	return w.Receiver(0), nil
+	return edge.Consumer(w.Receiver(0), &b.job.spill), nil
 }
 
 func seed(uid string) uint64 {

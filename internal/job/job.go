@@ -62,13 +62,16 @@ type Options struct {
 	CountPolls *atomic.Int64
 	// Batch runs the job in batch mode.
 	Batch bool
-	// TempDir is where batch mode and feedback spill; "" means the system's.
+	// TempDir is where batch mode, feedback and overflowing outputs spill; "" means the system's.
 	TempDir string
 	// SpillBytes is what blocking exchanges keep in memory, SortBytes what a subtask sorts in memory;
 	// 0 means 64 MiB.
 	SpillBytes, SortBytes int64
 	// FeedbackBytes is what a feedback channel keeps in memory; 0 means 64 MiB.
 	FeedbackBytes int64
+	// OverflowBytes is what an output keeps in memory of what its consumers have no room for; 0 means
+	// 64 MiB.
+	OverflowBytes int64
 }
 
 // Job is a running job.
@@ -132,7 +135,7 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 		opts: opts, plan: plan, done: make(chan struct{}), coord: map[string]*coordinator{},
 		loops: map[string]*loopCoordinator{},
 	}
-	j.spill.FeedbackBytes = opts.FeedbackBytes
+	j.spill.FeedbackBytes, j.spill.OverflowBytes = opts.FeedbackBytes, opts.OverflowBytes
 	j.spill.Parent, j.spill.Bytes, j.spill.SortBytes = opts.TempDir, opts.SpillBytes, opts.SortBytes
 	if opts.Batch && opts.Restore != nil {
 		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")

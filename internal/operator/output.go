@@ -4,19 +4,45 @@ import (
 	"fmt"
 
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
+// DefaultOverflowBytes is what an output keeps in memory of what its consumers have no room for.
+const DefaultOverflowBytes = 64 << 20
+
 // Output collects what an operator emits into batches and pushes them to its consumers.
+//
+// An operator stops at the next record when its consumers are blocked, but what one record or one
+// timer makes cannot be stopped in the middle: it is the user's function that emits. That is the
+// overflow. The oldest of it stays in memory, and what exceeds the limit goes to disk, from where it
+// comes back when the memory is empty:
+//
+//	consumers ◀── overflow (memory) ◀── spilled (disk) ◀── Cur
+//
+// While anything is on disk, all that is new goes there as well, so that the order holds.
 type Output[T any] struct {
 	// Cur is the batch being filled; operators that work on columns append to it directly and call
 	// Ship when it is full. It is never nil.
 	Cur *batch.Rows[T]
 
-	pool     *batch.Pool[T]
-	next     []batch.Receiver[T]
-	blocked  bool // a consumer has pending work
-	overflow []*batch.Rows[T]
-	rows     int64
+	pool    *batch.Pool[T]
+	next    []batch.Receiver[T]
+	blocked bool // a consumer has pending work
+	rows    int64
+
+	overflow  queue[*batch.Rows[T]]
+	memory    int64 // bytes of overflow
+	memoryMax int64
+	spilled   queue[spill.Piece]
+	store     *spill.Store[T] // nil: overflow has no limit
+}
+
+// Consumer is a receiver together with what its output needs to keep on disk what the receiver has
+// no room for. It is passed to Node.Connect in place of the receiver.
+type Consumer[T any] struct {
+	Receiver  batch.Receiver[T]
+	Store     *spill.Store[T]
+	MemoryMax int64
 }
 
 // Init makes the first batch. pool may be nil for the default one.
@@ -30,6 +56,10 @@ func (o *Output[T]) Init(pool *batch.Pool[T]) {
 
 // Connect adds a consumer.
 func (o *Output[T]) Connect(receiver any) error {
+	if c, ok := receiver.(Consumer[T]); ok {
+		o.store, o.memoryMax = c.Store, c.MemoryMax
+		receiver = c.Receiver
+	}
 	r, ok := receiver.(batch.Receiver[T])
 	if !ok {
 		return fmt.Errorf("connect an output of %T to %T", *new(T), receiver)
@@ -72,10 +102,44 @@ func (o *Output[T]) Ship() {
 // before. The caller has shipped the current batch.
 func (o *Output[T]) Forward(b *batch.Rows[T]) {
 	if o.blocked {
-		o.overflow = append(o.overflow, b)
+		o.keep(b)
 		return
 	}
 	o.push(b)
+}
+
+// keep adds b to the overflow.
+func (o *Output[T]) keep(b *batch.Rows[T]) {
+	if o.store == nil {
+		o.overflow.add(b)
+		return
+	}
+	if n := o.store.Bytes(b); o.spilled.len() == 0 && o.memory+n <= o.memoryMax {
+		o.memory += n
+		o.overflow.add(b)
+		return
+	}
+	p, err := o.store.Put(b)
+	if err != nil {
+		panic(err)
+	}
+	o.spilled.add(p)
+}
+
+// take removes the oldest batch from the overflow, which is not empty.
+func (o *Output[T]) take() *batch.Rows[T] {
+	if o.overflow.len() > 0 {
+		b := o.overflow.take()
+		if o.overflow.len() == 0 {
+			o.memory = 0
+		}
+		return b
+	}
+	b, err := o.store.Take(o.spilled.take())
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 func (o *Output[T]) push(b *batch.Rows[T]) {
@@ -103,20 +167,36 @@ func (o *Output[T]) Flush() bool {
 	return !o.blocked
 }
 
-// Drain is called when the consumers have finished their pending work: it pushes the overflow on.
-// It reports whether nothing is left and there is room.
+// Drain is called when the consumers have finished their pending work: it pushes the overflow on,
+// from memory and disk. It reports whether nothing is left and there is room.
 func (o *Output[T]) Drain() bool {
 	o.blocked = false
-	for i, b := range o.overflow {
-		o.overflow[i] = nil
-		o.push(b)
-		if o.blocked {
-			o.overflow = append(o.overflow[:0], o.overflow[i+1:]...)
-			return len(o.overflow) == 0 && !o.blocked
+	for o.overflow.len()+o.spilled.len() > 0 {
+		if o.push(o.take()); o.blocked {
+			return false
 		}
 	}
-	o.overflow = o.overflow[:0]
 	return true
+}
+
+// queue hands out first what was added first, and begins anew when it is empty.
+type queue[E any] struct {
+	items []E
+	first int
+}
+
+func (q *queue[E]) len() int { return len(q.items) - q.first }
+
+func (q *queue[E]) add(e E) { q.items = append(q.items, e) }
+
+func (q *queue[E]) take() E {
+	var none E
+	e := q.items[q.first]
+	q.items[q.first] = none
+	if q.first++; q.first == len(q.items) {
+		q.items, q.first = q.items[:0], 0
+	}
+	return e
 }
 
 // Outputs is the set of an operator's outputs: the main one and side outputs.

@@ -64,7 +64,7 @@ func Redistribute(old []*State, maxParallelism, parallelism, subtask int) *State
 	first, last := KeyGroupRange(maxParallelism, parallelism, subtask)
 	s := &Snapshot{}
 	var dealt int
-	for i, o := range old {
+	for _, o := range old {
 		if o == nil {
 			continue
 		}
@@ -78,8 +78,11 @@ func Redistribute(old []*State, maxParallelism, parallelism, subtask int) *State
 		for name, items := range o.Union {
 			s.Union(name, items...)
 		}
-		if o.Broadcast != nil && i == subtask%len(old) {
+	}
+	for i := range old { // all are the same; from different ones, to spread the reading
+		if o := old[(subtask+i)%len(old)]; o != nil && o.Broadcast != nil {
 			s.State.Broadcast = maps.Clone(o.Broadcast)
+			break
 		}
 	}
 	for _, name := range listNames(old) {

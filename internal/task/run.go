@@ -34,18 +34,19 @@ func (t *Task) Finish(o Outcome) {
 }
 
 // Run opens the task, steps it until it ends, and closes it. It returns nil when the task was let
-// go by Finish, else the cause of its end. The Listener was told Ended before.
+// go by Finish and closing succeeded, else the cause of its end. The Listener was told Ended before.
 func (t *Task) Run(ctx context.Context) (err error) {
 	t.timing.start(t.cfg.Clock.Now())
 	err = t.open()
 	if err == nil {
 		err = t.loop(ctx)
 	}
-	if closeErr := t.close(); err == nil {
+	released := errors.Is(err, errReleased)
+	if closeErr := t.close(); err == nil || released {
 		err = closeErr
 	}
 	t.timing.stop()
-	if errors.Is(err, errReleased) {
+	if released && err == nil {
 		return nil
 	}
 	t.cfg.Listener.Ended(t, err)

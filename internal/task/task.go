@@ -11,6 +11,7 @@ import (
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 )
 
 // Inlet pushes untyped batches into a typed input of the head of the chain.
@@ -232,7 +233,7 @@ func (t *Task) recovered(err *error) {
 		cause = fmt.Errorf("panic: %v", r)
 	}
 	node, record := t.culprit()
-	if spill := (*exchange.SpillError)(nil); errors.As(cause, &spill) {
+	if disk := (*spill.Error)(nil); errors.As(cause, &disk) {
 		*err = t.cfg.Contexts[node].NewError(cause, nil)
 		return
 	}

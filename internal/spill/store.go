@@ -1,0 +1,241 @@
+package spill
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/codec"
+)
+
+// Piece is a batch's place in a Store. It is never zero.
+type Piece struct {
+	offset int64
+	size   int
+}
+
+// None reports whether p is the zero Piece.
+func (p Piece) None() bool { return p.size == 0 }
+
+// Store keeps batches in a file, one behind the other, and begins the file anew when all were
+// taken: whoever keeps the pieces decides on their order. One goroutine may put while another one
+// takes.
+type Store[T any] struct {
+	dir   *Dir
+	codec *codec.Codec[T]
+	pool  *batch.Pool[T]
+	mu    struct {
+		sync.Mutex
+		file   *os.File
+		end    int64
+		pieces int // not taken
+		closed bool
+	}
+	plain, packed []byte // of who puts
+	buf, raw      []byte // of who takes
+}
+
+// NewStore returns an empty store. Its file is made when something is put, and closed and removed
+// with dir at the latest.
+func NewStore[T any](dir *Dir, c *codec.Codec[T]) *Store[T] {
+	return &Store[T]{dir: dir, codec: c, pool: batch.NewPool[T](0)}
+}
+
+// sampledRows is how many rows of a batch Bytes encodes.
+const sampledRows = 4
+
+// Bytes estimates the memory that b holds. Other than b's own estimate it counts what is behind
+// pointers, by the encodings of some rows.
+func (s *Store[T]) Bytes(b *batch.Rows[T]) int64 {
+	n := len(b.Vals)
+	sum := int64(b.Bytes())
+	if n == 0 || !s.pool.Pointers() {
+		return sum
+	}
+	step := max(1, n/sampledRows)
+	s.plain = s.plain[:0]
+	sampled := 0
+	for i := 0; i < n; i += step {
+		s.plain = s.codec.Append(s.plain, &b.Vals[i])
+		sampled++
+	}
+	return sum + int64(len(s.plain))*int64(n)/int64(sampled)
+}
+
+// Put encodes b, with its times, keys and marks, and releases it.
+func (s *Store[T]) Put(b *batch.Rows[T]) (Piece, error) {
+	defer b.Release()
+	s.plain = s.appendBatch(s.plain[:0], b)
+	s.packed = s2.Encode(s.packed[:cap(s.packed)], s.plain)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closed {
+		return Piece{}, &Error{"write a batch", errors.New("what would read it has ended")}
+	}
+	if s.mu.file == nil {
+		f, err := s.dir.fileFor(s)
+		if err != nil {
+			return Piece{}, err
+		}
+		s.mu.file = f
+	}
+	p := Piece{s.mu.end, len(s.packed)}
+	if _, err := s.mu.file.WriteAt(s.packed, p.offset); err != nil {
+		return Piece{}, &Error{"write " + s.mu.file.Name(), err}
+	}
+	s.mu.end += int64(p.size)
+	s.mu.pieces++
+	return p, nil
+}
+
+// appendBatch appends
+//
+//	uvarint rows, uvarint marks, each: uvarint row, varint time
+//	byte 1 if there are keys, each: 8 bytes
+//	each row: varint time, value
+func (s *Store[T]) appendBatch(dst []byte, b *batch.Rows[T]) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(b.Vals)))
+	dst = binary.AppendUvarint(dst, uint64(len(b.Marks)))
+	for _, m := range b.Marks {
+		dst = binary.AppendVarint(binary.AppendUvarint(dst, uint64(m.Row)), m.Time)
+	}
+	if b.Keys == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = append(dst, 1)
+		for _, k := range b.Keys {
+			dst = binary.LittleEndian.AppendUint64(dst, k)
+		}
+	}
+	for i := range b.Vals {
+		dst = s.codec.Append(binary.AppendVarint(dst, b.Times[i]), &b.Vals[i])
+	}
+	return dst
+}
+
+// Take reads a batch that was put. A piece is taken once.
+func (s *Store[T]) Take(p Piece) (*batch.Rows[T], error) {
+	if cap(s.buf) < p.size {
+		s.buf = make([]byte, p.size)
+	}
+	s.buf = s.buf[:p.size]
+	if err := s.read(p); err != nil {
+		return nil, err
+	}
+	raw, err := s2.Decode(s.raw[:cap(s.raw)], s.buf)
+	if err != nil {
+		return nil, &Error{"read a batch", err}
+	}
+	s.raw = raw
+	b := s.pool.Get()
+	if err := s.decode(b, raw); err != nil {
+		b.Release()
+		return nil, &Error{"read a batch", err}
+	}
+	return b, nil
+}
+
+func (s *Store[T]) read(p Piece) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.file == nil {
+		return &Error{"read a batch", errors.New("its file was closed")}
+	}
+	if _, err := s.mu.file.ReadAt(s.buf, p.offset); err != nil {
+		return &Error{"read " + s.mu.file.Name(), err}
+	}
+	if s.mu.pieces--; s.mu.pieces > 0 {
+		return nil
+	}
+	s.mu.end = 0
+	if err := s.mu.file.Truncate(0); err != nil {
+		return &Error{"truncate " + s.mu.file.Name(), err}
+	}
+	return nil
+}
+
+func (s *Store[T]) decode(b *batch.Rows[T], raw []byte) error {
+	d := decoder{data: raw}
+	rows, marks := int(d.uvarint()), int(d.uvarint())
+	for range marks {
+		b.Marks = append(b.Marks, batch.Mark{Row: int(d.uvarint()), Time: d.varint()})
+	}
+	keyed := len(d.data) > 0 && d.data[0] == 1
+	d.skip(1)
+	keys := d.data
+	if keyed {
+		d.skip(8 * rows)
+	}
+	for range rows {
+		t := d.varint()
+		if d.bad {
+			return errors.New("it is cut off")
+		}
+		var v T
+		var err error
+		if d.data, err = s.codec.Decode(d.data, &v); err != nil {
+			return err
+		}
+		b.Add(v, t)
+	}
+	if d.bad || len(d.data) > 0 {
+		return fmt.Errorf("%d bytes are left of %d", len(d.data), len(raw))
+	}
+	if keyed {
+		column := b.KeyColumn()
+		for i := range column {
+			column[i] = binary.LittleEndian.Uint64(keys[8*i:])
+		}
+	}
+	return nil
+}
+
+// decoder takes numbers off data; bad says that there were too few bytes.
+type decoder struct {
+	data []byte
+	bad  bool
+}
+
+func (d *decoder) skip(n int) {
+	if n < 0 || n > len(d.data) {
+		d.bad, d.data = true, nil
+		return
+	}
+	d.data = d.data[n:]
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.data)
+	if n <= 0 {
+		n = -1
+	}
+	d.skip(n)
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.data)
+	if n <= 0 {
+		n = -1
+	}
+	d.skip(n)
+	return v
+}
+
+// Close gives up what is left and removes the file.
+func (s *Store[T]) Close() {
+	s.mu.Lock()
+	f := s.mu.file
+	s.mu.closed, s.mu.file = true, nil
+	s.mu.Unlock()
+	if f != nil {
+		f.Close()
+		os.Remove(f.Name())
+		s.dir.forget(s)
+	}
+}

@@ -1,0 +1,481 @@
+package task_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/exchange"
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
+	"github.com/flott-dev/flott/internal/task"
+)
+
+// pass is a node that notes what it is called for and passes records on.
+type pass struct {
+	ops.Step[int, int]
+	name string
+	log  *[]string
+	on   func(v int)      // called for each record
+	at   func(c *pass)    // called by Open
+	fail map[string]error // by method
+	busy int              // calls of ProcessingTime that find no room
+}
+
+func newPass(name string, log *[]string) *pass {
+	p := &pass{name: name, log: log}
+	p.InitStep(p)
+	return p
+}
+
+func (p *pass) note(format string, args ...any) {
+	*p.log = append(*p.log, p.name+" "+fmt.Sprintf(format, args...))
+}
+
+func (p *pass) Open(ctx *operator.Context) error {
+	p.Ctx = ctx
+	p.note("open")
+	if p.at != nil {
+		p.at(p)
+	}
+	return p.fail["open"]
+}
+
+func (p *pass) Rows(b *batch.Rows[int], from, to int) int {
+	for i := from; i < to; i++ {
+		p.At(i)
+		p.note("%d", b.Vals[i])
+		if p.on != nil {
+			p.on(b.Vals[i])
+		}
+		p.Out.Emit(b.Vals[i], b.Times[i])
+		if p.Out.Blocked() {
+			return i + 1
+		}
+	}
+	return to
+}
+
+func (p *pass) Watermark(t int64) bool {
+	p.note("watermark %d", t)
+	p.Out.MarkAll(t)
+	return true
+}
+
+func (p *pass) Control(c operator.Control) { p.note("control %d/%d", c.Kind, c.ID) }
+
+func (p *pass) Snapshot(w *operator.Snapshot) error {
+	p.note("snapshot %d", w.Checkpoint)
+	w.List("name", []byte(p.name))
+	return p.fail["snapshot"]
+}
+
+func (p *pass) Completed(id int64) error {
+	p.note("completed %d", id)
+	return p.fail["completed"]
+}
+
+func (p *pass) Aborted(id int64) { p.note("aborted %d", id) }
+
+func (p *pass) ProcessingTime(now int64) bool {
+	p.note("time %d", now)
+	p.busy--
+	return p.busy < 0
+}
+
+func (p *pass) Close() error {
+	p.note("close")
+	return p.fail["close"]
+}
+
+// end is the last node of a chain: a receiver that keeps a batch until it may let it go.
+type end struct {
+	pass
+	shut bool
+	kept *batch.Rows[int]
+}
+
+func newEnd(name string, log *[]string) *end {
+	e := &end{pass: pass{name: name, log: log}}
+	e.InitStep(e)
+	return e
+}
+
+func (e *end) Receiver(int) any { return batch.Receiver[int](e) }
+
+func (e *end) Push(b *batch.Rows[int]) bool {
+	if e.kept != nil {
+		panic("a batch was pushed into a blocked node")
+	}
+	e.kept = b
+	return e.Resume()
+}
+
+func (e *end) Resume() bool {
+	if e.kept == nil {
+		return true
+	}
+	if e.shut {
+		return false
+	}
+	for _, v := range e.kept.Vals {
+		e.note("%d", v)
+		if e.on != nil {
+			e.on(v)
+		}
+	}
+	e.kept.Release()
+	e.kept = nil
+	return true
+}
+
+// rig is a task of three nodes that a test drives by hand.
+type rig struct {
+	*task.Task
+	t       *testing.T
+	log     []string
+	nodes   []*pass
+	last    *end
+	gate    *exchange.Gate
+	channel *exchange.Channel
+	clock   *clock.Manual
+	pool    *batch.Pool[int]
+	ended   []error
+}
+
+func newRig(t *testing.T, change func(r *rig)) *rig {
+	t.Helper()
+	r := &rig{t: t, clock: clock.NewManual(time.UnixMilli(1000)), pool: batch.NewPool[int](4)}
+	a, b := newPass("a", &r.log), newPass("b", &r.log)
+	r.last = newEnd("c", &r.log)
+	r.nodes = []*pass{a, b, &r.last.pass}
+	all := []operator.Node{a, b, r.last}
+	for i := range 2 {
+		if err := all[i].Connect("", all[i+1].Receiver(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.gate = exchange.NewGate(1, true, func() { r.Wake() })
+	r.channel = r.gate.NewChannel(0, 0, false)
+	push, mark, err := (&exchange.Edge[int]{}).Inlet(a.Receiver(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var contexts []*operator.Context
+	for i, n := range r.nodes {
+		contexts = append(contexts, &operator.Context{
+			Operator: n.name, Parallelism: 1, Clock: r.clock,
+			WakeAt: func(ms int64) { r.WakeAt(i, ms*int64(time.Millisecond)) },
+			Send:   func(c operator.Control) { r.Send(i, c) },
+		})
+	}
+	r.Task = task.New(task.Config{
+		Name: "chain", Nodes: all, Contexts: contexts, Gate: r.gate, Clock: r.clock, Listener: r,
+		Inlets: []task.Inlet{{Push: push, Mark: mark}},
+	})
+	if change != nil {
+		change(r)
+	}
+	for i, n := range all { // as Run does
+		if err := n.Open(contexts[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.log = nil
+	return r
+}
+
+func (r *rig) Snapshotted(_ *task.Task, id int64, states []*operator.State, err error) {
+	names := ""
+	for _, s := range states {
+		names += string(s.List["name"][0])
+	}
+	r.log = append(r.log, fmt.Sprintf("reported %d %s %v", id, names, err))
+}
+
+func (r *rig) Ended(_ *task.Task, err error) {
+	r.ended = append(r.ended, err)
+	r.log = append(r.log, "ended")
+}
+
+func (r *rig) send(values ...int) {
+	b := r.pool.Get()
+	for _, v := range values {
+		b.Add(v, 0)
+	}
+	r.channel.Send(b)
+}
+
+func (r *rig) control(kind operator.ControlKind, id int64) {
+	input := 0
+	if kind == operator.EndOfInput {
+		input = -1
+	}
+	r.channel.Control(operator.Control{Kind: kind, Input: input, ID: id})
+}
+
+// steps takes steps until one does not progress, and compares its status and what was noted.
+func (r *rig) steps(want operator.Status, log ...string) {
+	r.t.Helper()
+	for range 100 {
+		s, err := r.Step()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if s == operator.Progressed {
+			continue
+		}
+		if s != want {
+			r.t.Errorf("the task is %d, want %d", s, want)
+		}
+		if !slices.Equal(r.log, log) {
+			r.t.Errorf("got\n  %s\nwant\n  %s", strings.Join(r.log, "\n  "), strings.Join(log, "\n  "))
+		}
+		r.log = nil
+		return
+	}
+	r.t.Fatal("the task does not come to rest")
+}
+
+func (r *rig) fails(want ...string) error {
+	r.t.Helper()
+	for range 100 {
+		if s, err := r.Step(); err != nil {
+			for _, w := range want {
+				if !strings.Contains(err.Error(), w) {
+					r.t.Errorf("got %v, want %q in it", err, w)
+				}
+			}
+			return err
+		} else if s != operator.Progressed {
+			break
+		}
+	}
+	r.t.Fatal("the task does not fail")
+	return nil
+}
+
+var (
+	barrier = fmt.Sprintf("control %d/", operator.Barrier)
+	over    = fmt.Sprintf("control %d/0", operator.EndOfInput)
+)
+
+func TestMailComesBeforeInput(t *testing.T) {
+	r := newRig(t, nil)
+	r.send(1)
+	r.Mail(func() { r.log = append(r.log, "mail") })
+	r.Mail(func() { r.Mail(func() { r.log = append(r.log, "mail of mail") }) })
+	r.steps(operator.Waiting, "mail", "a 1", "b 1", "c 1", "mail of mail")
+}
+
+func TestControlsKeepTheirOrder(t *testing.T) {
+	r := newRig(t, nil)
+	r.send(1)
+	r.control(operator.Barrier, 1)
+	r.send(2)
+	r.Deliver(func() { r.log = append(r.log, "delivered") })
+	r.steps(operator.Waiting, "delivered", "a 1", "b 1", "c 1",
+		"a "+barrier+"1", "b "+barrier+"1", "c "+barrier+"1",
+		"a snapshot 1", "b snapshot 1", "c snapshot 1", "reported 1 abc <nil>", "a 2", "b 2", "c 2")
+	// What a node sends goes to the nodes behind it, after what was emitted.
+	r.nodes[0].on = func(int) { r.nodes[0].Ctx.Send(operator.Control{Kind: operator.Probe, ID: 9}) }
+	r.send(3)
+	probe := fmt.Sprintf("control %d/9", operator.Probe)
+	r.steps(operator.Waiting, "a 3", "b 3", "c 3", "b "+probe, "c "+probe)
+}
+
+// TestBlockedChain shuts the last of three nodes in the middle of a batch: the others keep theirs,
+// mail is still run, a barrier waits, and all goes on from the chain's end to its head.
+func TestBlockedChain(t *testing.T) {
+	r := newRig(t, func(r *rig) {
+		for _, n := range r.nodes[:2] {
+			n.Out.Init(batch.NewPool[int](1)) // every record is a batch
+		}
+	})
+	r.last.shut = true
+	r.send(1, 2, 3)
+	r.control(operator.Barrier, 1)
+	r.steps(operator.Blocked, "a 1", "b 1")
+	r.Mail(func() { r.log = append(r.log, "mail") })
+	r.steps(operator.Blocked, "mail")
+	r.last.shut = false
+	r.last.on = func(v int) { r.last.shut = v == 1 }
+	r.steps(operator.Blocked, "c 1", "a 2", "b 2") // one record later it is shut again
+	r.last.shut = false
+	r.steps(operator.Waiting, "c 2", "a 3", "b 3", "c 3",
+		"a "+barrier+"1", "b "+barrier+"1", "c "+barrier+"1",
+		"a snapshot 1", "b snapshot 1", "c snapshot 1", "reported 1 abc <nil>")
+}
+
+// TestBarrierWaitsForWhatControlEmits has a node emit when a barrier comes: the next node must have
+// processed that before it sees the barrier.
+func TestBarrierWaitsForWhatControlEmits(t *testing.T) {
+	r := newRig(t, nil)
+	r.last.shut = true
+	r.nodes[1].Out.Emit(7, 0)
+	r.nodes[1].Out.Flush()
+	r.control(operator.Barrier, 1)
+	r.steps(operator.Blocked)
+	r.last.shut = false
+	r.steps(operator.Waiting, "c 7", "a "+barrier+"1", "b "+barrier+"1", "c "+barrier+"1",
+		"a snapshot 1", "b snapshot 1", "c snapshot 1", "reported 1 abc <nil>")
+}
+
+func TestEnd(t *testing.T) {
+	r := newRig(t, nil)
+	r.send(1)
+	r.control(operator.EndOfInput, 0)
+	// The end of input 0 and the end of all are two elements.
+	r.steps(operator.Waiting, "a 1", "b 1", "c 1", "a "+over, "b "+over, "c "+over,
+		"a "+over, "b "+over, "c "+over, "ended")
+	r.Trigger(4)
+	r.Trigger(4)
+	r.steps(operator.Waiting, "a snapshot 4", "b snapshot 4", "c snapshot 4", "reported 4 abc <nil>")
+	r.Tell(4, true)
+	r.Tell(5, false)
+	r.steps(operator.Waiting, "a completed 4", "b completed 4", "c completed 4",
+		"a aborted 5", "b aborted 5", "c aborted 5")
+	r.Finish(task.Commit)
+	if s, err := r.Step(); s != operator.Ended || err == nil {
+		t.Errorf("a task that is let go: %v, %v", s, err)
+	}
+	if want := fmt.Sprint("completed ", operator.FinalCheckpoint); !strings.HasSuffix(r.log[0], want) {
+		t.Errorf("got %v, want %s", r.log, want)
+	}
+}
+
+// TestCheckpointTriggeredBeforeTheEnd ends the input with a checkpoint whose barrier has not come:
+// the ended task delivers its state.
+func TestCheckpointTriggeredBeforeTheEnd(t *testing.T) {
+	r := newRig(t, nil)
+	r.Trigger(2)
+	r.steps(operator.Waiting)
+	r.control(operator.EndOfInput, 0)
+	r.steps(operator.Waiting, "a "+over, "b "+over, "c "+over, "a "+over, "b "+over, "c "+over,
+		"a snapshot 2", "b snapshot 2", "c snapshot 2", "reported 2 abc <nil>", "ended")
+}
+
+func TestTimers(t *testing.T) {
+	r := newRig(t, nil)
+	r.nodes[0].Ctx.WakeAt(1500)
+	r.nodes[0].Ctx.WakeAt(1500)
+	r.nodes[1].Ctx.WakeAt(1200)
+	r.nodes[0].Ctx.WakeAt(1300)
+	r.steps(operator.Waiting)
+	r.clock.Advance(400 * time.Millisecond)
+	r.nodes[1].busy = 1 // it is asked again when there is room
+	r.steps(operator.Blocked, "b time 1400")
+	r.steps(operator.Waiting, "b time 1400", "a time 1400")
+	r.clock.Advance(time.Second)
+	r.steps(operator.Waiting, "a time 2400")
+	r.clock.Advance(time.Hour)
+	r.steps(operator.Waiting)
+}
+
+func TestWatermarkOfAnEndedChannel(t *testing.T) {
+	r := newRig(t, nil)
+	other := r.gate.NewChannel(0, 0, false)
+	b := r.pool.Get()
+	b.Mark(5)
+	other.Send(b)
+	r.steps(operator.Waiting)
+	r.control(operator.EndOfInput, 0)
+	r.steps(operator.Waiting, "a watermark 5", "b watermark 5")
+}
+
+// TestPanicsNameTheOperator raises errors in each node of the chain.
+func TestPanicsNameTheOperator(t *testing.T) {
+	cause := errors.New("boom")
+	for i, name := range []string{"a", "b", "c"} {
+		r := newRig(t, nil)
+		n := r.nodes[i]
+		n.on = func(v int) {
+			if v == 2 {
+				n.Ctx.Fail(cause, v)
+			}
+		}
+		r.send(1, 2)
+		err := r.fails(fmt.Sprintf("operator %q (subtask 1 of 1): boom", name), "record: 2")
+		if !errors.Is(err, cause) || strings.Contains(err.Error(), "stack") {
+			t.Errorf("got %v", err)
+		}
+	}
+	for i, name := range []string{"a", "b"} {
+		r := newRig(t, nil)
+		r.nodes[i].on = func(v int) {
+			if v == 2 {
+				var m map[int]int
+				m[v] = 1
+			}
+		}
+		r.send(1, 2)
+		r.fails(fmt.Sprintf("operator %q", name), "panic: assignment to entry in nil map", "record: 2",
+			"task_test.go")
+	}
+	r := newRig(t, nil)
+	r.nodes[1].fail = map[string]error{"completed": cause}
+	r.Tell(1, true)
+	r.fails(`operator "b"`, "boom")
+	r = newRig(t, nil)
+	r.nodes[1].fail = map[string]error{"snapshot": cause}
+	r.control(operator.Barrier, 3)
+	r.steps(operator.Waiting, "a "+barrier+"3", "b "+barrier+"3", "c "+barrier+"3",
+		"a snapshot 3", "b snapshot 3",
+		`reported 3  operator "b" (subtask 1 of 1): snapshot 3: boom`)
+}
+
+// TestRunClosesAll runs the task on a goroutine of its own: whatever ends it, every node is closed.
+func TestRunClosesAll(t *testing.T) {
+	boom := errors.New("boom")
+	cases := map[string]struct {
+		change func(r *rig)
+		during func(r *rig, cancel context.CancelCauseFunc)
+		want   string
+	}{
+		"cancelled": {nil, func(_ *rig, cancel context.CancelCauseFunc) { cancel(boom) }, "boom"},
+		"open fails": {func(r *rig) {
+			r.nodes[1].at = func(p *pass) {
+				if len(r.log) > 3 { // not the open of newRig
+					p.fail = map[string]error{"open": boom}
+				}
+			}
+		}, nil, `operator "b" (subtask 1 of 1): boom`},
+		"close fails": {
+			func(r *rig) { r.nodes[2].fail = map[string]error{"close": boom} },
+			func(r *rig, _ context.CancelCauseFunc) { r.Finish(task.Discard) },
+			`operator "c" (subtask 1 of 1): boom`,
+		},
+		"let go": {nil, func(r *rig, _ context.CancelCauseFunc) { r.Finish(task.Commit) }, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.change)
+			if name == "open fails" {
+				r.log = make([]string, 4)
+			}
+			ctx, cancel := context.WithCancelCause(context.Background())
+			defer cancel(nil)
+			if c.during != nil {
+				c.during(r, cancel)
+			}
+			err := r.Run(ctx)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			for _, n := range []string{"a close", "b close", "c close"} {
+				if !slices.Contains(r.log, n) {
+					t.Errorf("no %s: %v", n, r.log)
+				}
+			}
+			if c.want != "" && (len(r.ended) != 1 || r.ended[0] == nil) {
+				t.Errorf("the listener was told %v", r.ended)
+			}
+		})
+	}
+}
