@@ -62,7 +62,8 @@ const ExplainVariable = "FLOTT_EXPLAIN"
 func BatchRows(n int) Option { return func(o *job.Options) { o.BatchRows = n } }
 
 // SnapshotAtPoll takes a snapshot when the sources have read their n-th batch together, and calls f
-// with it. It is for tests that stop a job at a chosen moment.
+// with it. The sources read nothing from then on: f cancels the job. It is for tests that stop a job
+// at a chosen moment.
 func SnapshotAtPoll(n int64, f func(*Snapshot, error)) Option {
 	return func(o *job.Options) {
 		o.SnapshotAtPoll = n
