@@ -45,14 +45,17 @@ type alignedOp[K, T, A, O any] struct {
 	merging  bool // slices are shared and merged
 	lateness int64
 
-	slices []*slice[A]     // by start
-	spare  []*keyed.Map[A] // tables of dropped slices
-	last   *slice[A]       // of the record before
-	ends   []int64         // of windows that are to fire, ascending, in the slices' time
-	done   int64           // the watermark up to which windows have fired
-	armed  int64           // processing time that was asked for
-	firing *firing[A]      // a window that was suspended while it fired
-	merged keyed.Map[A]    // of the window that fires
+	slices []*slice[A] // by start
+	spare  []*slice[A] // dropped ones, empty
+	within []*slice[A] // scratch of contents
+	whole  slice[A]    // what last points to where windows are kept whole
+	last   *slice[A]   // of the record before
+	ends   []int64     // of windows that are to fire, ascending, in the slices' time
+	done   int64       // the watermark up to which windows have fired
+	armed  int64       // processing time that was asked for
+	firing *firing[A]  // a window that was suspended while it fired: cursor, or nil
+	cursor firing[A]
+	merged keyed.Map[A] // of the window that fires
 }
 
 var errNoEventTime = errors.New("the record has no event time, which windows of event time need; " +
@@ -216,7 +219,8 @@ func (o *alignedOp[K, T, A, O]) enter(t int64, v *T, utc int64) *slice[A] {
 	}
 	if o.slicing.Shared() && !o.merging {
 		o.scheduleAll(first, last, step)
-		o.last = &slice[A]{start: start, end: end, lastEnd: last}
+		o.whole = slice[A]{start: start, end: end, lastEnd: last}
+		o.last = &o.whole
 		return o.last
 	}
 	if i, ok := o.find(start); ok {
@@ -237,7 +241,7 @@ func (o *alignedOp[K, T, A, O]) find(start int64) (i int, ok bool) {
 func (o *alignedOp[K, T, A, O]) insert(i int, start, end int64) *slice[A] {
 	first, last, step := o.slicing.Ends(start)
 	o.scheduleAll(first, last, step)
-	o.last = &slice[A]{start: start, end: end, lastEnd: last, table: o.newTable()}
+	o.last = o.newSlice(start, end, last)
 	o.slices = slices.Insert(o.slices, i, o.last)
 	return o.last
 }
@@ -258,18 +262,22 @@ func (o *alignedOp[K, T, A, O]) windowTable(end int64) *slice[A] {
 	if ok {
 		return o.slices[i]
 	}
-	s := &slice[A]{start: o.slicing.Start(end), end: end, lastEnd: end, table: o.newTable()}
+	s := o.newSlice(o.slicing.Start(end), end, end)
 	o.slices = slices.Insert(o.slices, i, s)
 	return s
 }
 
-func (o *alignedOp[K, T, A, O]) newTable() *keyed.Map[A] {
+// newSlice makes an empty slice, of one that was dropped where there is one.
+func (o *alignedOp[K, T, A, O]) newSlice(start, end, lastEnd int64) *slice[A] {
+	var s *slice[A]
 	if n := len(o.spare); n > 0 {
-		t := o.spare[n-1]
+		s = o.spare[n-1]
 		o.spare = o.spare[:n-1]
-		return t
+	} else {
+		s = &slice[A]{table: &keyed.Map[A]{}}
 	}
-	return &keyed.Map[A]{}
+	s.start, s.end, s.lastEnd = start, end, lastEnd
+	return s
 }
 
 // schedule notes that the window that ends at end is to fire.
@@ -339,14 +347,12 @@ func (o *alignedOp[K, T, A, O]) advance(t int64) bool {
 	for len(o.ends) > 0 && o.slicing.UTC(o.ends[0])-1 <= t {
 		end := o.ends[0]
 		o.done = max(o.done, o.slicing.UTC(end)-1)
-		o.ends = o.ends[1:]
-		o.firing = &firing[A]{end: end, table: o.contents(end), at: -1}
+		o.ends = slices.Delete(o.ends, 0, 1) // few; cutting it off would lose its room
+		o.cursor = firing[A]{end: end, table: o.contents(end), at: -1}
+		o.firing = &o.cursor
 		if !o.emitAll() {
 			return false
 		}
-	}
-	if len(o.ends) == 0 {
-		o.ends = nil
 	}
 	o.done = max(o.done, t)
 	o.dropExpired()
@@ -356,12 +362,13 @@ func (o *alignedOp[K, T, A, O]) advance(t int64) bool {
 // contents is the table of a window: that of its only slice, or all of its slices merged.
 func (o *alignedOp[K, T, A, O]) contents(end int64) *keyed.Map[A] {
 	start := o.slicing.Start(end)
-	var within []*slice[A]
+	within := o.within[:0]
 	for _, s := range o.slices {
 		if !o.merging && s.end == end || o.merging && s.start >= start && s.end <= end {
 			within = append(within, s)
 		}
 	}
+	o.within = within
 	switch len(within) {
 	case 0:
 		return nil
@@ -462,7 +469,7 @@ func (o *alignedOp[K, T, A, O]) dropExpired() {
 			o.last = nil
 		}
 		s.table.Clear()
-		o.spare = append(o.spare, s.table)
+		o.spare = append(o.spare, s)
 	}
 	clear(o.slices[len(kept):])
 	o.slices = kept

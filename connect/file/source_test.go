@@ -70,11 +70,15 @@ func read[T any](t testing.TB, src connect.Source[T]) ([]T, error) {
 }
 
 func TestLinesConformance(t *testing.T) {
+	lines := 15
+	if raceEnabled {
+		lines = 6 // the number of histories is that of all polls
+	}
 	for _, ending := range []string{"", ".gz", ".zst"} {
 		files, want := map[string]string{}, []string{}
 		for f := range 4 {
 			var b strings.Builder
-			for i := range 15 {
+			for i := range lines {
 				line := fmt.Sprintf("file %d line %d %s", f, i, strings.Repeat("x", i*i%31))
 				want = append(want, line)
 				b.WriteString(line + "\n")
@@ -107,7 +111,11 @@ func TestRanges(t *testing.T) {
 			want[i] = strings.TrimSuffix(want[i], "\r")
 		}
 		path := filepath.Join(tree(t, map[string]string{"f": content}), "f")
-		for n := int64(1); n <= int64(len(content))+1; n++ {
+		step := int64(1)
+		if raceEnabled {
+			step = 4
+		}
+		for n := int64(1); n <= int64(len(content))+1; n += step {
 			got, err := read(t, Lines(path, SplitBytes(n)))
 			if err != nil || !slices.Equal(got, want) {
 				t.Errorf("%q in ranges of %d: %q, %v", content, n, got, err)
@@ -519,6 +527,9 @@ func TestOrderOfSplits(t *testing.T) {
 }
 
 func TestLinesAllocOneStringForABatch(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	path := filepath.Join(tree(t, map[string]string{
 		"f": strings.Repeat("a line of text\n", 200_000),
 	}), "f")

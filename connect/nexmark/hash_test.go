@@ -12,8 +12,8 @@ import (
 // proves the generator for every column these queries read, far beyond the first 10,000 events,
 // and Hash itself.
 func TestHashesAreThoseOfFlink(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if testing.Short() || raceEnabled {
+		t.Skip("takes seconds, with the race detector more than a minute")
 	}
 	const events = 2_000_000
 	r := newReference(tables0().places)

@@ -1,0 +1,5 @@
+//go:build race
+
+package operator
+
+func init() { raceEnabled = true }
