@@ -33,8 +33,8 @@ check: ## format, go vet, staticcheck, import directions and links
 sim: ## simulations only
 	go run ./internal/citest sim
 
-bench: ## benchmarks of PKG=./internal/keyed matching BENCH=Upsert
-	go test -run '^$$' -bench '$(BENCH)' $(PKG)
+bench: build ## run all benchmarks, print their bars, append to bench/results; BENCHFLAGS="-runs 1"
+	go run ./bench/report $(BENCHFLAGS)
 
 fuzz: ## each fuzz test for FUZZTIME=10s
 	@set -euo pipefail; \

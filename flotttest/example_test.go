@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/agg"
+	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/flotttest"
 	"github.com/flott-dev/flott/stream"
@@ -43,4 +44,21 @@ func ExampleCollect() {
 	doubled := stream.Map(stream.From(env, slice.Of(1, 2, 3)), func(n int) int { return 2 * n })
 	fmt.Println(flotttest.Collect(t, env, doubled))
 	// Output: [2 4 6]
+}
+
+// Without an output it is compiled only: what it does needs a test.
+func ExampleCheckRestore() {
+	_ = func(t *testing.T) {
+		flotttest.CheckRestore(t, func(env *stream.Env, sink *collect.Sink[int]) {
+			stream.From(env, slice.Of(1, 2, 3)).To(sink)
+		}, flotttest.RestoreOptions{})
+	}
+}
+
+func ExampleCheckBatch() {
+	_ = func(t *testing.T) {
+		flotttest.CheckBatch(t, func(env *stream.Env, sink *collect.Sink[int]) {
+			stream.From(env, slice.Of(1, 2, 3)).To(sink)
+		}, flotttest.BatchOptions{})
+	}
 }

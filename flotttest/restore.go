@@ -54,6 +54,7 @@ func CheckRestore[T any](t *testing.T, build func(env *stream.Env, sink *collect
 			t.Fatalf("seed %d: the results after a restore differ: %s", seed, diff)
 		}
 	}
+	t.Logf("%d of %d runs were restored", restored, o.Seeds)
 	if restored == 0 {
 		t.Fatalf("the job always ended before its snapshot; give it more input than %d batches", polls)
 	}

@@ -26,8 +26,11 @@ var ErrCanceled = job.ErrCanceled
 // Option is a setting of one run.
 type Option func(*job.Options)
 
-// Clock makes processing time come from c. Tests pass a *clock.Manual.
-func Clock(c clock.Clock) Option { return func(o *job.Options) { o.Clock = c } }
+// TimeSource tells processing time and arms timers: see flotttest.NewClock for one that tests move.
+type TimeSource = clock.Clock
+
+// Clock makes processing time come from c. The default is the machine's clock.
+func Clock(c TimeSource) Option { return func(o *job.Options) { o.Clock = c } }
 
 // Restore starts the job from a snapshot.
 func Restore(s *Snapshot) Option {
@@ -59,7 +62,8 @@ const ExplainVariable = "FLOTT_EXPLAIN"
 func BatchRows(n int) Option { return func(o *job.Options) { o.BatchRows = n } }
 
 // SnapshotAtPoll takes a snapshot when the sources have read their n-th batch together, and calls f
-// with it. It is for tests that stop a job at a chosen moment.
+// with it. The sources read nothing from then on: f cancels the job. It is for tests that stop a job
+// at a chosen moment.
 func SnapshotAtPoll(n int64, f func(*Snapshot, error)) Option {
 	return func(o *job.Options) {
 		o.SnapshotAtPoll = n

@@ -248,11 +248,11 @@ func TestBatchEnds(t *testing.T) {
 	}
 	checkEmpty(t, dir)
 
-	reached := make(chan struct{})
+	reached, release := make(chan struct{}), make(chan struct{})
 	j, err := launch.Start(context.Background(), build(func(c *stream.Ctx[int64, int64], v int64) error {
 		if v == 77 {
 			close(reached)
-			time.Sleep(10 * time.Millisecond)
+			<-release
 		}
 		return nil
 	}), "cancelled", spilling...)
@@ -264,6 +264,7 @@ func TestBatchEnds(t *testing.T) {
 	}
 	<-reached
 	j.Cancel()
+	close(release)
 	if err := j.Wait(); !errors.Is(err, launch.ErrCanceled) {
 		t.Errorf("got %v", err)
 	}

@@ -21,7 +21,7 @@ type IntervalOptions[L, R any] struct {
 	// LowerExclusive and UpperExclusive exclude the bounds, which are included by default.
 	LowerExclusive, UpperExclusive bool
 	// LeftLate and RightLate are the side outputs of records that come too late: at or before the
-	// watermark. nil drops them. They are counted in any case, as lateRecords.
+	// watermark. nil drops them. They are counted in any case, as numLateRecordsDropped.
 	LeftLate  *Tag[L]
 	RightLate *Tag[R]
 }
@@ -236,7 +236,7 @@ func (o *joinOp[K, L, R, O]) late(t int64, record any) bool {
 	if t > o.ctx.mark {
 		return false
 	}
-	o.Ctx.Metrics.Counter("lateRecords").Add(1)
+	o.Ctx.Metrics.Counter("numLateRecordsDropped").Add(1)
 	return true
 }
 

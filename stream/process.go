@@ -32,7 +32,9 @@ func Uses(handles ...state.Handle) ProcessOption {
 	return processOption(func(s *processSpec) { s.uses = append(s.uses, handles...) })
 }
 
-// On has f called when a timer of t fires, with the context set to the timer's key and time.
+// On has f called when a timer of t fires, with the context set to the timer's key and time. A timer in
+// event time fires when the watermark passes it, and watermarks stand at the ends of batches: records
+// that are later than the timer may be processed before it (see WatermarkEachRow).
 func On[K, O, P any](t *Timer[P], f func(c *Ctx[K, O], payload P) error) ProcessOption {
 	return processOption(func(s *processSpec) {
 		s.timers = append(s.timers, onTimer[K, O, P]{t, f})

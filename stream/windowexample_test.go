@@ -24,7 +24,7 @@ func trips(env *stream.Env) *stream.Keyed[string, txn] {
 }
 
 // printAll runs the job and prints its results, sorted.
-func printAll(env *stream.Env, s *stream.Stream[string]) {
+func printSorted(env *stream.Env, s *stream.Stream[string]) {
 	out := collect.To[string]()
 	s.To(out)
 	if err := launch.Run(context.Background(), env, "example"); err != nil {
@@ -39,7 +39,7 @@ func ExampleAggregate() {
 	env := stream.NewEnv()
 	w := trips(env).Window(window.Tumbling(10 * time.Second))
 	sums := stream.Aggregate(w, agg.Sum(func(t txn) int64 { return t.Amount }))
-	printAll(env, stream.Map(sums, func(r stream.Result[string, int64]) string {
+	printSorted(env, stream.Map(sums, func(r stream.Result[string, int64]) string {
 		return fmt.Sprint(r.Key, " ", seconds(r.Window), ": ", r.Value)
 	}))
 	// Output:
@@ -52,7 +52,7 @@ func ExampleAggregate() {
 func ExampleProcessWindow() {
 	env := stream.NewEnv()
 	w := trips(env).Window(window.Session(5 * time.Second))
-	printAll(env, stream.ProcessWindow(w, func(c *stream.WindowCtx[string, string], ts []txn) error {
+	printSorted(env, stream.ProcessWindow(w, func(c *stream.WindowCtx[string, string], ts []txn) error {
 		c.Emit(fmt.Sprint(c.Key(), " ", seconds(c.Window()), ": ", len(ts)))
 		return nil
 	}))
@@ -71,7 +71,7 @@ func ExampleKeyed_CountWindow() {
 		}
 		return a
 	})
-	printAll(env, stream.Map(longest, func(r stream.Result[string, txn]) string {
+	printSorted(env, stream.Map(longest, func(r stream.Result[string, txn]) string {
 		return fmt.Sprint(r.Key, " ", r.Value.Amount)
 	}))
 	// Output:
@@ -82,7 +82,7 @@ func ExampleKeyed_CountWindow() {
 func ExampleWindowed_Trigger() {
 	env := stream.NewEnv()
 	w := trips(env).Window(window.Tumbling(time.Minute)).Trigger(window.Purging(window.Count[txn](2)))
-	printAll(env, stream.ProcessWindow(w, func(c *stream.WindowCtx[string, string], ts []txn) error {
+	printSorted(env, stream.ProcessWindow(w, func(c *stream.WindowCtx[string, string], ts []txn) error {
 		c.Emit(fmt.Sprint(c.Key(), " ", ts[0].Amount, " ", ts[1].Amount))
 		return nil
 	}))
@@ -96,7 +96,7 @@ func ExampleWindowUses() {
 	env := stream.NewEnv()
 	windows := state.NewValue[int]("windows")
 	w := trips(env).Window(window.Tumbling(10 * time.Second))
-	printAll(env, stream.AggregateProcess(w, agg.Count[txn](),
+	printSorted(env, stream.AggregateProcess(w, agg.Count[txn](),
 		func(c *stream.WindowCtx[string, string], n int64) error {
 			number, _ := windows.Get(c)
 			windows.Set(c, number+1)
@@ -117,7 +117,7 @@ func ExampleJoinWindow() {
 	names := stream.From(env, slice.Of(txn{"chair", 1, 1000}, txn{"lamp", 2, 2000})).
 		Watermarks(watermark.Monotonous(txnTime))
 	item := func(t txn) string { return t.User }
-	printAll(env, stream.JoinWindow(stream.KeyBy(names, item), stream.KeyBy(bids, item),
+	printSorted(env, stream.JoinWindow(stream.KeyBy(names, item), stream.KeyBy(bids, item),
 		window.Tumbling(10*time.Second), func(name, bid txn) string {
 			return fmt.Sprintf("%s, item %d: %d", name.User, name.Amount, bid.Amount)
 		}))
@@ -130,7 +130,7 @@ func ExampleCoGroup() {
 	env := stream.NewEnv()
 	left := stream.From(env, slice.Of("a1", "b1")).Watermarks(watermark.Monotonous(func(string) time.Time { return time.UnixMilli(0) }))
 	right := stream.From(env, slice.Of("a2", "a3", "c1")).Watermarks(watermark.Monotonous(func(string) time.Time { return time.UnixMilli(5) }))
-	printAll(env, stream.CoGroup(stream.KeyBy(left, keyOf), stream.KeyBy(right, keyOf), window.Tumbling(time.Second),
+	printSorted(env, stream.CoGroup(stream.KeyBy(left, keyOf), stream.KeyBy(right, keyOf), window.Tumbling(time.Second),
 		func(c *stream.WindowCtx[string, string], l, r []string) error {
 			c.Emit(fmt.Sprint(c.Key(), ": ", l, " and ", r))
 			return nil

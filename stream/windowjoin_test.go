@@ -20,8 +20,10 @@ type pairs struct {
 }
 
 func newPairs() *pairs {
-	return &pairs{flotttest.NewInput[string](), flotttest.NewInput[string](),
-		flotttest.NewProbe[string](), flotttest.NewProbe[string]()}
+	return &pairs{
+		flotttest.NewInput[string](), flotttest.NewInput[string](),
+		flotttest.NewProbe[string](), flotttest.NewProbe[string](),
+	}
 }
 
 func keyOf(s string) string { return s[:1] }

@@ -77,58 +77,92 @@ func TestTriggers(t *testing.T) {
 		script  string
 		want    string
 	}{
-		{"event time", tumbling, window.EventTime[int](), 2 * second,
+		{
+			"event time", tumbling, window.EventTime[int](), 2 * second,
 			"1@0 2@9999 wm9998 wm9999 3@5000 4@12000 wm11998 5@1 wm11999 6@1",
-			"wm9999 -> 0-10000[1,2]\n3@5000 -> 0-10000[1,2,3]\n5@1 -> 0-10000[1,2,3,5]"},
-		{"processing time", processing, window.ProcessingTime[int](), 0,
+			"wm9999 -> 0-10000[1,2]\n3@5000 -> 0-10000[1,2,3]\n5@1 -> 0-10000[1,2,3,5]",
+		},
+		{
+			"processing time", processing, window.ProcessingTime[int](), 0,
 			"clock100 1 2 clock9999 3 clock10000 4 clock20000",
-			"clock10000 -> 0-10000[1,2,3]\nclock20000 -> 10000-20000[4]"},
-		{"count", tumbling, window.Count[int](2), 0,
+			"clock10000 -> 0-10000[1,2,3]\nclock20000 -> 10000-20000[4]",
+		},
+		{
+			"count", tumbling, window.Count[int](2), 0,
 			"1@0 2@1 3@2 wm5 4@3 5@4 wm10000",
-			"2@1 -> 0-10000[1,2]\n4@3 -> 0-10000[1,2,3,4]"},
-		{"purging count", tumbling, window.Purging(window.Count[int](2)), 0,
+			"2@1 -> 0-10000[1,2]\n4@3 -> 0-10000[1,2,3,4]",
+		},
+		{
+			"purging count", tumbling, window.Purging(window.Count[int](2)), 0,
 			"1@0 2@1 3@2 wm5 4@3 5@4 wm10000",
-			"2@1 -> 0-10000[1,2]\n4@3 -> 0-10000[3,4]"},
-		{"count, global", window.Global(), window.Count[int](3), 0,
-			"1 2 3 wm100 4 5 6", "3 -> all[1,2,3]\n6 -> all[1,2,3,4,5,6]"},
+			"2@1 -> 0-10000[1,2]\n4@3 -> 0-10000[3,4]",
+		},
+		{
+			"count, global", window.Global(), window.Count[int](3), 0,
+			"1 2 3 wm100 4 5 6", "3 -> all[1,2,3]\n6 -> all[1,2,3,4,5,6]",
+		},
 		{"never", window.Global(), window.Never[int](), 0, "1 2 3 wm100 clock99", ""},
-		{"continuous event time", tumbling, window.ContinuousEventTime[int](4 * second), 0,
+		{
+			"continuous event time", tumbling, window.ContinuousEventTime[int](4 * second), 0,
 			"1@1000 wm3999 wm4000 2@5000 wm8000 wm9998 3@9000 wm9999",
-			"wm4000 -> 0-10000[1]\nwm8000 -> 0-10000[1,2]\nwm9999 -> 0-10000[1,2,3]"},
-		{"continuous event time, sessions", session, window.ContinuousEventTime[int](4 * second), 0,
+			"wm4000 -> 0-10000[1]\nwm8000 -> 0-10000[1,2]\nwm9999 -> 0-10000[1,2,3]",
+		},
+		{
+			"continuous event time, sessions", session, window.ContinuousEventTime[int](4 * second), 0,
 			"1@1000 2@9000 wm2000 3@5000 wm4000 wm8000 wm13998 wm13999",
 			"wm4000 -> 1000-14000[1,2,3]\nwm8000 -> 1000-14000[1,2,3]\n" +
-				"wm13998 -> 1000-14000[1,2,3]\nwm13999 -> 1000-14000[1,2,3]"},
-		{"continuous processing time", processing, window.ContinuousProcessingTime[int](4 * second), 0,
+				"wm13998 -> 1000-14000[1,2,3]\nwm13999 -> 1000-14000[1,2,3]",
+		},
+		{
+			"continuous processing time", processing, window.ContinuousProcessingTime[int](4 * second), 0,
 			"clock1000 1 clock4000 clock4001 2 clock8001 3 clock10000 4 clock10500",
-			"clock4001 -> 0-10000[1]\nclock8001 -> 0-10000[1,2]\nclock10000 -> 0-10000[1,2,3]"},
-		{"continuous processing time, event windows", tumbling,
+			"clock4001 -> 0-10000[1]\nclock8001 -> 0-10000[1,2]\nclock10000 -> 0-10000[1,2,3]",
+		},
+		{
+			"continuous processing time, event windows", tumbling,
 			window.ContinuousProcessingTime[int](4 * second), 0,
 			"1@1000 clock4001 2@2000 clock8001 wm9999 clock20000",
-			"clock4001 -> 0-10000[1]\nclock8001 -> 0-10000[1,2]"},
-		{"delta", window.Global(), window.Delta(5, diff), 0,
-			"1 4 6 7 12 13 1", "7 -> all[1,4,6,7]\n13 -> all[1,4,6,7,12,13]\n1 -> all[1,4,6,7,12,13,1]"},
-		{"purging delta", window.Global(), window.Purging(window.Delta(5, diff)), 0,
-			"1 4 7 12 13", "7 -> all[1,4,7]\n13 -> all[12,13]"},
-		{"timeout", window.Global(), window.Purging(window.ProcessingTimeout(window.Count[int](3), second)), 0,
+			"clock4001 -> 0-10000[1]\nclock8001 -> 0-10000[1,2]",
+		},
+		{
+			"delta", window.Global(), window.Delta(5, diff), 0,
+			"1 4 6 7 12 13 1", "7 -> all[1,4,6,7]\n13 -> all[1,4,6,7,12,13]\n1 -> all[1,4,6,7,12,13,1]",
+		},
+		{
+			"purging delta", window.Global(), window.Purging(window.Delta(5, diff)), 0,
+			"1 4 7 12 13", "7 -> all[1,4,7]\n13 -> all[12,13]",
+		},
+		{
+			"timeout", window.Global(), window.Purging(window.ProcessingTimeout(window.Count[int](3), second)), 0,
 			"1 clock500 2 clock1000 clock1001 3 4 5 clock9000 6 clock10000 clock10001",
-			"clock1001 -> all[1,2]\n5 -> all[3,4,5]\nclock10001 -> all[6]"},
-		{"renewed timeout", window.Global(),
+			"clock1001 -> all[1,2]\n5 -> all[3,4,5]\nclock10001 -> all[6]",
+		},
+		{
+			"renewed timeout", window.Global(),
 			window.ProcessingTimeout(window.Count[int](3), second, window.Timeout{Renew: true}), 0,
 			"1 clock500 2 clock1001 clock1500 clock1501 3 4 clock3000 5",
-			"clock1501 -> all[1,2]\nclock3000 -> all[1,2,3,4]"},
-		{"kept at the timeout", window.Global(),
+			"clock1501 -> all[1,2]\nclock3000 -> all[1,2,3,4]",
+		},
+		{
+			"kept at the timeout", window.Global(),
 			window.ProcessingTimeout(window.Count[int](3), second, window.Timeout{Keep: true}), 0,
-			"1 2 clock1001 3", "clock1001 -> all[1,2]\n3 -> all[1,2,3]"},
-		{"count, sessions", session, window.Count[int](3), 0,
+			"1 2 clock1001 3", "clock1001 -> all[1,2]\n3 -> all[1,2,3]",
+		},
+		{
+			"count, sessions", session, window.Count[int](3), 0,
 			"1@0 2@7000 3@3000 4@4000 wm11999 5@30000",
-			"3@3000 -> 0-12000[1,2,3]"},
-		{"event time, sessions", session, window.EventTime[int](), 3 * second,
+			"3@3000 -> 0-12000[1,2,3]",
+		},
+		{
+			"event time, sessions", session, window.EventTime[int](), 3 * second,
 			"1@0 2@7000 wm4998 wm4999 3@4000 wm11999 4@6000 wm14999 5@6000",
-			"wm4999 -> 0-5000[1]\nwm11999 -> 0-12000[1,2,3]\n4@6000 -> 0-12000[1,2,3,4]"},
-		{"sliding", window.Sliding(10*second, 5*second), window.Purging(window.EventTime[int]()), 0,
+			"wm4999 -> 0-5000[1]\nwm11999 -> 0-12000[1,2,3]\n4@6000 -> 0-12000[1,2,3,4]",
+		},
+		{
+			"sliding", window.Sliding(10*second, 5*second), window.Purging(window.EventTime[int]()), 0,
 			"1@1000 2@6000 wm4999 wm9999 wm14999",
-			"wm4999 -> -5000-5000[1]\nwm9999 -> 0-10000[1,2]\nwm14999 -> 5000-15000[2]"},
+			"wm4999 -> -5000-5000[1]\nwm9999 -> 0-10000[1,2]\nwm14999 -> 5000-15000[2]",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -158,17 +192,27 @@ func TestEvictors(t *testing.T) {
 		want    string
 	}{
 		{"count", window.CountEvictor[int](2), "1 2 3 4", "2 -> all[1,2]\n4 -> all[3,4]"},
-		{"count after", window.CountEvictor[int](1, window.AfterFunction), "1 2 3 4 5 6",
-			"2 -> all[1,2]\n4 -> all[2,3,4]\n6 -> all[4,5,6]"},
-		{"time", window.TimeEvictor[int](second), "1@0 2@500 3@1600 4@1000 5@1400 6@2600",
-			"2@500 -> all[1,2]\n4@1000 -> all[3,4]\n6@2600 -> all[6]"},
-		{"time after", window.TimeEvictor[int](second, window.AfterFunction), "1@0 2@1000 3@1600 4@1000",
-			"2@1000 -> all[1,2]\n4@1000 -> all[2,3,4]"},
+		{
+			"count after", window.CountEvictor[int](1, window.AfterFunction), "1 2 3 4 5 6",
+			"2 -> all[1,2]\n4 -> all[2,3,4]\n6 -> all[4,5,6]",
+		},
+		{
+			"time", window.TimeEvictor[int](second), "1@0 2@500 3@1600 4@1000 5@1400 6@2600",
+			"2@500 -> all[1,2]\n4@1000 -> all[3,4]\n6@2600 -> all[6]",
+		},
+		{
+			"time after", window.TimeEvictor[int](second, window.AfterFunction), "1@0 2@1000 3@1600 4@1000",
+			"2@1000 -> all[1,2]\n4@1000 -> all[2,3,4]",
+		},
 		{"delta", window.DeltaEvictor(3, diff), "1 9 2 8", "9 -> all[9]\n8 -> all[9,8]"},
-		{"delta after", window.DeltaEvictor(3, diff, window.AfterFunction), "1 9 2 8",
-			"9 -> all[1,9]\n8 -> all[9,2,8]"},
-		{"nothing stays", window.CountEvictor[int](0, window.AfterFunction), "1 2 3 4",
-			"2 -> all[1,2]\n4 -> all[3,4]"},
+		{
+			"delta after", window.DeltaEvictor(3, diff, window.AfterFunction), "1 9 2 8",
+			"9 -> all[1,9]\n8 -> all[9,2,8]",
+		},
+		{
+			"nothing stays", window.CountEvictor[int](0, window.AfterFunction), "1 2 3 4",
+			"2 -> all[1,2]\n4 -> all[3,4]",
+		},
 		{"nothing to see", window.CountEvictor[int](0), "1 2 3 4", "2 -> all[]\n4 -> all[]"},
 	}
 	for _, c := range cases {
@@ -280,10 +324,14 @@ func TestTriggerWithStates(t *testing.T) {
 		script string
 		want   string
 	}{
-		{window.Tumbling(10 * second), "1@0 2@1 1@2 3@12000 1@3 2@11000 3@12000",
-			"1@2 -> 0-10000[1,2,1]\n1@3 -> 0-10000[1]\n3@12000 -> 10000-20000[3,2,3]"},
-		{window.Session(5 * second), "1@0 2@9000 3@4500 2@10000 9@30000",
-			"2@10000 -> 0-15000[1,2,3,2]"},
+		{
+			window.Tumbling(10 * second), "1@0 2@1 1@2 3@12000 1@3 2@11000 3@12000",
+			"1@2 -> 0-10000[1,2,1]\n1@3 -> 0-10000[1]\n3@12000 -> 10000-20000[3,2,3]",
+		},
+		{
+			window.Session(5 * second), "1@0 2@9000 3@4500 2@10000 9@30000",
+			"2@10000 -> 0-15000[1,2,3,2]",
+		},
 	} {
 		got, h := windowTest(t, c.script, func(k *stream.Keyed[string, int]) *stream.Windowed[string, int] {
 			return k.Window(c.a).Trigger(pairTrigger{state.NewMap[int, bool]("seen")})

@@ -102,7 +102,8 @@ func Cumulating(largest, step time.Duration) Assigner {
 	return a
 }
 
-// Session windows of a key end when gap passes without a record.
+// Session windows of a key end when more than gap passes without a record: a record exactly gap after
+// the last one still belongs to its session.
 func Session(gap time.Duration) Assigner {
 	return Assigner{kind: KindSession}.sized(gap, gap)
 }

@@ -69,7 +69,6 @@ func (c *demoCmd) finish(jobs []*launch.Job, screen *screen) error {
 	for _, j := range jobs {
 		errs = append(errs, j.Wait())
 	}
-	screen.draw(jobs)
 	screen.farewell(jobs)
 	return errors.Join(errs...)
 }

@@ -37,7 +37,8 @@ type screen struct {
 
 func newScreen(out *os.File) *screen {
 	info, err := out.Stat()
-	s := &screen{out: out, start: time.Now()}
+	now := time.Now()
+	s := &screen{out: out, start: now, shown: now}
 	s.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
 	s.mu.usage = map[string]watch.Usage{}
 	return s
@@ -194,7 +195,10 @@ func (s *screen) jobLine(st launch.Status) string {
 		st.Name, st.State, st.Uptime.Seconds(), records, share)
 }
 
+// farewell shows the last results.
 func (s *screen) farewell(jobs []*launch.Job) {
+	s.shown = time.Time{}
+	s.draw(jobs)
 	fmt.Fprintf(s.out, "Stopped after %.0f s; every job finished what it had read.\n",
 		time.Since(s.start).Seconds())
 	fmt.Fprintln(s.out, "Next: README.md has a job in twenty lines, examples/ has more to run and change.")

@@ -71,46 +71,55 @@ func TestSamples(t *testing.T) {
 		want   []Sample
 	}{
 		{
-			"a program", fstest.MapFS{"42/stat": stat("sh", 100, 50, 10), "42/io": counters(1000, 0)},
+			"a program",
+			fstest.MapFS{"42/stat": stat("sh", 100, 50, 10), "42/io": counters(1000, 0)},
 			func(root fstest.MapFS) {
 				root["42/stat"], root["42/io"] = stat("sh", 180, 70, 11), counters(5000, 200)
 			},
 			[]Sample{{Name: "sh", PID: 42, CPU: 0.5, Memory: 11 * page, In: 2000, Out: 100}},
 		},
 		{
-			"of another user", fstest.MapFS{"42/stat": stat("sh", 100, 50, 10)},
+			"of another user",
+			fstest.MapFS{"42/stat": stat("sh", 100, 50, 10)},
 			func(root fstest.MapFS) { root["42/stat"] = stat("sh", 100, 50, 10) },
 			[]Sample{{Name: "sh", PID: 42, Memory: 10 * page}},
 		},
 		{
-			"spaces and parentheses", fstest.MapFS{"42/stat": stat("a) S (b) (", 0, 0, 1)},
+			"spaces and parentheses",
+			fstest.MapFS{"42/stat": stat("a) S (b) (", 0, 0, 1)},
 			func(root fstest.MapFS) { root["42/stat"] = stat("a) S (b) (", 0, 20, 1) },
 			[]Sample{{Name: "a) S (b) (", PID: 42, CPU: 0.1, Memory: page}},
 		},
 		{
-			"a new process needs two samples", fstest.MapFS{"42/stat": stat("sh", 0, 0, 1)},
+			"a new process needs two samples",
+			fstest.MapFS{"42/stat": stat("sh", 0, 0, 1)},
 			func(root fstest.MapFS) { root["43/stat"] = stat("new", 500, 0, 1) },
 			[]Sample{{Name: "sh", PID: 42, Memory: page}},
 		},
 		{
-			"a number that is used again", fstest.MapFS{"42/stat": stat("sh", 500, 0, 1)},
+			"a number that is used again",
+			fstest.MapFS{"42/stat": stat("sh", 500, 0, 1)},
 			func(root fstest.MapFS) { root["42/stat"] = stat("other", 20, 0, 1) },
 			[]Sample{{Name: "other", PID: 42, Memory: page}},
 		},
 		{
-			"ended", fstest.MapFS{"42/stat": stat("sh", 0, 0, 1)},
+			"ended",
+			fstest.MapFS{"42/stat": stat("sh", 0, 0, 1)},
 			func(root fstest.MapFS) { delete(root, "42/stat") }, nil,
 		},
 		{
-			"ended after it was listed", fstest.MapFS{"42/stat": stat("sh", 0, 0, 1)},
+			"ended after it was listed",
+			fstest.MapFS{"42/stat": stat("sh", 0, 0, 1)},
 			func(root fstest.MapFS) { delete(root, "42/stat"); root["42/io"] = counters(1, 1) }, nil,
 		},
 		{
-			"no process", fstest.MapFS{"self/stat": stat("sh", 0, 0, 1), "uptime": text("1 2")},
+			"no process",
+			fstest.MapFS{"self/stat": stat("sh", 0, 0, 1), "uptime": text("1 2")},
 			func(fstest.MapFS) {}, nil,
 		},
 		{
-			"an interface", fstest.MapFS{"net/dev": device(100, 10)},
+			"an interface",
+			fstest.MapFS{"net/dev": device(100, 10)},
 			func(root fstest.MapFS) { root["net/dev"] = device(300, 20) },
 			[]Sample{{Name: "net lo"}, {Name: "net eth0", In: 100, Out: 5}},
 		},

@@ -14,8 +14,9 @@ import (
 	"github.com/flott-dev/flott/connect"
 )
 
-// Of returns a bounded source of values. Each reader gets a contiguous part. The slice must not be
-// changed while the job runs.
+// Of returns a bounded source of values. Each reader gets a contiguous part, so with a parallelism
+// above one the values of all readers together are in no order. The slice must not be changed while
+// the job runs.
 func Of[T any](values ...T) connect.Source[T] {
 	return &source[T]{n: int64(len(values)), at: func(i int64) T { return values[i] }}
 }

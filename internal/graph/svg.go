@@ -11,10 +11,10 @@ import (
 const (
 	boxWidth   = 220
 	lineHeight = 20
-	gapX       = 140
+	gapX       = 110
 	gapY       = 28
 	margin     = 24
-	labelMax   = 27
+	labelMax   = 30
 )
 
 type box struct {
@@ -33,10 +33,8 @@ func (x Explained) SVG(title string) string {
 	for _, b := range boxes {
 		width, height = max(width, b.x+boxWidth), max(height, b.y+b.h)
 	}
-	for _, e := range x.Edges {
-		if e.Strategy == Feedback.String() { // its arrow goes below both boxes
-			height = max(height, lowest(boxes[chainOf[e.From]], boxes[chainOf[e.To]])+gapY)
-		}
+	if slices.ContainsFunc(x.Edges, func(e ExplainedEdge) bool { return e.Strategy == Feedback.String() }) {
+		height += 2 * gapY // they run below the boxes
 	}
 	top := 0
 	if title != "" {
@@ -82,8 +80,9 @@ func (x Explained) place() (map[int]*box, map[int]int) {
 		}
 	}
 	for _, e := range x.Edges {
+		b := boxes[chainOf[e.To]]
+		b.h = max(b.h, lineHeight*(e.Input+2)+16)
 		if e.Strategy != Feedback.String() {
-			b := boxes[chainOf[e.To]]
 			b.inputs = append(b.inputs, chainOf[e.From])
 		}
 	}
@@ -141,16 +140,14 @@ func shorten(name string) string {
 	return name
 }
 
-// lowest is where the arrow of a feedback edge turns.
-func lowest(from, to *box) int { return max(from.y+from.h, to.y+to.h) + gapY/2 }
-
 func drawEdge(s *strings.Builder, from, to *box, e ExplainedEdge) {
-	x1, y1 := from.x+boxWidth, from.y+from.h/2
-	x2, y2 := to.x, to.y+to.h/2
+	row := slices.IndexFunc(from.chain.Operators, func(o ExplainedOperator) bool { return o.ID == e.From })
+	x1, y1 := from.x+boxWidth, from.y+16+lineHeight*(row+1) // beside the operator
+	x2, y2 := to.x, to.y+16+lineHeight*(e.Input+1)          // one line for each input
 	path := fmt.Sprintf("M%d %d C%d %d %d %d %d %d", x1, y1, x1+gapX/2, y1, x2-gapX/2, y2, x2, y2)
 	lx, ly := (x1+x2)/2, (y1+y2)/2-6
 	if e.Strategy == Feedback.String() {
-		low := lowest(from, to)
+		low := max(from.y+from.h, to.y+to.h) + gapY/2
 		path = fmt.Sprintf("M%d %d C%d %d %d %d %d %d", x1, y1, x1+gapX, low+gapY, x2-gapX, low+gapY, x2, y2)
 		lx, ly = (x1+x2)/2, low+gapY/2
 	}

@@ -29,7 +29,7 @@ func (j *Job) Snapshot(ctx context.Context) (*checkpoint.Snapshot, error) {
 }
 
 // pollHook counts the sources' polls where a snapshot is wanted at one of them, and holds the
-// sources from then on until it was taken.
+// sources from then on: the job is to be cancelled by whoever wanted the snapshot.
 func (j *Job) pollHook() func() bool {
 	if j.opts.CountPolls == nil {
 		return nil
@@ -41,19 +41,15 @@ func (j *Job) pollHook() func() bool {
 		if j.opts.CountPolls.Add(1) != j.opts.SnapshotAtPoll {
 			return false
 		}
+		j.holding.Store(true)
 		p, err := j.begin()
 		if err != nil {
 			j.opts.OnSnapshot(nil, err)
-			return false
+			return true
 		}
-		j.holding.Store(true)
 		j.wg.Go(func() {
 			<-p.done
 			j.opts.OnSnapshot(p.Result())
-			j.holding.Store(false)
-			for _, s := range j.tasks {
-				s.Wake()
-			}
 		})
 		return true
 	}

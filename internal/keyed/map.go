@@ -35,8 +35,8 @@ type Map[V any] struct {
 	n        int       // entries
 	limit    int       // an insertion at n >= limit rebuilds the table first
 	shrinkAt int       // a delete below this sets limit to 0
-	log  []byte // records of byte keys: length as uvarint, then the bytes
-	dead int    // bytes of the log that belong to deleted keys
+	log      []byte    // records of byte keys: length as uvarint, then the bytes
+	dead     int       // bytes of the log that belong to deleted keys
 }
 
 // Len returns the number of entries.

@@ -39,6 +39,6 @@
 //     a deletion in late must stay until the run has passed it.
 //   - The horizon never goes beyond the time that the queue was advanced to. Otherwise timers set
 //     for the near future would all be late, and late is a heap.
-//   - A log is compacted when it has grown fourfold since the last time, twofold if there was
-//     something to drop. So setting the same far timer again and again does not fill memory.
+//   - A log is compacted when it has grown fourfold since the last time, twofold if there was much
+//     to drop, eightfold if there was nothing. So setting the same far timer again and again does not fill memory.
 package timer

@@ -282,8 +282,12 @@ func (q *Queue[K, P]) compactBucket(b *bucket[K, P]) {
 	live := q.wheel.dedupe(flat)
 	q.wheel.refill(b, live)
 	q.scratch = reuse(flat)
-	b.limit = max(bucketMin, 4*b.n)
-	if b.n <= before-before/4 {
+	switch {
+	case b.n == before:
+		b.limit = max(bucketMin, 8*b.n) // nothing repeats here
+	case b.n > before-before/4:
+		b.limit = max(bucketMin, 4*b.n)
+	default:
 		b.limit = max(bucketMin, 2*b.n)
 	}
 }

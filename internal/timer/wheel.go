@@ -12,7 +12,7 @@ const (
 	levels    = (64 + digitBits - 1) / digitBits
 	chunkLen  = 64
 	// A bucket's log is not compacted while it is shorter than this.
-	bucketMin = 256
+	bucketMin = 1024
 	// Scratch memory for more entries than this is given back after use.
 	scratchMax = 1 << 16
 )
@@ -170,6 +170,7 @@ func (w *wheel[K, P]) deal(from []Entry[K, P], upTo uint64, run []Entry[K, P]) [
 
 // flatten moves the log of a bucket to the end of dst.
 func (w *wheel[K, P]) flatten(b *bucket[K, P], dst []Entry[K, P]) []Entry[K, P] {
+	dst = slices.Grow(dst, b.n)
 	for c := w.detach(b); c != nil; c = w.recycle(c) {
 		dst = append(dst, c.entries[:c.n]...)
 	}
