@@ -72,7 +72,8 @@ func report(runs int, events, rows int64) error {
 	figures := figures{}
 	micro := fmt.Sprintf("%dx", rows)
 	for _, set := range []struct{ pkg, match, benchtime string }{
-		{"./bench", "^Benchmark(Source|PlainLoop5|Chain5|KeyedExchange|KeyedCount|WindowNone|WindowCount|WindowJoin|Timers)$", micro},
+		{"./bench", "^Benchmark(Source|PlainLoop5|Chain5|KeyedExchange|KeyedCount|WindowNone|WindowJoin|Timers)$", micro},
+		{"./bench", "^BenchmarkWindowCount$/^(tumbling|sliding|session)$", micro},
 		{"./bench", "^BenchmarkLatency$", "1x"},
 		{"./connect/nexmark", "^BenchmarkGenerateBatch$", "1s"},
 	} {
