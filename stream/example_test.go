@@ -428,3 +428,17 @@ func ExampleParams() {
 		}))
 	// Output: hello Ann
 }
+
+func ExampleIntervalJoin() {
+	env := stream.NewEnv()
+	orders := sales(env, sale{"north", 10, 100}, sale{"south", 20, 110})
+	refunds := sales(env, sale{"north", 4, 130}, sale{"north", 5, 900})
+	printAll(env, stream.IntervalJoin(stream.KeyBy(orders, shop), stream.KeyBy(refunds, shop),
+		0, time.Minute,
+		func(c *stream.Ctx[string, string], order, refund *sale) error {
+			c.Emit(fmt.Sprintf("%s: %d euros of %d came back", c.Key(), refund.Euros, order.Euros))
+			return nil
+		}, stream.IntervalOptions[sale, sale]{}))
+	// Output:
+	// north: 4 euros of 10 came back
+}

@@ -130,7 +130,7 @@ func (s *screen) picture(jobs []*launch.Job) []string {
 		line := "  –"
 		if i < len(busiest) {
 			u := busiest[i]
-			line = fmt.Sprintf("  %-20s %5.2f cores %8.1f MiB %9.1f KiB/s", u.Name, u.CPU,
+			line = fmt.Sprintf("  %-20.20s %5.2f cores %8.1f MiB %9.1f KiB/s", u.Name, u.CPU,
 				float64(u.Memory)/(1<<20), u.Traffic/1024)
 		}
 		lines = append(lines, line)
