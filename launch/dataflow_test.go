@@ -92,7 +92,7 @@ func TestRebalanceSpreadsFewRecordsEvenly(t *testing.T) {
 
 func TestCustomPartitionerOutOfRangeFails(t *testing.T) {
 	env := stream.NewEnv(stream.Parallelism(2))
-	seenBy(numbers(env, 10).PartitionCustom(func(int64, int) int { return 7 }), 2).
+	seenBy(numbers(env, 10).Parallelism(1).PartitionCustom(func(int64, int) int { return 7 }), 2).
 		To(discard.To[where]())
 	wantError(t, launch.Run(context.Background(), env, "wild"), "returned channel 7 of 2", "record 1")
 }

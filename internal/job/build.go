@@ -181,7 +181,11 @@ func (b *builder) makeTask(s *Subtask, index int) error {
 	made := map[*graph.Node]operator.Node{}
 	for i, n := range s.Chain.Nodes {
 		made[n] = n.New()
-		s.add(made[n], n, b.context(s, n, i))
+		ctx := b.context(s, n, i)
+		s.add(made[n], n, ctx)
+		if a, ok := made[n].(interface{ JoinAlignment(*operator.Context) }); ok {
+			a.JoinAlignment(ctx)
+		}
 	}
 	for i, n := range s.Chain.Nodes {
 		for _, e := range n.Out {

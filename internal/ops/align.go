@@ -45,8 +45,11 @@ func (s *Source[T]) align() bool {
 
 // reported is the least watermark of the splits that are read; an idle source holds nobody back.
 func (s *Source[T]) reported() int64 {
-	if s.idle || len(s.splits) == 0 {
+	switch {
+	case s.idle || len(s.splits) == 0 && s.noMore:
 		return batch.MaxTime
+	case len(s.splits) == 0: // the first split, or the next, is on its way
+		return s.watermark
 	}
 	return s.combined()
 }

@@ -33,6 +33,7 @@ type Source[T any] struct {
 	watermark int64
 	idle      bool
 	asked     bool // a request is with the enumerator
+	noMore    bool
 	stopping  bool
 	finished  bool
 	aligned   alignment[T]
@@ -62,6 +63,18 @@ func NewSource[T any](cfg *SourceConfig[T]) *Source[T] {
 	return s
 }
 
+// JoinAlignment joins the alignment group. The job has all sources join before any of them runs:
+// one that ran alone would find itself the slowest.
+func (s *Source[T]) JoinAlignment(ctx *operator.Context) {
+	if g := s.cfg.Strategy; g.Group != "" {
+		s.aligned = alignment[T]{
+			group: ctx.Alignment.Join(g.Group, ctx.UID, ctx.Parallelism),
+			drift: g.MaxDrift.Milliseconds(), every: g.UpdateInterval.Milliseconds(),
+			limit: batch.MaxTime,
+		}
+	}
+}
+
 // Open makes the reader and restores its splits.
 func (s *Source[T]) Open(ctx *operator.Context) error {
 	s.ctx = ctx
@@ -76,13 +89,6 @@ func (s *Source[T]) Open(ctx *operator.Context) error {
 	})
 	if err != nil {
 		return err
-	}
-	if g := s.cfg.Strategy; g.Group != "" {
-		s.aligned = alignment[T]{
-			group: ctx.Alignment.Join(g.Group, ctx.UID, ctx.Parallelism),
-			drift: g.MaxDrift.Milliseconds(), every: g.UpdateInterval.Milliseconds(),
-			limit: batch.MaxTime,
-		}
 	}
 	if ctx.Restored != nil {
 		if err := s.restore(ctx.Restored.List[sourceSplitsState]); err != nil {
@@ -153,7 +159,10 @@ func (s *Source[T]) Assign(splits []connect.Split) {
 }
 
 // NoMoreSplits tells the reader that it has all its splits.
-func (s *Source[T]) NoMoreSplits() { s.reader.NoMoreSplits() }
+func (s *Source[T]) NoMoreSplits() {
+	s.noMore = true
+	s.reader.NoMoreSplits()
+}
 
 // Stop ends the source as if its input had ended here.
 func (s *Source[T]) Stop() { s.stopping = true }
