@@ -268,11 +268,9 @@ type Snapshot struct{ states []*operator.State }
 func (s *Snapshot) Bytes(name string) int {
 	sum := 0
 	for _, st := range s.states {
-		for n, groups := range st.Keyed {
-			for _, data := range groups {
-				if name == "" || n == name {
-					sum += len(data)
-				}
+		for _, section := range st.Keyed {
+			if name == "" || section.State == name {
+				sum += int(section.Data.Size())
 			}
 		}
 	}
@@ -288,6 +286,7 @@ func (c *core) Snapshot() *Snapshot {
 		if err := s.node.Snapshot(&snap); err != nil {
 			c.t.Fatal(fmt.Errorf("snapshot: %w", err))
 		}
+		snap.Finish()
 		all.states = append(all.states, &snap.State)
 	}
 	return all

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/keyed"
+	"github.com/flott-dev/flott/internal/operator"
 )
 
 // sliceState is the keyed state of an alignedOp. For each key group it holds the watermark up to
@@ -40,8 +41,13 @@ func (s sliceState[K, T, A, O]) Snapshot(emit func(kg int, data []byte)) {
 
 var errWindowState = errors.New("the state of a window operator is cut off")
 
+// Describe is the form of the entries.
+func (s sliceState[K, T, A, O]) Describe() operator.Description {
+	return operator.Description{Kind: "slice", Value: s.o.codec.Schema()}
+}
+
 // RestoreGroup adds the entries of a key group.
-func (s sliceState[K, T, A, O]) RestoreGroup(_ int, src []byte) error {
+func (s sliceState[K, T, A, O]) RestoreGroup(_ int, _ bool, src []byte) error {
 	o, b := s.o, s.o.keys.backend
 	done, n := binary.Varint(src)
 	if n <= 0 {

@@ -83,5 +83,6 @@ func addKeyed[K, T, O any](k *Keyed[K, T], kind string, make func() operator.Nod
 // open makes the backend and the selector of a subtask.
 func (k *Keyed[K, T]) open(ctx *operator.Context) (*keyed.Backend, *keyed.Selector[K, T]) {
 	b := keyed.NewBackend(ctx, k.key.Kind() == codec.KeyWord)
+	b.KeySchema = k.key.Schema()
 	return b, keyed.NewSelector(b, k.key, k.of)
 }

@@ -43,13 +43,14 @@ type Gate struct {
 	pos       int
 	ready     []element // elements of channels that were unblocked, ahead of taken
 	readyPos  int
-	current   element // batch at work, whose bytes are still in flight
-	events    []Event // to be delivered before anything else is taken
-	align     bool    // block channels while barriers are aligned
-	barrier   int64   // checkpoint being aligned, 0 for none
-	dead      int64   // the last checkpoint that was given up: its barriers, and older ones, are dropped
-	returning int64   // checkpoint whose barrier comes back on the feedback channels, 0 for none
-	waves     []wave  // of the loops that the gate is in or behind
+	current   element        // batch at work, whose bytes are still in flight
+	events    []Event        // to be delivered before anything else is taken
+	align     bool           // block channels while barriers are aligned
+	barrier   int64          // checkpoint being aligned, 0 for none
+	flags     operator.Flags // of the barrier
+	dead      int64          // the last checkpoint that was given up: its barriers, and older ones, are dropped
+	returning int64          // checkpoint whose barrier comes back on the feedback channels, 0 for none
+	waves     []wave         // of the loops that the gate is in or behind
 	watermark int64
 	allIdle   bool
 	bytesIn   int64
@@ -182,7 +183,7 @@ func (g *Gate) handle(e element) (Event, bool) {
 	}
 	switch e.control.Kind {
 	case operator.Barrier:
-		g.barrierFrom(c, e.control.ID)
+		g.barrierFrom(c, e.control)
 	case operator.EndOfInput:
 		g.endFrom(c)
 	case operator.Idle:
@@ -328,7 +329,8 @@ func (g *Gate) endFrom(c *channelState) {
 	}
 }
 
-func (g *Gate) barrierFrom(c *channelState, id int64) {
+func (g *Gate) barrierFrom(c *channelState, barrier operator.Control) {
+	id := barrier.ID
 	if c.feedback {
 		g.barrierBack(c, id)
 		return
@@ -340,7 +342,7 @@ func (g *Gate) barrierFrom(c *channelState, id int64) {
 		if g.barrier != 0 {
 			g.Abort(g.barrier)
 		}
-		g.barrier = id
+		g.barrier, g.flags = id, barrier.Flags
 	}
 	c.seen = id
 	c.blocked = g.align
@@ -356,7 +358,9 @@ func (g *Gate) checkAligned() {
 	}
 	id := g.barrier
 	g.barrier = 0
-	g.events = append(g.events, Event{Control: operator.Control{Kind: operator.Barrier, ID: id}})
+	g.events = append(g.events, Event{
+		Control: operator.Control{Kind: operator.Barrier, ID: id, Flags: g.flags},
+	})
 	g.unblock(false)
 }
 

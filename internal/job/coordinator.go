@@ -120,7 +120,7 @@ func (c *coordinator) snapshot(id int64) {
 	c.mail(func() {
 		state, err := c.enum.Snapshot()
 		for _, s := range c.subtasks {
-			s.Trigger(id)
+			s.Trigger(id, 0)
 		}
 		c.job.ackCoordinator(c, id, state, err)
 	})

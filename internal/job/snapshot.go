@@ -83,14 +83,23 @@ func (j *Job) begin() (*pendingSnapshot, error) {
 	}
 	for _, s := range j.tasks {
 		if s.Chain.Head().Source == nil {
-			s.Trigger(id)
+			s.Trigger(id, 0)
 		}
 	}
 	return p, nil
 }
 
+// memory keeps keyed state where it is.
+type memory struct{}
+
+func (memory) Room() bool                    { return true }
+func (memory) Put(data []byte) operator.Blob { return operator.Bytes(data) }
+
+// Upload is called by a task that begins its part of a snapshot.
+func (j *Job) Upload(*task.Task, int64) task.Upload { return memory{} }
+
 // Snapshotted is called by a task that has taken its part of a snapshot.
-func (j *Job) Snapshotted(t *task.Task, id int64, states []*operator.State, err error) {
+func (j *Job) Snapshotted(t *task.Task, id int64, states []*operator.Snapshot, err error) {
 	if err != nil {
 		j.failSnapshot(id, err)
 		return
@@ -105,7 +114,7 @@ func (j *Job) Snapshotted(t *task.Task, id int64, states []*operator.State, err 
 	for i, n := range s.members {
 		if n != nil {
 			o := p.Operator(n.UID, n.Name, n.Parallelism, n.MaxParallelism)
-			o.Subtasks[s.Index] = states[i]
+			o.Subtasks[s.Index] = &states[i].State
 		}
 	}
 	complete := p.Ack(checkpoint.Part{Chain: s.Chain.ID, Subtask: s.Index})
@@ -227,7 +236,7 @@ func hasState(o *checkpoint.OperatorState) bool {
 		return true
 	}
 	for _, s := range o.Subtasks {
-		if s != nil && len(s.Keyed)+len(s.List)+len(s.Union)+len(s.Broadcast) > 0 {
+		if s != nil && !s.Empty() {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package keyed
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/flott-dev/flott/internal/batch"
@@ -17,14 +18,29 @@ type Current struct {
 	Bytes []byte // of another key; valid while the record is processed
 }
 
-// State is a keyed state of one subtask, as its Backend sees it.
+// State is a keyed state of one subtask, as its Backend sees it. It is a Whole or a Freezer too.
 type State interface {
-	// Snapshot encodes the entries, key group by key group.
-	Snapshot(emit func(kg int, data []byte))
-	// RestoreGroup adds the entries of a key group.
-	RestoreGroup(kg int, data []byte) error
+	// Describe is the form of the entries, without the key's schema.
+	Describe() operator.Description
+	// RestoreGroup applies a section of a key group: all entries, or for a delta the changes since.
+	RestoreGroup(kg int, delta bool, data []byte) error
 	// Clear drops everything.
 	Clear()
+}
+
+// Whole is a State that is written whole, at the barrier.
+type Whole interface {
+	// Snapshot encodes the entries, key group by key group.
+	Snapshot(emit func(kg int, data []byte))
+}
+
+// Freezer is a State that is frozen at the barrier and written afterwards, all of it or what has
+// changed. What was frozen for a checkpoint counts as changed until the checkpoint is confirmed.
+type Freezer interface {
+	// Freeze freezes the state for a checkpoint. full asks for all entries.
+	Freeze(name string, checkpoint int64, full bool) operator.Frozen
+	// Confirm tells that a checkpoint is complete, so that later deltas stand on it.
+	Confirm(checkpoint int64)
 }
 
 // Backend holds the keyed states of one subtask of an operator and the key it works on.
@@ -36,17 +52,22 @@ type Backend struct {
 	// HashOf is the hash of a byte key, where it is not that of its bytes alone. Its high half
 	// decides the key group.
 	HashOf func(key []byte) uint64
+	// KeySchema is the schema of the key, for who reads snapshots.
+	KeySchema codec.Schema
 
 	// known says that the selector that is asked has the current key decoded.
 	known  bool
 	names  []string
 	states []State
+	since  int64 // the last checkpoint that is known to be complete, 0 for none
 }
 
 // NewBackend returns a backend for the key groups of ctx's subtask.
 func NewBackend(ctx *operator.Context, isWord bool) *Backend {
 	first, last := ctx.KeyGroups()
-	return &Backend{IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last}
+	b := &Backend{IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last}
+	ctx.Listen(b)
+	return b
 }
 
 // Set makes a key in canonical form current, as timers and windows have it: a word or bytes.
@@ -61,23 +82,56 @@ func (b *Backend) Add(name string, s State) {
 	b.states = append(b.states, s)
 }
 
-// Snapshot writes all states.
+// Snapshot writes or freezes all states.
 func (b *Backend) Snapshot(w *operator.Snapshot) {
+	full := w.Full || b.since == 0
 	for i, s := range b.states {
-		s.Snapshot(func(kg int, data []byte) { w.Keyed(b.names[i], kg, data) })
+		name := b.names[i]
+		d := s.Describe()
+		d.Key = b.KeySchema
+		w.Describe(name, d)
+		if whole, ok := s.(Whole); ok {
+			whole.Snapshot(func(kg int, data []byte) { w.Keyed(name, kg, data) })
+			continue
+		}
+		w.Frozen = append(w.Frozen, s.(Freezer).Freeze(name, w.Checkpoint, full))
+		if !full {
+			w.Since = b.since
+			w.Deltas = append(w.Deltas, name)
+		}
 	}
 }
+
+// Completed makes later deltas stand on a checkpoint. A savepoint is none: see operator.Context.
+func (b *Backend) Completed(checkpoint int64) error {
+	b.since = checkpoint
+	for _, s := range b.states {
+		if f, ok := s.(Freezer); ok {
+			f.Confirm(checkpoint)
+		}
+	}
+	return nil
+}
+
+// Aborted changes nothing: what was frozen still counts as changed.
+func (b *Backend) Aborted(int64) {}
 
 // Restore fills the states that have been added.
 func (b *Backend) Restore(from *operator.State) error {
 	if from == nil {
 		return nil
 	}
-	for i, s := range b.states {
-		for kg, data := range from.Keyed[b.names[i]] {
-			if err := s.RestoreGroup(kg, data); err != nil {
-				return fmt.Errorf("restore state %q, key group %d: %w", b.names[i], kg, err)
-			}
+	for _, section := range from.Keyed {
+		i := slices.Index(b.names, section.State)
+		if i < 0 {
+			continue
+		}
+		data, err := section.Data.Load()
+		if err == nil {
+			err = b.states[i].RestoreGroup(section.Group, section.Delta, data)
+		}
+		if err != nil {
+			return fmt.Errorf("restore state %q, key group %d: %w", section.State, section.Group, err)
 		}
 	}
 	return nil
@@ -174,8 +228,13 @@ func (s *Values[V]) Snapshot(emit func(kg int, data []byte)) {
 	}
 }
 
+// Describe is the form of the entries.
+func (s *Values[V]) Describe() operator.Description {
+	return operator.Description{Kind: "value", Value: s.codec.Schema()}
+}
+
 // RestoreGroup adds entries.
-func (s *Values[V]) RestoreGroup(_ int, src []byte) error {
+func (s *Values[V]) RestoreGroup(_ int, _ bool, src []byte) error {
 	for len(src) > 0 {
 		k, rest, err := s.b.TakeKey(src)
 		if err != nil {

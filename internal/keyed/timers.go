@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/timer"
 )
 
@@ -95,8 +96,13 @@ func (t *Timers[P]) Snapshot(emit func(kg int, data []byte)) {
 	}
 }
 
+// Describe is the form of the entries.
+func (t *Timers[P]) Describe() operator.Description {
+	return operator.Description{Kind: "timer", Value: t.codec.Schema()}
+}
+
 // RestoreGroup adds timers.
-func (t *Timers[P]) RestoreGroup(_ int, src []byte) error {
+func (t *Timers[P]) RestoreGroup(_ int, _ bool, src []byte) error {
 	saved := t.b.Current
 	defer func() { t.b.Current = saved }()
 	for len(src) > 0 {

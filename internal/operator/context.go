@@ -38,6 +38,10 @@ type Context struct {
 	// tests, which counts the polls and stops the sources while it takes a snapshot.
 	Hold func() bool
 
+	// Listeners hear of the end of checkpoints, as a Node does that is a CheckpointListener. A savepoint
+	// is told to nodes only, since it belongs to whoever asked for it.
+	Listeners []CheckpointListener
+
 	// Mail runs f on the subtask's goroutine, soon. It is the only method that other goroutines
 	// may call.
 	Mail func(f func())
@@ -50,6 +54,9 @@ type Context struct {
 	// Coordinator sends a message to the operator's coordinator; nil when it has none.
 	Coordinator func(msg any)
 }
+
+// Listen adds a listener.
+func (c *Context) Listen(l CheckpointListener) { c.Listeners = append(c.Listeners, l) }
 
 // NowMillis is the processing time.
 func (c *Context) NowMillis() int64 { return c.Clock.Now().UnixMilli() }

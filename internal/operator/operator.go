@@ -29,9 +29,29 @@ const (
 // Control is a control element.
 type Control struct {
 	Kind  ControlKind
+	Flags Flags // of a Barrier
 	Input int
 	ID    int64
 }
+
+// Flags say what kind of snapshot a barrier asks for.
+type Flags uint8
+
+// The flags.
+const (
+	// Full asks for all state, without reference to earlier checkpoints.
+	Full Flags = 1 << iota
+	// Savepoint marks a snapshot that belongs to who asked for it: later checkpoints do not stand on
+	// it.
+	Savepoint
+	// Suspend has sources emit nothing after the barrier, until the snapshot is given up.
+	Suspend
+	// Unaligned lets the barrier overtake what is on the way.
+	Unaligned
+)
+
+// Has reports whether all of g are set.
+func (f Flags) Has(g Flags) bool { return f&g == g }
 
 // Node is one operator in a chain, one instance for each subtask.
 type Node interface {

@@ -1,37 +1,124 @@
 package operator
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/flott-dev/flott/internal/codec"
+)
 
 // State is the state of one subtask of an operator, as a snapshot holds it. All values are encoded
 // and belong to the snapshot.
 type State struct {
-	// Keyed is, for each state's name and key group, the entries.
-	Keyed map[string]map[int][]byte
+	// Described has the form of each keyed state, by its name.
+	Described map[string]Description
+	// Keyed is the entries of the keyed states. Sections of one state and key group are applied in
+	// their order: a full one, then the deltas on top of it.
+	Keyed []Section
 	// List items are dealt out among subtasks on restore.
 	List map[string][][]byte
 	// Union items all go to every subtask on restore.
 	Union map[string][][]byte
 	// Broadcast is the same on all subtasks.
 	Broadcast map[string][]byte
+	// Finished says that the subtask had processed all of its input.
+	Finished bool
 }
 
-// Snapshot collects the state of one subtask of an operator.
+// Empty reports whether the state holds nothing.
+func (s *State) Empty() bool {
+	return len(s.Keyed)+len(s.List)+len(s.Union)+len(s.Broadcast) == 0
+}
+
+// Description is what can be known of a keyed state without the job's code.
+type Description struct {
+	// Kind is "value", "list", "map", "timer" and so on: it says how entries are laid out.
+	Kind string
+	// Key is the schema of the operator's key.
+	Key codec.Schema
+	// Namespace is the schema of what stands between key and value, such as a window or the key of a
+	// map's entry; its kind is KindInvalid when there is none.
+	Namespace codec.Schema
+	// Value is the schema of the value of an entry.
+	Value codec.Schema
+}
+
+// Section is the entries of one key group of a keyed state, or what has changed in them.
+type Section struct {
+	State string
+	Group int
+	// Delta says that the section holds changes to what the sections before it hold.
+	Delta bool
+	Data  Blob
+}
+
+// Blob is encoded state, in memory or where checkpoints are stored.
+type Blob interface {
+	// Load returns the bytes, which the caller must not change.
+	Load() ([]byte, error)
+	// Size is the number of bytes that Load returns.
+	Size() int64
+}
+
+// Bytes is a Blob in memory.
+type Bytes []byte
+
+// Load returns the bytes.
+func (b Bytes) Load() ([]byte, error) { return b, nil }
+
+// Size is their number.
+func (b Bytes) Size() int64 { return int64(len(b)) }
+
+// Snapshot collects the state of one subtask of an operator at a barrier.
+//
+// What is small is added at once. A keyed state of any size is only frozen: a Frozen writes it while
+// the operator goes on.
 type Snapshot struct {
 	Checkpoint int64
-	State      State
+	// Full asks for all entries rather than for what has changed since the last checkpoint that is
+	// known to be complete: for a savepoint, and for the first checkpoint of a job that was restored
+	// from a snapshot it does not own.
+	Full bool
+	// Since is a checkpoint that is complete, on top of which the states named in Deltas are written:
+	// their sections of Since still hold, except those of a key group that has a full section here.
+	Since  int64
+	Deltas []string
+	State  State
+	Frozen []Frozen
+}
+
+// Frozen is a keyed state as it was at a barrier. Its methods are called on the goroutine of the
+// subtask, between batches.
+type Frozen interface {
+	// Step passes some more sections to emit, about a millisecond's worth. It reports whether all have
+	// been passed.
+	Step(emit func(Section)) (done bool)
+	// Discard lets go of what has not been passed.
+	Discard()
 }
 
 // Keyed adds the entries of one key group.
 func (s *Snapshot) Keyed(name string, keyGroup int, data []byte) {
-	if s.State.Keyed == nil {
-		s.State.Keyed = map[string]map[int][]byte{}
+	s.State.Keyed = append(s.State.Keyed, Section{State: name, Group: keyGroup, Data: Bytes(data)})
+}
+
+// Finish writes what is frozen, at once.
+func (s *Snapshot) Finish() {
+	for _, f := range s.Frozen {
+		for !f.Step(s.Add) {
+		}
 	}
-	g := s.State.Keyed[name]
-	if g == nil {
-		g = map[int][]byte{}
-		s.State.Keyed[name] = g
+	s.Frozen = nil
+}
+
+// Add adds a section.
+func (s *Snapshot) Add(section Section) { s.State.Keyed = append(s.State.Keyed, section) }
+
+// Describe adds the form of a keyed state.
+func (s *Snapshot) Describe(name string, d Description) {
+	if s.State.Described == nil {
+		s.State.Described = map[string]Description{}
 	}
-	g[keyGroup] = data
+	s.State.Described[name] = d
 }
 
 // List adds items that are dealt out on restore.
@@ -68,12 +155,13 @@ func Redistribute(old []*State, maxParallelism, parallelism, subtask int) *State
 		if o == nil {
 			continue
 		}
-		for name, groups := range o.Keyed {
-			for kg, data := range groups {
-				if kg >= first && kg <= last {
-					s.Keyed(name, kg, data)
-				}
+		for _, section := range o.Keyed {
+			if section.Group >= first && section.Group <= last {
+				s.State.Keyed = append(s.State.Keyed, section)
 			}
+		}
+		for name, d := range o.Described {
+			s.Describe(name, d)
 		}
 		for name, items := range o.Union {
 			s.Union(name, items...)

@@ -75,8 +75,10 @@ func TestRedistribute(t *testing.T) {
 		var dealt []string
 		for s := range q {
 			now := Redistribute(old, groups, q, s)
-			for kg, data := range now.Keyed["k"] {
+			for _, section := range now.Keyed {
+				kg := section.Group
 				owned[kg]++
+				data, _ := section.Data.Load()
 				if SubtaskOf(kg, groups, q) != s || string(data) != fmt.Sprint("group ", kg) {
 					t.Fatalf("subtask %d gets key group %d: %q", s, kg, data)
 				}

@@ -125,6 +125,7 @@ func (t *Task) close() (err error) {
 	if t.disarm != nil {
 		t.disarm()
 	}
+	t.dropReport()
 	for i, n := range t.cfg.Nodes {
 		if e := t.closeNode(n); e != nil && err == nil {
 			err = t.cfg.Contexts[i].NewError(e, nil)

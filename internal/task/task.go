@@ -24,10 +24,21 @@ type Inlet struct {
 // Listener hears of what a task did. Its methods are called on the task's goroutine and must not
 // block.
 type Listener interface {
-	// Snapshotted delivers the states of the task's nodes, in the order of Config.Nodes.
-	Snapshotted(t *Task, checkpoint int64, states []*operator.State, err error)
+	// Upload begins the task's part of a checkpoint and returns where its keyed state goes.
+	Upload(t *Task, checkpoint int64) Upload
+	// Snapshotted delivers the states of the task's nodes, in the order of Config.Nodes, once all of
+	// it has been given to the upload.
+	Snapshotted(t *Task, checkpoint int64, states []*operator.Snapshot, err error)
 	// Ended tells that the task has processed all of its input, or has failed.
 	Ended(t *Task, err error)
+}
+
+// Upload takes the keyed state of a task's part of a checkpoint. Its methods do not block.
+type Upload interface {
+	// Room reports whether Put may be called. If not, the task is woken when there is room again.
+	Room() bool
+	// Put takes data, which belongs to the upload from then on, and returns what stands for it.
+	Put(data []byte) operator.Blob
 }
 
 // Gate is the input side of a task: an exchange.Gate, or in batch mode an exchange.BatchGate.
@@ -75,11 +86,12 @@ type Task struct {
 	now       int64 // nanoseconds, read once a step
 	ended     bool
 	inputOver bool
-	triggered int64
+	triggered operator.Control // the last barrier that was asked for
+	suspended int64            // the barrier after which nothing is done, 0 for none
 	snapped   int64
-	outerEnd  bool            // of a loop: all input from outside has come
-	deferred  *deferredReport // of a loop
-	stop      error           // set by Cancel
+	outerEnd  bool    // of a loop: all input from outside has come
+	report    *report // a snapshot that is not complete
+	stop      error   // set by Cancel
 	stats     Stats
 	timing    timing
 }
@@ -90,12 +102,6 @@ type order struct {
 	control operator.Control
 	first   int
 	run     func()
-}
-
-// deferredReport is a snapshot that waits for its barrier to come back to the head of the loop.
-type deferredReport struct {
-	checkpoint int64
-	states     []*operator.State
 }
 
 var errCancelled = errors.New("cancelled")
@@ -156,14 +162,15 @@ func (t *Task) Cancel(cause error) {
 // Trigger starts a checkpoint: a source passes a barrier on, and so does the head of a loop that has
 // nothing but the loop's records left; a task that has ended delivers its state, others wait for the
 // barrier.
-func (t *Task) Trigger(checkpoint int64) {
+func (t *Task) Trigger(checkpoint int64, flags operator.Flags) {
+	barrier := operator.Control{Kind: operator.Barrier, ID: checkpoint, Flags: flags}
 	t.Mail(func() {
-		t.triggered = checkpoint
+		t.triggered = barrier
 		switch {
 		case t.ended:
-			t.snapshot(checkpoint)
+			t.snapshot(barrier)
 		case t.poller != nil || t.outerEnd:
-			t.queue(order{control: operator.Control{Kind: operator.Barrier, ID: checkpoint}})
+			t.queue(order{control: barrier})
 		}
 	})
 }
@@ -183,8 +190,11 @@ func (t *Task) Tell(checkpoint int64, completed bool) {
 		if !completed && t.cfg.Gate != nil {
 			t.cfg.Gate.Abort(checkpoint)
 		}
-		if d := t.deferred; !completed && d != nil && d.checkpoint == checkpoint {
-			t.deferred = nil
+		if r := t.report; !completed && r != nil && r.checkpoint == checkpoint {
+			t.dropReport()
+		}
+		if !completed && t.suspended == checkpoint {
+			t.suspended = 0
 		}
 		if err := t.tell(checkpoint, completed); err != nil {
 			panic(err)
@@ -194,14 +204,16 @@ func (t *Task) Tell(checkpoint int64, completed bool) {
 
 func (t *Task) tell(checkpoint int64, completed bool) error {
 	for i, n := range t.cfg.Nodes {
-		l, ok := n.(operator.CheckpointListener)
-		if !ok {
-			continue
+		listeners := t.cfg.Contexts[i].Listeners
+		if l, ok := n.(operator.CheckpointListener); ok {
+			listeners = append([]operator.CheckpointListener{l}, listeners...)
 		}
-		if !completed {
-			l.Aborted(checkpoint)
-		} else if err := l.Completed(checkpoint); err != nil {
-			return t.cfg.Contexts[i].NewError(err, nil)
+		for _, l := range listeners {
+			if !completed {
+				l.Aborted(checkpoint)
+			} else if err := l.Completed(checkpoint); err != nil {
+				return t.cfg.Contexts[i].NewError(err, nil)
+			}
 		}
 	}
 	return nil
@@ -271,7 +283,17 @@ func (t *Task) step() (operator.Status, error) {
 	if t.stop != nil {
 		return operator.Ended, t.stop
 	}
-	if t.ended {
+	writing := t.write()
+	s, err := t.work()
+	if writing && (s == operator.Waiting || s == operator.Blocked) {
+		return operator.Progressed, err
+	}
+	return s, err
+}
+
+// work does one piece of work on the input.
+func (t *Task) work() (operator.Status, error) {
+	if t.ended || t.isSuspended() {
 		return operator.Waiting, nil
 	}
 	if !t.resume() {
@@ -341,7 +363,10 @@ func (t *Task) deliver() operator.Status {
 	t.dropControl()
 	switch c := o.control; {
 	case c.Kind == operator.Barrier:
-		t.snapshot(c.ID)
+		t.snapshot(c)
+		if c.Flags.Has(operator.Suspend) {
+			t.suspended = c.ID
+		}
 	case c.Kind == operator.EndOfInput && c.Input < 0:
 		t.inputOver = true
 		t.controls = nil // what was asked for after the end: a checkpoint takes the ended task
@@ -370,50 +395,11 @@ func (t *Task) dropControl() {
 func (t *Task) end() {
 	t.ended = true
 	t.stats.ended.Store(true)
-	t.reportDeferred() // the loop is empty, so nothing more would come before the barrier
-	if t.triggered > t.snapped {
+	t.closeLoop() // the loop is empty, so nothing more would come before the barrier
+	if t.triggered.ID > t.snapped {
 		t.snapshot(t.triggered)
 	}
 	t.cfg.Listener.Ended(t, nil)
-}
-
-func (t *Task) snapshot(checkpoint int64) {
-	if checkpoint <= t.snapped {
-		return
-	}
-	t.snapped = checkpoint
-	states := make([]*operator.State, len(t.cfg.Nodes))
-	for i, n := range t.cfg.Nodes {
-		s := operator.Snapshot{Checkpoint: checkpoint}
-		if err := n.Snapshot(&s); err != nil {
-			err = t.cfg.Contexts[i].NewError(fmt.Errorf("snapshot %d: %w", checkpoint, err), nil)
-			t.cfg.Listener.Snapshotted(t, checkpoint, nil, err)
-			return
-		}
-		states[i] = &s.State
-	}
-	if t.head != nil && !t.ended {
-		t.deferred = &deferredReport{checkpoint, states}
-		return
-	}
-	t.cfg.Listener.Snapshotted(t, checkpoint, states, nil)
-}
-
-// reportDeferred completes the snapshot of a loop's head.
-func (t *Task) reportDeferred() {
-	d := t.deferred
-	if d == nil {
-		return
-	}
-	t.deferred = nil
-	s := operator.Snapshot{Checkpoint: d.checkpoint, State: *d.states[0]}
-	if err := t.head.SnapshotRest(&s); err != nil {
-		err = t.cfg.Contexts[0].NewError(fmt.Errorf("snapshot %d: %w", d.checkpoint, err), nil)
-		t.cfg.Listener.Snapshotted(t, d.checkpoint, nil, err)
-		return
-	}
-	d.states[0] = &s.State
-	t.cfg.Listener.Snapshotted(t, d.checkpoint, d.states, nil)
 }
 
 // returned handles a control element that has been through the loop.
@@ -421,8 +407,8 @@ func (t *Task) returned(c operator.Control) {
 	switch {
 	case c.Kind != operator.Barrier:
 		t.head.Returned(c)
-	case t.deferred != nil && t.deferred.checkpoint == c.ID:
-		t.reportDeferred()
+	case t.report != nil && t.report.checkpoint == c.ID:
+		t.closeLoop()
 	}
 }
 
@@ -430,8 +416,8 @@ func (t *Task) returned(c operator.Control) {
 // a checkpoint that has not reached the head begins here.
 func (t *Task) endOutside() {
 	t.outerEnd = true
-	if t.triggered > t.snapped {
-		t.queue(order{control: operator.Control{Kind: operator.Barrier, ID: t.triggered}})
+	if t.triggered.ID > t.snapped {
+		t.queue(order{control: t.triggered})
 	}
 	t.head.InputEnded()
 }

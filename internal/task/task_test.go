@@ -191,13 +191,15 @@ func newRig(t *testing.T, change func(r *rig)) *rig {
 	return r
 }
 
-func (r *rig) Snapshotted(_ *task.Task, id int64, states []*operator.State, err error) {
+func (r *rig) Snapshotted(_ *task.Task, id int64, states []*operator.Snapshot, err error) {
 	names := ""
 	for _, s := range states {
-		names += string(s.List["name"][0])
+		names += string(s.State.List["name"][0])
 	}
 	r.log = append(r.log, fmt.Sprintf("reported %d %s %v", id, names, err))
 }
+
+func (r *rig) Upload(*task.Task, int64) task.Upload { return nil }
 
 func (r *rig) Ended(_ *task.Task, err error) {
 	r.ended = append(r.ended, err)
@@ -334,8 +336,8 @@ func TestEnd(t *testing.T) {
 	// The end of input 0 and the end of all are two elements.
 	r.steps(operator.Waiting, "a 1", "b 1", "c 1", "a "+over, "b "+over, "c "+over,
 		"a "+over, "b "+over, "c "+over, "ended")
-	r.Trigger(4)
-	r.Trigger(4)
+	r.Trigger(4, 0)
+	r.Trigger(4, 0)
 	r.steps(operator.Waiting, "a snapshot 4", "b snapshot 4", "c snapshot 4", "reported 4 abc <nil>")
 	r.Tell(4, true)
 	r.Tell(5, false)
@@ -354,7 +356,7 @@ func TestEnd(t *testing.T) {
 // the ended task delivers its state.
 func TestCheckpointTriggeredBeforeTheEnd(t *testing.T) {
 	r := newRig(t, nil)
-	r.Trigger(2)
+	r.Trigger(2, 0)
 	r.steps(operator.Waiting)
 	r.control(operator.EndOfInput, 0)
 	r.steps(operator.Waiting, "a "+over, "b "+over, "c "+over, "a "+over, "b "+over, "c "+over,
