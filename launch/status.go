@@ -14,9 +14,9 @@ type State = job.State
 
 // Status is what a job is doing.
 type Status struct {
-	Name     string
-	State    State
-	Uptime   time.Duration
+	Name   string
+	State  State
+	Uptime time.Duration
 	// Restarts is how often the job, or a part of it, was restarted.
 	Restarts int
 	Vertices []Vertex

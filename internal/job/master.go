@@ -139,10 +139,30 @@ func (j *Job) launch() {
 	if j.m.phase != working {
 		return // cancelled already
 	}
-	for _, r := range j.m.regions {
-		j.startRegion(r, j.opts.Restore)
+	j.start(j.m.regions, j.opts.Restore, true)
+}
+
+// start runs the tasks of regions that were built, and the coordinators if they are new. A
+// coordinator hears of its readers and gets its state before a task can ask it for anything.
+func (j *Job) start(regions []*region, from *checkpoint.Snapshot, coordinators bool) {
+	for _, r := range regions {
+		for _, s := range r.tasks {
+			if n := s.Chain.Head(); n.Source != nil {
+				j.m.coords[n.UID].attach(s, idOf(from))
+			}
+		}
 	}
-	j.startCoordinators(j.opts.Restore)
+	if coordinators {
+		j.startCoordinators(from)
+	}
+	for _, r := range regions {
+		r.open = len(r.tasks)
+		for _, s := range r.tasks {
+			j.runner.Task(r.ctx, s.Task, func(err error) {
+				j.master.post(func() { j.taskClosed(s, err) })
+			})
+		}
+	}
 	j.allRun()
 }
 
@@ -163,21 +183,6 @@ func idOf(s *checkpoint.Snapshot) int64 {
 		return 0
 	}
 	return s.ID
-}
-
-// startRegion runs the tasks of a region that was built.
-func (j *Job) startRegion(r *region, from *checkpoint.Snapshot) {
-	r.open = len(r.tasks)
-	for _, s := range r.tasks {
-		if n := s.Chain.Head(); n.Source != nil {
-			j.m.coords[n.UID].attach(s, idOf(from))
-		}
-	}
-	for _, s := range r.tasks {
-		j.runner.Task(r.ctx, s.Task, func(err error) {
-			j.master.post(func() { j.taskClosed(s, err) })
-		})
-	}
 }
 
 // allRun tells the coordinator of checkpoints that the job runs, when all of it does.
@@ -419,7 +424,7 @@ func (j *Job) next() {
 	}
 	for _, r := range j.m.regions {
 		if r.failure != nil && r.open == 0 && !r.waiting {
-			j.recover(r, r.err(), func() { j.restart([]*region{r}, j.latest()) })
+			j.recover(r, r.err(), func() { j.restart([]*region{r}, false) })
 		}
 	}
 }
@@ -450,11 +455,7 @@ func (j *Job) nextGlobal() {
 				j.m.coords[n.UID] = newCoordinator(j, n)
 			}
 		}
-		from := j.latest()
-		j.restart(j.m.regions, from)
-		if j.m.phase == working {
-			j.startCoordinators(from)
-		}
+		j.restart(j.m.regions, true)
 	})
 }
 
@@ -489,7 +490,8 @@ func (j *Job) latest() *checkpoint.Snapshot {
 }
 
 // restart rebuilds regions and runs them.
-func (j *Job) restart(regions []*region, from *checkpoint.Snapshot) {
+func (j *Job) restart(regions []*region, coordinators bool) {
+	from := j.latest()
 	j.mu.Lock()
 	j.mu.restarts++
 	j.mu.Unlock()
@@ -499,10 +501,7 @@ func (j *Job) restart(regions []*region, from *checkpoint.Snapshot) {
 			return
 		}
 	}
-	for _, r := range regions {
-		j.startRegion(r, from)
-	}
-	j.allRun()
+	j.start(regions, from, coordinators)
 }
 
 // err is the region's failure and what failed after it.
