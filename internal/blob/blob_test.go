@@ -370,8 +370,8 @@ func TestFaulty(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	for uri, want := range map[string]string{
-		"/a/b/": "file:///a/b", "file:///a/b": "file:///a/b", "memory://": "memory://",
-		"s3://bucket/a/b?region=x": "s3://bucket/a/b", "s3a://bucket": "s3://bucket",
+		"/a/b/": "file:///a/b", "file:///a/b": "file:///a/b", "memory://": "memory://process",
+		"s3://bucket/a/b?region=x": "s3://bucket/a/b", "s3a://bucket": "s3://bucket/",
 	} {
 		s, err := blob.Open(t.Context(), uri)
 		if err != nil || s.URI() != want {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,9 @@ type Dir struct{ root string }
 func NewDir(root string) *Dir { return &Dir{filepath.Clean(root)} }
 
 // URI is file:// and the path.
-func (d *Dir) URI() string { return "file://" + filepath.ToSlash(d.root) }
+func (d *Dir) URI() string {
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(d.root)}).String()
+}
 
 func (d *Dir) path(name string) string { return filepath.Join(d.root, filepath.FromSlash(name)) }
 

@@ -16,7 +16,7 @@ type MemoryOptions struct {
 	ObjectMax int64
 	// TotalMax is the size of all objects together, in bytes. The default is 256 MiB.
 	TotalMax int64
-	// Name stands in the URI of the store. The default is none.
+	// Name stands in the URI of the store. The default is "process".
 	Name string
 }
 
@@ -38,6 +38,9 @@ func NewMemory(o MemoryOptions) *Memory {
 	}
 	if o.TotalMax == 0 {
 		o.TotalMax = 256 << 20
+	}
+	if o.Name == "" {
+		o.Name = "process"
 	}
 	m := &Memory{opts: o}
 	m.mu.objects = map[string][]byte{}

@@ -116,7 +116,9 @@ func (o *S3Options) credentials() *credentials.Credentials {
 }
 
 // URI is s3://bucket/prefix. The endpoint is not part of it.
-func (s *S3) URI() string { return Join("s3://"+s.opts.Bucket, s.opts.Prefix) }
+func (s *S3) URI() string {
+	return (&url.URL{Scheme: "s3", Host: s.opts.Bucket, Path: "/" + s.opts.Prefix}).String()
+}
 
 // key is the name of an object in the bucket.
 func (s *S3) key(name string) string {
