@@ -364,6 +364,9 @@ func (s *S3) Clean(ctx context.Context, prefix string, stale func(name string) b
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for u := range s.client.ListIncompleteUploads(ctx, s.opts.Bucket, s.key(prefix), true) {
+		if minio.ToErrorResponse(u.Err).Code == minio.NoSuchUpload {
+			return nil // some stores say so when there is none
+		}
 		if u.Err != nil {
 			return s.fail("clean", prefix, u.Err)
 		}
