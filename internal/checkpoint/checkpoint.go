@@ -4,7 +4,8 @@
 // carries out what it says.
 //
 // Data flow: the job starts a checkpoint with the set of its parts; tasks and coordinators
-// acknowledge theirs; when all have, the Snapshot is complete.
+// acknowledge theirs; when all have, the Snapshot is complete. AppendManifest makes of it what
+// internal/storage writes, DecodeManifest reads it.
 package checkpoint
 
 import (
@@ -13,10 +14,36 @@ import (
 	"github.com/flott-dev/flott/internal/operator"
 )
 
+// Kind says whom a snapshot belongs to.
+type Kind uint8
+
+// Kinds. The numbers are part of the format of manifests.
+const (
+	Checkpoint Kind = iota // the job's, which deletes it
+	Savepoint              // the user's
+)
+
+// String returns "checkpoint" or "savepoint".
+func (k Kind) String() string {
+	if k == Savepoint {
+		return "savepoint"
+	}
+	return "checkpoint"
+}
+
 // Snapshot is the state of a job at one moment.
 type Snapshot struct {
-	ID        int64
-	Job       string
+	ID   int64
+	Job  string
+	Kind Kind
+	// Native says that a savepoint is in the form of its state backend, not in the canonical one.
+	Native bool
+	// Taken is when the snapshot was begun, in milliseconds since 1970.
+	Taken int64
+	// Epoch is the term of the leader that took it.
+	Epoch int64
+	// Attempt tells snapshots of one number and epoch apart.
+	Attempt   int64
 	Operators map[string]*OperatorState // by uid
 }
 
@@ -26,6 +53,9 @@ type OperatorState struct {
 	MaxParallelism int
 	Subtasks       []*operator.State
 	Coordinator    []byte
+	// Rest has, by subtask, what AppendRest has made of the subtask's state, where that is stored
+	// rather than in the state itself. It may be shorter than Subtasks, and blobs may be nil.
+	Rest []operator.Blob
 }
 
 // Part is what has to acknowledge a checkpoint: a subtask of a chain, or a coordinator (Subtask
