@@ -158,7 +158,7 @@ func (h *Map[MK, V]) Put(c Context, mk MK, v V) {
 // Remove deletes an entry; a map without entries is no state.
 func (h *Map[MK, V]) Remove(c Context, mk MK) {
 	s := h.in(c, h)
-	p := s.Lookup()
+	p := s.Change()
 	if p == nil {
 		return
 	}

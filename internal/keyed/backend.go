@@ -104,6 +104,9 @@ func (b *Backend) Snapshot(w *operator.Snapshot) {
 
 // Completed makes later deltas stand on a checkpoint. A savepoint is none: see operator.Context.
 func (b *Backend) Completed(checkpoint int64) error {
+	if checkpoint <= b.since {
+		return nil // what has changed since then is forgotten
+	}
 	b.since = checkpoint
 	for _, s := range b.states {
 		if f, ok := s.(Freezer); ok {
@@ -174,85 +177,6 @@ func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
 		k.Hash = codec.HashBytes(k.Bytes)
 	}
 	return k, src[used+int(n):], nil
-}
-
-// Values is a state with one value for each key.
-type Values[V any] struct {
-	*Table[V]
-	b     *Backend
-	codec *codec.Codec[V]
-}
-
-// NewValues returns an empty state of b.
-func NewValues[V any](b *Backend, c *codec.Codec[V]) *Values[V] {
-	return &Values[V]{Table: NewTable[V](b.MaxParallelism, b.First, b.Last), b: b, codec: c}
-}
-
-// Current is the value of the current key, made when there is none.
-func (s *Values[V]) Current() (v *V, fresh bool) {
-	if s.b.IsWord {
-		return s.Upsert(s.b.Hash, s.b.Word)
-	}
-	return s.UpsertBytes(s.b.Hash, s.b.Bytes)
-}
-
-// Lookup is the value of the current key, nil when there is none.
-func (s *Values[V]) Lookup() *V {
-	if s.b.IsWord {
-		return s.Table.Get(s.b.Hash, s.b.Word)
-	}
-	return s.GetBytes(s.b.Hash, s.b.Bytes)
-}
-
-// Drop deletes the value of the current key.
-func (s *Values[V]) Drop() {
-	if s.b.IsWord {
-		s.Table.Delete(s.b.Hash, s.b.Word)
-		return
-	}
-	s.DeleteBytes(s.b.Hash, s.b.Bytes)
-}
-
-// Snapshot encodes key and value of every entry.
-func (s *Values[V]) Snapshot(emit func(kg int, data []byte)) {
-	first, last := s.Groups()
-	for kg := first; kg <= last; kg++ {
-		var data []byte
-		s.RangeGroup(kg, func(_, word uint64, key []byte, v *V) bool {
-			data = s.codec.Append(s.b.AppendKey(data, word, key), v)
-			return true
-		})
-		if len(data) > 0 {
-			emit(kg, data)
-		}
-	}
-}
-
-// Describe is the form of the entries.
-func (s *Values[V]) Describe() operator.Description {
-	return operator.Description{Kind: "value", Value: s.codec.Schema()}
-}
-
-// RestoreGroup adds entries.
-func (s *Values[V]) RestoreGroup(_ int, _ bool, src []byte) error {
-	for len(src) > 0 {
-		k, rest, err := s.b.TakeKey(src)
-		if err != nil {
-			return err
-		}
-		var v V
-		if src, err = s.codec.Decode(rest, &v); err != nil {
-			return err
-		}
-		var p *V
-		if s.b.IsWord {
-			p, _ = s.Upsert(k.Hash, k.Word)
-		} else {
-			p, _ = s.UpsertBytes(k.Hash, k.Bytes)
-		}
-		*p = v
-	}
-	return nil
 }
 
 // Selector sets a backend's current key from records.
