@@ -55,6 +55,10 @@ type Backend struct {
 	// KeySchema is the schema of the key, for who reads snapshots.
 	KeySchema codec.Schema
 
+	// delimit, if not nil, is the length of the byte key at the head of src: the keys delimit
+	// themselves.
+	delimit func(src []byte) (int, error)
+
 	// known says that the selector that is asked has the current key decoded.
 	known  bool
 	names  []string
@@ -152,6 +156,9 @@ func (b *Backend) AppendKey(dst []byte, word uint64, key []byte) []byte {
 	if b.IsWord {
 		return binary.LittleEndian.AppendUint64(dst, word)
 	}
+	if b.delimit != nil {
+		return append(dst, key...)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(key)))
 	return append(dst, key...)
 }
@@ -167,7 +174,13 @@ func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
 		return k, src[8:], nil
 	}
 	n, used := binary.Uvarint(src)
-	if used <= 0 || n > uint64(len(src)-used) {
+	if b.delimit != nil {
+		length, err := b.delimit(src)
+		if err != nil {
+			return k, nil, err
+		}
+		n, used = uint64(length), 0
+	} else if used <= 0 || n > uint64(len(src)-used) {
 		return k, nil, fmt.Errorf("a key is cut off")
 	}
 	k.Bytes = src[used : used+int(n)]

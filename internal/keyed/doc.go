@@ -38,6 +38,8 @@
 //	full     entries, one after the other
 //	delta    number of deleted keys (uvarint), the keys, then entries
 //	entry    key as Backend.AppendKey writes it, value by its codec
+//	         list: the number of bytes (uvarint), then the items without their number
+//	         map: key, map key in its canonical form, value
 //
 // Between one freeze and the next a key may be deleted and made again: so the deleted keys come
 // first. A delta may hold more than what has changed, never less.

@@ -62,6 +62,19 @@ func (r *records) set(group, i int, value []byte) {
 	copy(r.data(group, *slot), value)
 }
 
+// extend appends to the value of the slot at an index of a group.
+func (r *records) extend(group, i int, more []byte) {
+	l, slot := &r.logs[group], r.groups[group].valueAt(i)
+	old := len(r.data(group, *slot))
+	n := old + len(more)
+	if *slot != 0 && n <= capOf(l.buf[*slot-1:]) {
+		binary.LittleEndian.PutUint32(l.buf[*slot-1:], uint32(n))
+	} else {
+		r.move(group, slot, n)
+	}
+	copy(r.data(group, *slot)[old:], more)
+}
+
 func capOf(record []byte) int { return int(binary.LittleEndian.Uint32(record[4:])) }
 
 // move gives the value of a slot a new record of n bytes that begins with the old value.
