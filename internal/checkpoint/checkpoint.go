@@ -68,19 +68,23 @@ type Part struct {
 
 // Pending is a checkpoint that is not complete yet.
 type Pending struct {
-	Flags    operator.Flags
+	Request
 	Periodic bool
 	Stats    Stats
+	// Location is where it is stored, once it is.
+	Location string
 
 	snapshot   *Snapshot
 	missing    map[Part]bool
 	publishing bool
 	standsOn   int64 // the newest completed checkpoint when it began
-	end        func(*Snapshot, error)
 }
 
 // ID is the checkpoint's number.
 func (p *Pending) ID() int64 { return p.snapshot.ID }
+
+// StandsOn is the checkpoint that its deltas are to be applied to, 0 for none.
+func (p *Pending) StandsOn() int64 { return p.standsOn }
 
 // Snapshot is the state that has been delivered so far.
 func (p *Pending) Snapshot() *Snapshot { return p.snapshot }

@@ -39,6 +39,8 @@ type Upload interface {
 	Room() bool
 	// Put takes data, which belongs to the upload from then on, and returns what stands for it.
 	Put(data []byte) operator.Blob
+	// Discard ends an upload whose snapshot is given up.
+	Discard()
 }
 
 // Gate is the input side of a task: an exchange.Gate, or in batch mode an exchange.BatchGate.
