@@ -201,7 +201,7 @@ func (c *coordinator) NoMoreSplits(subtask int) {
 
 // Go runs work, and then done on the coordinator's actor.
 func (c *coordinator) Go(work func(ctx context.Context) error, done func(error)) {
-	c.job.runner.Go(func() {
+	c.job.runner.Go(Enumerate, func() {
 		err := work(c.ctx)
 		c.do(func() { done(err) })
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/schedule"
+	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/task"
 )
 
@@ -171,7 +172,7 @@ func (j *Job) start(regions []*region, from *checkpoint.Snapshot, coordinators b
 }
 
 func (j *Job) startCoordinators(from *checkpoint.Snapshot) {
-	for uid, c := range j.m.coords {
+	for uid, c := range j.coordinators() {
 		var state []byte
 		if from != nil {
 			if o := from.Operators[uid]; o != nil {
@@ -179,6 +180,18 @@ func (j *Job) startCoordinators(from *checkpoint.Snapshot) {
 			}
 		}
 		c.start(state, idOf(from))
+	}
+}
+
+// coordinators iterates over the coordinators in the order of the plan, so that a simulation can be
+// replayed.
+func (j *Job) coordinators() func(yield func(uid string, c *coordinator) bool) {
+	return func(yield func(uid string, c *coordinator) bool) {
+		for _, n := range j.plan.Order {
+			if c := j.m.coords[n.UID]; c != nil && !yield(n.UID, c) {
+				return
+			}
+		}
 	}
 }
 
@@ -201,7 +214,7 @@ func (j *Job) allRun() {
 			parts = append(parts, s.part())
 		}
 	}
-	for uid := range j.m.coords {
+	for uid := range j.coordinators() {
 		parts = append(parts, checkpoint.Part{Subtask: -1, UID: uid})
 	}
 	j.m.checkpoints.Run(parts, j.now())
@@ -303,7 +316,10 @@ func (j *Job) letGo(o task.Outcome) {
 }
 
 func (j *Job) stopCoordinators() {
-	old := j.m.coords
+	var old []*coordinator
+	for _, c := range j.coordinators() {
+		old = append(old, c)
+	}
 	j.m.coords = nil
 	j.m.closing += len(old)
 	for _, c := range old {
@@ -510,11 +526,17 @@ func (j *Job) restart(regions []*region, coordinators bool) {
 		if j.m.phase != working {
 			return
 		}
-		if err != nil {
-			j.end(Failing, fmt.Errorf("restart: %w", err))
+		if err == nil {
+			j.restartFrom(regions, from, coordinators)
 			return
 		}
-		j.restartFrom(regions, from, coordinators)
+		err = fmt.Errorf("restart: %w", err)
+		if errors.Is(err, storage.ErrNone) {
+			j.end(Failing, err)
+			return
+		}
+		// The storage may be back at the next attempt.
+		j.recover(regions[0], err, func() { j.restart(regions, coordinators) })
 	})
 }
 

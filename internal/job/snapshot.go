@@ -157,7 +157,7 @@ func (j *Job) trigger(p *checkpoint.Pending) {
 		return
 	}
 	id, base := p.ID(), p.StandsOn()
-	j.runner.Go(func() {
+	j.runner.Go(Open, func() {
 		target, err := j.openTarget(p, id, base)
 		j.master.post(func() {
 			switch {
@@ -184,7 +184,7 @@ func (j *Job) openTarget(p *checkpoint.Pending, id, base int64) (*storage.Target
 }
 
 func (j *Job) sendBarriers(p *checkpoint.Pending) {
-	for _, c := range j.m.coords {
+	for _, c := range j.coordinators() {
 		c.snapshot(p.ID(), p.Flags)
 	}
 	for s := range j.running() {
@@ -267,7 +267,7 @@ func (j *Job) publish(p *checkpoint.Pending) {
 		j.master.post(func() { j.published(p, nil) })
 		return
 	}
-	j.runner.Go(func() {
+	j.runner.Go(Publish, func() {
 		var err error
 		if p.Flags.Has(operator.Savepoint) {
 			err = target.Publish(j.ctx, p.Snapshot())
@@ -308,7 +308,7 @@ func (j *Job) release(id int64, target *storage.Target) {
 		j.sweep()
 		return
 	}
-	j.runner.Go(func() { j.warn(target.Abort(j.ctx), "delete what there is of a savepoint") })
+	j.runner.Go(Sweep, func() { j.warn(target.Abort(j.ctx), "delete what there is of a savepoint") })
 }
 
 // sweep deletes the objects of checkpoints that are not retained.
@@ -318,7 +318,7 @@ func (j *Job) sweep() {
 		return
 	}
 	j.m.sweeping = true
-	j.runner.Go(func() {
+	j.runner.Go(Sweep, func() {
 		j.warn(j.opts.Store.Sweep(j.ctx), "delete old checkpoints")
 		j.master.post(func() {
 			again := j.m.sweepAgain
@@ -348,7 +348,7 @@ func (j *Job) completed(p *checkpoint.Pending) {
 	for s := range j.running() {
 		s.Tell(p.ID(), true)
 	}
-	for _, c := range j.m.coords {
+	for _, c := range j.coordinators() {
 		c.completed(p.ID())
 	}
 	if p.Flags.Has(operator.Suspend) {

@@ -96,7 +96,7 @@ func (j *Job) load(then func(from *checkpoint.Snapshot, err error)) {
 		return
 	}
 	damaged := slices.Clone(j.m.damaged)
-	j.runner.Go(func() {
+	j.runner.Go(Load, func() {
 		s, warnings, err := j.opts.Store.Latest(j.ctx, damaged...)
 		j.warnAll(warnings, "a checkpoint is damaged")
 		j.master.post(func() { then(s, err) })
@@ -123,7 +123,7 @@ func (j *Job) discard(then func()) {
 		then()
 		return
 	}
-	j.runner.Go(func() {
+	j.runner.Go(Sweep, func() {
 		if err := j.opts.Store.Discard(context.WithoutCancel(j.ctx)); err != nil &&
 			!errors.Is(err, storage.ErrDeposed) {
 			j.opts.Log.Warn("flott: delete the checkpoints", "job", j.opts.Name, "error", err)

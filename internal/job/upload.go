@@ -109,7 +109,7 @@ func (u *upload) finish(end func(error)) {
 func (u *upload) start() {
 	if !u.mu.running {
 		u.mu.running = true
-		u.runner.Go(u.work)
+		u.runner.Go(Upload, u.work)
 	}
 }
 
