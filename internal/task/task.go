@@ -171,6 +171,7 @@ func (t *Task) Trigger(checkpoint int64, flags operator.Flags) {
 		switch {
 		case t.ended:
 			t.snapshot(barrier)
+		case t.inputOver: // nothing may follow the end of the input: see end
 		case t.poller != nil || t.outerEnd:
 			t.queue(order{control: barrier})
 		}
