@@ -11,6 +11,7 @@ package checkpoint
 import (
 	"slices"
 
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -119,7 +120,7 @@ func resolve(s *operator.Snapshot, since *operator.State) {
 	}
 	replaced := map[place]bool{}
 	for _, section := range s.State.Keyed {
-		if !section.Delta {
+		if !section.Delta && !fault.Seeded(fault.KeepReplaced) {
 			replaced[place{section.State, section.Group}] = true
 		}
 	}
@@ -129,6 +130,9 @@ func resolve(s *operator.Snapshot, since *operator.State) {
 			!replaced[place{section.State, section.Group}] {
 			all = append(all, section)
 		}
+	}
+	if fault.Seeded(fault.DeltaWithoutBase) {
+		return
 	}
 	s.State.Keyed = append(all, s.State.Keyed...)
 }

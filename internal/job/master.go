@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
@@ -525,6 +526,9 @@ func (j *Job) restart(regions []*region, coordinators bool) {
 	j.load(func(from *checkpoint.Snapshot, err error) {
 		if j.m.phase != working {
 			return
+		}
+		if fault.Seeded(fault.RestartAnew) {
+			from = nil
 		}
 		if err == nil {
 			j.restartFrom(regions, from, coordinators)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -121,7 +122,15 @@ func (b *Backend) Completed(checkpoint int64) error {
 }
 
 // Aborted changes nothing: what was frozen still counts as changed.
-func (b *Backend) Aborted(int64) {}
+func (b *Backend) Aborted(checkpoint int64) {
+	if fault.Seeded(fault.ConfirmAborted) {
+		for _, s := range b.states {
+			if f, ok := s.(Freezer); ok {
+				f.Confirm(checkpoint)
+			}
+		}
+	}
+}
 
 // Restore fills the states that have been added.
 func (b *Backend) Restore(from *operator.State) error {

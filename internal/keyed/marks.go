@@ -1,6 +1,10 @@
 package keyed
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/flott-dev/flott/internal/fault"
+)
 
 // marks are bitmaps beside the slots of a Map: which entries have changed. They move along with the
 // entries.
@@ -72,6 +76,10 @@ func (k *marks) isFirst(i int) bool {
 func (m *Map[V]) firstChange(i int) {
 	k := &m.marks
 	t := k.track
+	if fault.Seeded(fault.SkipPreImage) {
+		k.set(markChanged, i)
+		return
+	}
 	if t.scan == scanFull || t.scan == scanDelta && (k.has(markRecent, i) || k.has(markOlder, i)) {
 		t.owner.save(t.group, i)
 	}

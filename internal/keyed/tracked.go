@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -219,6 +220,9 @@ func (t *tracked[S]) save(group, i int) {
 
 // bury remembers that a key is deleted.
 func (t *tracked[S]) bury(group, i int) {
+	if fault.Seeded(fault.SkipGraves) {
+		return
+	}
 	m := &t.groups[group]
 	word, key := m.keyAt(i)
 	g := &m.marks.track.graves[markChanged]

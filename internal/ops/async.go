@@ -10,6 +10,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -212,6 +213,9 @@ func (a *Async[T, O]) Snapshot(w *operator.Snapshot) error {
 	}
 	for i := range a.backlog {
 		add(&a.backlog[i])
+	}
+	if fault.Seeded(fault.SkipInFlightCalls) {
+		return nil
 	}
 	w.List(asyncState, data)
 	return nil

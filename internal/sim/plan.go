@@ -40,13 +40,15 @@ const (
 	barriers                // are on their way
 	uploading               // of state
 	publishing              // of a checkpoint
+	published               // and not yet told to everybody
 	sweeping                // of old checkpoints
 	restarting              // after a failure
 	phases
 )
 
 var phaseNames = [phases]string{
-	"starting", "between", "opening", "barriers", "uploading", "publishing", "sweeping", "restarting",
+	"starting", "between", "opening", "barriers", "uploading", "publishing", "published",
+	"sweeping", "restarting",
 }
 
 // cannot are the pairs that do not happen: an upload happens during a checkpoint only, and between
@@ -56,7 +58,7 @@ func cannot(f Fault, p Phase) bool {
 	case slowUpload, lateAck, lostAck:
 		return p != barriers && p != uploading
 	case storageError, killInStorage:
-		return p == between || p == barriers || p == starting
+		return p == between || p == barriers || p == starting || p == published
 	}
 	return false
 }
@@ -75,6 +77,8 @@ func (w *World) phase() Phase {
 		return restarting
 	case kinds[job.Publish]:
 		return publishing
+	case w.plan.steps < w.published:
+		return published
 	case kinds[job.Upload]:
 		return uploading
 	case kinds[job.Open]:
@@ -101,7 +105,7 @@ func (w *World) phase() Phase {
 	return between
 }
 
-// plan is the faults of a run: each is armed at a step and hits at the next occasion.
+// plan is the faults of a run: each is armed at a step and hits in its phase, if that comes.
 type plan struct {
 	rng   *rand.Rand
 	steps int
@@ -111,6 +115,7 @@ type plan struct {
 
 type planned struct {
 	fault Fault
+	phase Phase
 	step  int
 }
 
@@ -118,7 +123,10 @@ type planned struct {
 func newPlan(rng *rand.Rand, most, steps int) *plan {
 	p := &plan{rng: rng}
 	for range rng.IntN(most + 1) {
-		p.left = append(p.left, planned{Fault(rng.IntN(int(faults))), rng.IntN(steps)})
+		f := planned{Fault(rng.IntN(int(faults))), Phase(rng.IntN(int(phases))), rng.IntN(steps)}
+		if !cannot(f.fault, f.phase) {
+			p.left = append(p.left, f)
+		}
 	}
 	return p
 }
@@ -135,7 +143,7 @@ func (p *plan) take(w *World, kinds ...Fault) (Fault, bool) {
 				phase = barriers // this is the first upload
 			}
 		}
-		if cannot(f.fault, phase) {
+		if phase != f.phase {
 			continue
 		}
 		p.left = slices.Delete(p.left, i, i+1)

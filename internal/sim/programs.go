@@ -2,10 +2,12 @@ package sim
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"time"
 
 	"github.com/flott-dev/flott/agg"
+	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/state"
@@ -41,9 +43,59 @@ func text[T any](s *stream.Stream[T]) *stream.Stream[string] {
 // records of different sources and subtasks meet.
 func Programs() []Program {
 	return []Program{
-		{"counts", counts}, {"windows", windows}, {"sessions", sessions}, {"joins", joins},
+		{"counts", counts}, {"churn", churn(120, 480, 2)}, {"drift", churn(160, 420, 5)}, {"windows", windows}, {"sessions", sessions}, {"joins", joins},
 		{"timers", timers}, {"broadcast", broadcast}, {"async", async}, {"loop", loop},
 	}
+}
+
+// inOrder are the numbers below n without event times, in many splits.
+func inOrder(env *stream.Env, n int64) *stream.Stream[int64] {
+	return stream.From(env, manySplits{slice.Func(n, func(i int64) int64 { return i }), n})
+}
+
+// manySplits is a source of the numbers below n whose enumerator is asked again and again.
+type manySplits struct {
+	connect.Source[int64]
+	n int64
+}
+
+const splitRecords = 7
+
+func (s manySplits) Enumerator(ctx connect.EnumeratorContext, state []byte) (connect.Enumerator, error) {
+	if state != nil {
+		left, err := connect.DecodeSplits(state)
+		return connect.NewQueue(ctx, left), err
+	}
+	var splits []connect.Split
+	for from := int64(0); from < s.n; from += splitRecords {
+		to := min(from+splitRecords, s.n)
+		splits = append(splits, connect.Split{
+			ID: fmt.Sprint("to ", to), Data: binary.AppendVarint(binary.AppendVarint(nil, from), to),
+		})
+	}
+	return connect.NewQueue(ctx, splits), nil
+}
+
+// churn changes few of many keys, so that increments pay, and deletes some that have been seen most
+// times.
+func churn(keys, records int64, most int) func(env *stream.Env, sink *collect.Sink[string]) {
+	return func(env *stream.Env, sink *collect.Sink[string]) { churning(env, sink, keys, records, most) }
+}
+
+func churning(env *stream.Env, sink *collect.Sink[string], keys, records int64, most int) {
+	text(stream.Scan(stream.KeyBy(inOrder(env, records), func(n int64) int64 {
+		if n < keys {
+			return n
+		}
+		return n * 37 % keys
+	}), func(c *stream.Ctx[int64, string], s *string, n int64) error {
+		*s += "+"
+		c.Emit(fmt.Sprint(c.Key(), *s))
+		if len(*s) == most && n%3 == 0 {
+			c.Clear()
+		}
+		return nil
+	})).To(sink)
 }
 
 func counts(env *stream.Env, sink *collect.Sink[string]) {
@@ -112,31 +164,29 @@ func timers(env *stream.Env, sink *collect.Sink[string]) {
 }
 
 func broadcast(env *stream.Env, sink *collect.Sink[string]) {
-	rules := stream.From(env, slice.Func(12, func(i int64) int64 { return i }))
-	none := stream.NewTag[int64]("no rule")
+	rules := inOrder(env, 25).Parallelism(1)
 	known := stream.WithBroadcast(events(env, 40, "k"), rules,
-		func(c *stream.Emitter[int64], rules *stream.Rules[int64, int64], e event) error {
+		func(c *stream.Emitter[string], rules *stream.Rules[int64, int64], e event) error {
 			if v, ok := rules.Get(e.N % 12); ok && v != e.N%12 {
 				return fmt.Errorf("rule %d is %d", e.N%12, v)
-			} else if !ok {
-				none.Emit(c, e.N)
-				return nil
 			}
-			c.Emit(e.N)
+			c.Emit(fmt.Sprint("record ", e.N))
 			return nil
 		},
-		func(_ *stream.Emitter[int64], rules *stream.RulesWriter[int64, int64], n int64) error {
+		func(c *stream.Emitter[string], rules *stream.RulesWriter[int64, int64], n int64) error {
 			rules.Put(n, n)
+			if c.Subtask() == 0 { // what all of them know
+				c.Emit(fmt.Sprint("rule ", n, " of ", rules.Len()))
+			}
 			return nil
 		})
-	text(known.Union(stream.Side(known, none))).To(sink)
+	known.To(sink)
 }
 
 func async(env *stream.Env, sink *collect.Sink[string]) {
-	double := func(_ context.Context, e event) (int64, error) { return 2 * e.N, nil }
-	ordered := stream.Async(events(env, 30, "k"), double, stream.AsyncOptions[event, int64]{Capacity: 3, Ordered: true})
-	unordered := stream.Async(events(env, 30, "k"), double,
-		stream.AsyncOptions[event, int64]{Capacity: 5})
+	double := func(_ context.Context, n int64) (int64, error) { return 2 * n, nil }
+	ordered := stream.Async(inOrder(env, 30), double, stream.AsyncOptions[int64, int64]{Capacity: 3, Ordered: true})
+	unordered := stream.Async(inOrder(env, 30), double, stream.AsyncOptions[int64, int64]{Capacity: 5})
 	text(ordered).Union(text(unordered)).To(sink)
 }
 

@@ -23,7 +23,9 @@ type World struct {
 	soon  []func()
 	work  []*pending
 	doing *job.Work // the work at hand
-	dead  bool      // the process was killed
+	// published is the step until which a checkpoint counts as just published.
+	published int
+	dead      bool // the process was killed
 }
 
 // running is a task.
@@ -113,8 +115,8 @@ func (w *World) step() (did bool) {
 	if len(ready) == 0 {
 		return w.pass(maxWait)
 	}
-	if w.rng.IntN(40) == 0 { // what runs is slow, but not slower than a checkpoint may take
-		w.pass(timeout)
+	if w.rng.IntN(20) == 0 { // what runs is slow, but not as slow as a checkpoint may be
+		w.pass(4 * interval)
 	}
 	ready[w.rng.IntN(len(ready))]()
 	return true
@@ -150,6 +152,9 @@ func (w *World) stepWork(i int) {
 	w.doing = &p.kind
 	p.f()
 	w.doing = nil
+	if p.kind == job.Publish {
+		w.published = w.plan.steps + publishedSteps
+	}
 }
 
 // maxWait is longer than anything waits.
@@ -169,6 +174,9 @@ func (w *World) pass(most time.Duration) bool {
 	w.clock.Advance(max(0, at.Sub(w.clock.Now())))
 	return true
 }
+
+// publishedSteps is about how long it takes until everybody knows of a checkpoint.
+const publishedSteps = 15
 
 // failTask makes a task fail, as its user's code might.
 func (w *World) failTask() bool {
