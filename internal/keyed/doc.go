@@ -32,6 +32,8 @@
 // change of an entry appends the entry as it was to the group's section, and the scan leaves out what
 // has changed. So a section is the group as it was at the freeze, whenever it is written. Which
 // entries those are is kept in bitmaps beside the slots (marks), keys of deleted ones in graves.
+// The scan of a group stops and goes on between batches too (scan), so that a group may be of any
+// size; a large one is passed in parts, of which all but the first are deltas on top of it.
 //
 // A section is, whatever holds the state:
 //
