@@ -42,6 +42,7 @@
 //	entry    key as Backend.AppendKey writes it, value by its codec
 //	         list: the number of bytes (uvarint), then the items without their number
 //	         map: key, map key in its canonical form, value
+//	         with TTL: 8 bytes of time before each value, item or map value
 //
 // Between one freeze and the next a key may be deleted and made again: so the deleted keys come
 // first. A delta may hold more than what has changed, never less.
@@ -51,6 +52,14 @@
 // section in the first snapshot, in a savepoint, after deltasMax deltas, or when those since the last
 // full one are more than half of its size; the groups take turns. A group without a section has not
 // changed.
+//
+// # Time to live
+//
+// TTLValues, TTLList and TTLMap are the states above with the time of the last update before each
+// value, item or entry (Timed): all else, snapshots above all, is as without. What is expired is
+// dropped when it is come upon; the sweeper comes upon all of it in time, a few entries with each
+// access. A full section leaves out what was expired at the freeze. A description says that times are
+// there ("value with TTL"), so that a restore can add them or leave them out.
 //
 // # Non-obvious
 //

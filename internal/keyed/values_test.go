@@ -138,6 +138,7 @@ type history struct {
 	dump      func(s State) map[string]string
 	touch     func() // make or change the entry of the current key, and drop it; nil in some tests
 	drop      func()
+	isAlive   func(v string) bool // says which entries of the model are not expired; nil is all
 	model     map[string]string
 	key       string // the current one, as a snapshot has it
 	domain    uint64
@@ -215,6 +216,9 @@ func (h *history) run(t *rapid.T, actions map[string]func(*rapid.T)) {
 		}
 	}
 	actions["look at all"] = func(t *rapid.T) {
+		if h.isAlive != nil {
+			maps.DeleteFunc(h.model, func(_, v string) bool { return !h.isAlive(v) })
+		}
 		if got := h.dump(h.state); !maps.Equal(got, h.model) {
 			t.Fatalf("%s", difference(got, h.model))
 		}
@@ -265,6 +269,9 @@ func (h *history) finish(t *rapid.T, p *historyPoint) {
 		t.Fatal(err)
 	}
 	p.checkOnce(t)
+	if h.isAlive != nil {
+		maps.DeleteFunc(p.want, func(_, v string) bool { return !h.isAlive(v) })
+	}
 	if got := h.dump(s); !maps.Equal(got, p.want) {
 		t.Fatalf("restored from %d: %s", p.id, difference(got, p.want))
 	}
