@@ -42,6 +42,7 @@
 //	entry    key as Backend.AppendKey writes it, value by its codec
 //	         list: the number of bytes (uvarint), then the items without their number
 //	         map: key, map key in its canonical form, value
+//	         ordered: key, length of the sub-key (uvarint), sub-key, value
 //	         with TTL: 8 bytes of time before each value, item or map value
 //
 // Between one freeze and the next a key may be deleted and made again: so the deleted keys come
@@ -52,6 +53,12 @@
 // section in the first snapshot, in a savepoint, after deltasMax deltas, or when those since the last
 // full one are more than half of its size; the groups take turns. A group without a section has not
 // changed.
+//
+// # In order, in batches
+//
+// Ordered is for each key a map whose entries are in order, Multiset a number for each row of a key:
+// both are entries of one table, so that each is written and snapshotted by itself. Values.UpsertAll
+// takes a batch of keys and gives pointers to their values, for loops over columns.
 //
 // # Time to live
 //
