@@ -44,6 +44,12 @@ type Freezer interface {
 	Confirm(checkpoint int64)
 }
 
+// adapter is a State that can restore what was written in another form.
+type adapter interface {
+	// Adapt tells the form of what is about to be restored.
+	Adapt(d operator.Description)
+}
+
 // Backend holds the keyed states of one subtask of an operator and the key it works on.
 type Backend struct {
 	Current
@@ -53,6 +59,8 @@ type Backend struct {
 	// HashOf is the hash of a byte key, where it is not that of its bytes alone. Its high half
 	// decides the key group.
 	HashOf func(key []byte) uint64
+	// Now is the processing time in milliseconds, for states with TTL.
+	Now func() int64
 	// KeySchema is the schema of the key, for who reads snapshots.
 	KeySchema codec.Schema
 
@@ -65,12 +73,18 @@ type Backend struct {
 	names  []string
 	states []State
 	since  int64 // the last checkpoint that is known to be complete, 0 for none
+
+	reads bool  // some state needs the time
+	held  int64 // the time, if holds
+	holds bool
 }
 
 // NewBackend returns a backend for the key groups of ctx's subtask.
 func NewBackend(ctx *operator.Context, isWord bool) *Backend {
 	first, last := ctx.KeyGroups()
-	b := &Backend{IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last}
+	b := &Backend{
+		IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last, Now: ctx.NowMillis,
+	}
 	ctx.Listen(b)
 	return b
 }
@@ -136,6 +150,12 @@ func (b *Backend) Aborted(checkpoint int64) {
 func (b *Backend) Restore(from *operator.State) error {
 	if from == nil {
 		return nil
+	}
+	for i, name := range b.names {
+		d, ok := from.Described[name]
+		if s, can := b.states[i].(adapter); ok && can {
+			s.Adapt(d)
+		}
 	}
 	for _, section := range from.Keyed {
 		i := slices.Index(b.names, section.State)

@@ -26,6 +26,7 @@ const (
 	markBorn           // made since the last freeze
 	markRecent         // changed between the last freeze and the one before
 	markOlder          // changed before that
+	markWritten        // already in the section that is being written: see scan.go
 	markKinds
 )
 
@@ -36,7 +37,11 @@ type track struct {
 	some   [markKinds]bool   // a bitmap that is not in here is zero, or nil
 	graves [markKinds]graves // keys of deleted entries, by the time of the delete
 	scan   scanKind          // what is still to be written of the last freeze
-	saved  []byte            // entries as they were then, of those that have changed since
+	begun  bool              // the scan has
+	cursor int               // the entries from here on are written
+	parts  int               // sections that are written
+	bytes  int               // of these
+	saved  []byte            // what the next one has so far: what has changed since, then the scan's
 }
 
 // scanKind is what is to be written of a Map that is frozen.
@@ -80,7 +85,8 @@ func (m *Map[V]) firstChange(i int) {
 		k.set(markChanged, i)
 		return
 	}
-	if t.scan == scanFull || t.scan == scanDelta && (k.has(markRecent, i) || k.has(markOlder, i)) {
+	if (t.scan == scanFull || t.scan == scanDelta && (k.has(markRecent, i) || k.has(markOlder, i))) &&
+		!k.isWritten(i) {
 		t.owner.save(t.group, i)
 	}
 	k.set(markChanged, i)
@@ -119,6 +125,7 @@ func (k *marks) move(from, to int) {
 	if k.track == nil {
 		return
 	}
+	k.leaveWritten(from, to)
 	for kind, b := range &k.bits {
 		if k.track.some[kind] {
 			b[to>>6] = b[to>>6]&^(1<<(uint(to)&63)) | b[from>>6]>>(uint(from)&63)&1<<(uint(to)&63)
@@ -164,7 +171,8 @@ func (k *marks) carry(from *[markKinds][]uint64, i, j int) {
 // clear forgets all, for a number of slots.
 func (k *marks) clear(slots int) {
 	if t := k.track; t != nil {
-		t.some, t.graves, t.saved, t.scan = [markKinds]bool{}, [markKinds]graves{}, nil, scanNothing
+		k.endScan()
+		t.some, t.graves = [markKinds]bool{}, [markKinds]graves{}
 		k.resize(slots)
 	}
 }
@@ -214,6 +222,9 @@ func (k *marks) changes(w int) uint64 {
 		if k.track.some[kind] {
 			x |= k.bits[kind][w]
 		}
+	}
+	if k.track.some[markWritten] {
+		x &^= k.bits[markWritten][w]
 	}
 	return x &^ k.bits[markChanged][w]
 }
