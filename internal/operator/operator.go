@@ -55,6 +55,10 @@ const (
 // Has reports whether all of g are set.
 func (f Flags) Has(g Flags) bool { return f&g == g }
 
+// MaySwitch reports whether a barrier may become unaligned: one that is, cannot, and a savepoint is to
+// be restored by any job.
+func (f Flags) MaySwitch() bool { return f&(Unaligned|Savepoint) == 0 }
+
 // Node is one operator in a chain, one instance for each subtask.
 type Node interface {
 	// Open prepares the operator and restores its state from ctx. It is called once, first.

@@ -163,6 +163,9 @@ func (s *Store[T]) read(p Piece) error {
 func Decode[T any](b *batch.Rows[T], c *codec.Codec[T], raw []byte) error {
 	d := decoder{data: raw}
 	rows, marks := int(d.uvarint()), int(d.uvarint())
+	if most := len(raw); rows < 0 || rows > most || marks < 0 || marks > most {
+		return errors.New("it is cut off")
+	}
 	for range marks {
 		b.Marks = append(b.Marks, batch.Mark{Row: int(d.uvarint()), Time: d.varint()})
 	}
