@@ -77,6 +77,10 @@ func SnapshotAtPoll(n int64, f func(*Snapshot, error)) Option {
 	}
 }
 
+// StallPolls makes tasks leave their input alone from some poll on, up to n before that of
+// SnapshotAtPoll, so that input piles up in front of them. It is for tests of unaligned snapshots.
+func StallPolls(n int64) Option { return func(o *job.Options) { o.StallPolls = n } }
+
 // Run runs the job and returns when it has ended: nil when all input was processed, ErrCanceled
 // when ctx was done before, else what failed it.
 func Run(ctx context.Context, env *stream.Env, name string, options ...Option) error {
@@ -102,7 +106,8 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 	}
 	opts := job.Options{
 		Name: name, Interval: settings.Interval, AtLeastOnce: settings.AtLeastOnce,
-		Batch: settings.Mode == stream.Batch,
+		Batch:     settings.Mode == stream.Batch,
+		Unaligned: settings.Unaligned, AlignedTimeout: settings.AlignedTimeout,
 	}
 	for _, o := range options {
 		o(&opts)
@@ -147,6 +152,21 @@ type Snapshot struct{ state *checkpoint.Snapshot }
 
 // ID is the snapshot's number, increasing within a job and its restarts.
 func (s *Snapshot) ID() int64 { return s.state.ID }
+
+// InFlight is the number of records that were on the way between tasks and are part of the snapshot.
+func (s *Snapshot) InFlight() (n int64) {
+	for _, o := range s.state.Operators {
+		for _, st := range o.Subtasks {
+			if st == nil {
+				continue
+			}
+			for i := range st.InFlight {
+				n += st.InFlight[i].Records
+			}
+		}
+	}
+	return n
+}
 
 // Snapshot takes the state of the job while it runs. It waits until all operators have delivered
 // theirs.

@@ -31,6 +31,8 @@ type Env struct {
 	mode     Mode
 	interval time.Duration
 	atLeast  bool
+	overtake bool          // barriers are unaligned from the start
+	alignMax time.Duration // after which they become so
 	eachRow  bool
 	inLoop   bool // the body of an iteration is being built
 	errs     []error
@@ -94,6 +96,23 @@ func Checkpoint(interval time.Duration) Option {
 // counted twice after a recovery.
 func AtLeastOnce() Option { return func(e *Env) { e.atLeast = true } }
 
+// Unaligned lets the barriers of checkpoints overtake the records that are on the way between tasks.
+// These become part of the checkpoint, which is larger but does not wait for slow operators. Barriers
+// do not overtake between neighbours (forward and rescale edges), nor broadcast records, nor within
+// the head of a loop. It has no effect together with AtLeastOnce.
+func Unaligned() Option { return func(e *Env) { e.overtake = true } }
+
+// AlignedTimeout makes checkpoints begin as usual, and lets their barriers overtake (see Unaligned)
+// once they are d old, also where Unaligned is set. The default, 0, never does. Savepoints never do.
+func AlignedTimeout(d time.Duration) Option {
+	return func(e *Env) {
+		if d < 0 {
+			e.errs = append(e.errs, fmt.Errorf("stream.AlignedTimeout(%v): must not be negative", d))
+		}
+		e.alignMax = d
+	}
+}
+
 // WatermarkEachRow places a watermark after every record that advances it, so that lateness depends
 // on the records only. By default a source places one at the end of each batch.
 func WatermarkEachRow() Option { return func(e *Env) { e.eachRow = true } }
@@ -119,12 +138,22 @@ type Settings struct {
 	Mode        Mode
 	Interval    time.Duration
 	AtLeastOnce bool
+	// Unaligned makes checkpoints unaligned at once, a positive AlignedTimeout makes them so after
+	// that time.
+	Unaligned      bool
+	AlignedTimeout time.Duration
 }
 
 // Plan compiles the job for the engine. It reports all mistakes made while the job was built. Only
 // launch calls it.
 func (e *Env) Plan() (*graph.Plan, Settings, error) {
-	s := Settings{Mode: e.mode, Interval: e.interval, AtLeastOnce: e.atLeast}
+	s := Settings{
+		Mode: e.mode, Interval: e.interval, AtLeastOnce: e.atLeast,
+		Unaligned: e.overtake && e.alignMax == 0 && !e.atLeast,
+	}
+	if !e.atLeast {
+		s.AlignedTimeout = e.alignMax
+	}
 	plan, err := e.graph.Compile()
 	if err := errors.Join(append(e.errs, err)...); err != nil {
 		return nil, s, err

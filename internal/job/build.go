@@ -151,6 +151,7 @@ func (b *builder) makeChannels(e *graph.Edge) {
 		first, last := targets(e.Strategy, from, producers, consumers)
 		for to := first; to <= last; to++ {
 			ch := b.makeChannel(e, to, limit)
+			b.mayOvertake(ch, e, from)
 			producer := b.subtasks[b.chain[e.From]][from]
 			ch.SetProducer(func() { producer.Wake() })
 			all[from] = append(all[from], ch)
@@ -205,6 +206,8 @@ func (b *builder) makeTask(s *Subtask, index int) error {
 	s.Task = task.New(task.Config{
 		Name: s.Chain.Name(), Subtask: index, Nodes: s.nodes, Contexts: s.contexts,
 		Gate: b.gate(s.Chain, index), Inlets: inlets, Clock: b.job.opts.Clock, Listener: b.job,
+		AlignedTimeout: b.job.opts.AlignedTimeout, Stall: b.job.stallHook(s),
+		Restore: b.restoreFlights(s.Chain, index, made),
 	})
 	return nil
 }

@@ -120,7 +120,7 @@ func (c *coordinator) snapshot(id int64) {
 	c.mail(func() {
 		state, err := c.enum.Snapshot()
 		for _, s := range c.subtasks {
-			s.Trigger(id, 0)
+			s.Trigger(id, c.job.barrierFlags())
 		}
 		c.job.ackCoordinator(c, id, state, err)
 	})

@@ -49,6 +49,14 @@ type Options struct {
 	Interval time.Duration
 	// AtLeastOnce counts barriers instead of aligning them.
 	AtLeastOnce bool
+	// Unaligned lets barriers overtake what is on the way. AlignedTimeout is how long after its making a
+	// barrier that does not becomes one that does; 0 is never.
+	Unaligned      bool
+	AlignedTimeout time.Duration
+	// StallPolls makes tasks leave their input alone from up to so many polls before SnapshotAtPoll on,
+	// each from another one, so that input piles up: for tests of unaligned snapshots. A task that has to
+	// align goes on.
+	StallPolls int64
 	// CancelTimeout is how long user code may take to return after a cancellation, before the job
 	// is given up with the stacks of what is stuck; 0 means 30 s.
 	CancelTimeout time.Duration
@@ -87,7 +95,8 @@ type Job struct {
 	loops map[string]*loopCoordinator // by uid of the head
 	spill exchange.Spill
 
-	holding   atomic.Bool // sources wait for a snapshot
+	holding   atomic.Bool  // sources wait for a snapshot
+	reading   atomic.Int64 // sources' subtasks that have not ended, where StallPolls is set
 	alignment operator.AlignmentGroups
 
 	mu struct {
@@ -239,7 +248,7 @@ func (j *Job) fail(to State, cause error) {
 }
 
 // Ended is called by a task that has processed its input or failed.
-func (j *Job) Ended(_ *task.Task, err error) {
+func (j *Job) Ended(t *task.Task, err error) {
 	if err != nil {
 		j.fail(Failing, err)
 		return
@@ -249,6 +258,7 @@ func (j *Job) Ended(_ *task.Task, err error) {
 	all := j.mu.ended == len(j.tasks) && j.mu.state == Running
 	j.mu.finishing = all
 	j.mu.Unlock()
+	j.unstall(t)
 	if all {
 		for _, s := range j.tasks {
 			s.Finish(task.Commit)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ func (j *Job) pollHook() func() bool {
 	return func() bool {
 		if j.holding.Load() {
 			return true
+		}
+		if j.opts.StallPolls > 0 {
+			runtime.Gosched() // lets the others keep pace until they stall
 		}
 		if j.opts.CountPolls.Add(1) != j.opts.SnapshotAtPoll {
 			return false
@@ -83,7 +87,7 @@ func (j *Job) begin() (*pendingSnapshot, error) {
 	}
 	for _, s := range j.tasks {
 		if s.Chain.Head().Source == nil {
-			s.Trigger(id, 0)
+			s.Trigger(id, j.barrierFlags())
 		}
 	}
 	return p, nil
