@@ -255,6 +255,9 @@ func (o *alignedOp[K, T, A, O]) enter(t int64, v *T, utc int64) *slice[A] {
 	}
 	if i, ok := o.find(start); ok {
 		o.last = o.slices[i]
+		if o.groups.differ() { // made for a group for which some of the windows have fired
+			o.scheduleAll(first, last, step)
+		}
 	} else {
 		o.insert(i, start, end)
 	}

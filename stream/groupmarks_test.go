@@ -114,6 +114,26 @@ func TestKeyGroupsKeepTheirWatermarks(t *testing.T) {
 	}
 }
 
+// TestSliceOfGroupsThatDiffer has a group that is ahead make a slice over which a window has fired for
+// it, and only for it.
+func TestSliceOfGroupsThatDiffer(t *testing.T) {
+	c := windowsCase("cumulating", func(k *stream.Keyed[int64, keyedRow],
+	) *stream.Windowed[int64, keyedRow] {
+		return k.Window(window.Cumulating(10*time.Second, 5*time.Second))
+	})
+	ahead, behind := keysOfSubtasks(t, c)
+	in := flotttest.NewInput[keyedRow]()
+	h := flotttest.New(t, c.build(in), flotttest.Parallelism(2))
+	h.WatermarkOf(0, 6_000)
+	h.Restore(h.Snapshot(), 1)
+	in.Push(keyedRow{ahead, 1}, 3_000)
+	in.Push(keyedRow{behind, 2}, 3_000)
+	h.Watermark(7_000)
+	expect(t, h.Out.Values(), fmt.Sprintf("%d@0: 2", behind))
+	h.Watermark(10_000)
+	expect(t, h.Out.Values(), fmt.Sprintf("%d@0: 1", ahead), fmt.Sprintf("%d@0: 2", behind))
+}
+
 // start is where the window of a record begins.
 func start(c marksCase, second int64) int64 {
 	if c.name == "sessions" {
