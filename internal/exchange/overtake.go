@@ -107,7 +107,7 @@ func (g *Gate) announce(e element) {
 // Urgent takes what was announced and returns the barrier that is to be delivered before any other
 // input. Nothing may be polled between that and Overtake.
 func (g *Gate) Urgent() (operator.Control, bool) {
-	if g.urgent.Swap(false) {
+	if g.urgent.Load() && g.urgent.Swap(false) { // a load is cheap, and asked for once a step
 		g.mu.Lock()
 		announced := g.mu.announced
 		g.mu.announced = nil
