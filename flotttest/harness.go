@@ -188,6 +188,12 @@ func (c *core) Watermark(t int64) {
 	}
 }
 
+// WatermarkOf advances the watermark of one subtask, as where the others have not got it yet.
+func (c *core) WatermarkOf(subtask int, t int64) {
+	c.Flush()
+	c.inputs[0].markOf(subtask, t)
+}
+
 // EndOfKey ends the key in all subtasks, as batch mode does.
 func (c *core) EndOfKey() { c.control(operator.Control{Kind: operator.EndOfKey}) }
 

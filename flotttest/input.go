@@ -84,6 +84,7 @@ func (in *Input[T]) batch(i int) *batch.Rows[T] {
 type input interface {
 	flush()
 	mark(t int64)
+	markOf(subtask int, t int64)
 }
 
 func (in *Input[T]) mark(t int64) {
@@ -93,6 +94,11 @@ func (in *Input[T]) mark(t int64) {
 	if in.core.cfg.rows == 1 {
 		in.flush()
 	}
+}
+
+func (in *Input[T]) markOf(subtask int, t int64) {
+	in.batch(subtask).Mark(t)
+	in.flush()
 }
 
 func (in *Input[T]) flush() {

@@ -23,6 +23,9 @@ type RestoreOptions struct {
 	ParallelismMax int
 	// BatchRows is the number of records in a batch of the sources; 0 means 3.
 	BatchRows int
+	// Unaligned takes snapshots whose barriers overtake what is on the way, and makes records pile up
+	// before them.
+	Unaligned bool
 	// Options are the environment's.
 	Options []stream.Option
 	// Final reduces the results to what must be the same, for jobs whose intermediate results
@@ -55,6 +58,12 @@ func CheckRestore[T any](t *testing.T, build func(env *stream.Env, sink *collect
 		}
 	}
 	t.Logf("%d of %d runs were restored", restored, o.Seeds)
+	if o.Unaligned {
+		t.Logf("%d records were in flight", c.inFlight)
+	}
+	if o.Unaligned && c.inFlight == 0 {
+		t.Fatal("nothing was ever in flight: the job has no exchange that barriers overtake on")
+	}
 	if restored == 0 {
 		t.Fatalf("the job always ended before its snapshot; give it more input than %d batches", polls)
 	}
@@ -67,15 +76,22 @@ func orDefault(v, d int) int {
 	return v
 }
 
+// stallPolls is how many batches the sources read while tasks leave their input alone.
+const stallPolls = 40
+
 type restoreCheck[T any] struct {
 	build func(env *stream.Env, sink *collect.Sink[T])
 	opts  RestoreOptions
+
+	inFlight int64 // records in all snapshots
 }
 
 func (c *restoreCheck[T]) env(parallelism int, sink *collect.Sink[T]) *stream.Env {
-	env := stream.NewEnv(append([]stream.Option{
-		stream.Parallelism(parallelism), stream.MaxParallelism(16),
-	}, c.opts.Options...)...)
+	options := []stream.Option{stream.Parallelism(parallelism), stream.MaxParallelism(16)}
+	if c.opts.Unaligned {
+		options = append(options, stream.Unaligned(), stream.BufferTimeout(0))
+	}
+	env := stream.NewEnv(append(options, c.opts.Options...)...)
 	c.build(env, sink)
 	return env
 }
@@ -101,8 +117,12 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var snapshot *launch.Snapshot
+	stall := int64(0)
+	if c.opts.Unaligned {
+		stall = stallPolls
+	}
 	err := launch.Run(ctx, c.env(before, sink), "disturbed", launch.BatchRows(c.opts.BatchRows),
-		launch.SnapshotAtPoll(1+rng.Int64N(max(1, polls-1)), func(s *launch.Snapshot, err error) {
+		launch.StallPolls(stall), launch.SnapshotAtPoll(1+rng.Int64N(max(1, polls-1)), func(s *launch.Snapshot, err error) {
 			if err == nil {
 				snapshot = s
 			}
@@ -114,6 +134,7 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 	if snapshot == nil || err == nil {
 		return nil, false
 	}
+	c.inFlight += snapshot.InFlight()
 	err = launch.Run(context.Background(), c.env(after, sink), "restored", launch.Restore(snapshot),
 		launch.BatchRows(c.opts.BatchRows))
 	if err != nil {

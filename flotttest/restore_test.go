@@ -64,6 +64,25 @@ func TestWindowsSurviveRestore(t *testing.T) {
 	}
 }
 
+func TestWindowsSurviveUnalignedRestore(t *testing.T) {
+	for _, a := range []window.Assigner{
+		window.Tumbling(5 * time.Second), window.Sliding(6*time.Second, 2*time.Second),
+		window.Cumulating(6*time.Second, 2*time.Second), window.Session(300 * time.Millisecond),
+	} {
+		t.Run(a.Name(), func(t *testing.T) {
+			flotttest.CheckRestore(t, func(env *stream.Env, sink *collect.Sink[string]) {
+				in := stream.From(env, slice.Func(600, func(i int64) event {
+					return event{fmt.Sprintf("key-%d", i*i%7), i, i*100 + i*7919%2000}
+				})).Watermarks(watermark.BoundedMillis(2*time.Second, func(e *event) int64 { return e.Time }))
+				sums := stream.Aggregate(byKey(in).Window(a), agg.Sum(func(e event) int64 { return e.N }))
+				stream.Map(sums, func(r stream.Result[string, int64]) string {
+					return fmt.Sprint(r.Key, r.Window, r.Value)
+				}).To(sink)
+			}, flotttest.RestoreOptions{Unaligned: true, Seeds: 40})
+		})
+	}
+}
+
 func TestTimersSurviveRestore(t *testing.T) {
 	flotttest.CheckRestore(t, func(env *stream.Env, sink *collect.Sink[string]) {
 		seen, due := state.NewList[int64]("seen"), stream.NewTimer[int64]("due")

@@ -79,6 +79,10 @@ func SnapshotAtPoll(n int64, f func(*Snapshot, error)) Option {
 	}
 }
 
+// StallPolls makes tasks leave their input alone from some poll on, up to n before that of
+// SnapshotAtPoll, so that input piles up in front of them. It is for tests of unaligned snapshots.
+func StallPolls(n int64) Option { return func(o *job.Options) { o.StallPolls = n } }
+
 // Run runs the job and returns when it has ended: nil when all input was processed, ErrCanceled
 // when ctx was done before, else what failed it.
 func Run(ctx context.Context, env *stream.Env, name string, options ...Option) error {
@@ -106,6 +110,7 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 		Name: name, AtLeastOnce: settings.AtLeastOnce,
 		Checkpoints: settings.Checkpoints, Restart: settings.Strategy(),
 		DeleteOnCancel: settings.DeleteOnCancel, Batch: settings.Mode == stream.Batch,
+		AlignedTimeout: settings.AlignedTimeout,
 	}
 	for _, o := range options {
 		o(&opts)
@@ -174,6 +179,21 @@ type Snapshot struct{ state *checkpoint.Snapshot }
 
 // ID is the snapshot's number, increasing within a job and its restarts.
 func (s *Snapshot) ID() int64 { return s.state.ID }
+
+// InFlight is the number of records that were on the way between tasks and are part of the snapshot.
+func (s *Snapshot) InFlight() (n int64) {
+	for _, o := range s.state.Operators {
+		for _, st := range o.Subtasks {
+			if st == nil {
+				continue
+			}
+			for i := range st.InFlight {
+				n += st.InFlight[i].Records
+			}
+		}
+	}
+	return n
+}
 
 // Snapshot takes the state of the job while it runs. It waits until all operators have delivered
 // theirs.

@@ -52,6 +52,7 @@ type alignedOp[K, T, A, O any] struct {
 	last   *slice[A]   // of the record before
 	ends   []int64     // of windows that are to fire, ascending, in the slices' time
 	done   int64       // the watermark up to which windows have fired
+	groups groupMarks  // of which some may have come further before a restore
 	armed  int64       // processing time that was asked for
 	firing *firing[A]  // a window that was suspended while it fired: cursor, or nil
 	cursor firing[A]
@@ -96,6 +97,10 @@ func (o *alignedOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	o.ctx = WindowCtx[K, O]{Emitter: newEmitter(&o.out, ctx), key: o.keys.sel.Value}
 	o.drops = ctx.Metrics.Counter("numLateRecordsDropped")
 	o.keys.backend.Add("slices", sliceState[K, T, A, O]{o})
+	var err error
+	if o.done, err = o.groups.restore(ctx); err != nil {
+		return err
+	}
 	return o.keys.backend.Restore(ctx.Restored)
 }
 
@@ -117,6 +122,28 @@ func (o *alignedOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 	if o.w.assigner.IsProcessingTime() {
 		return o.rowsNow(b, from, to)
 	}
+	if o.groups.differ() {
+		return o.rowsByGroup(b, from, to)
+	}
+	return o.rows(b, from, to)
+}
+
+// rowsByGroup puts a run into slices while key groups differ in how far they have fired.
+func (o *alignedOp[K, T, A, O]) rowsByGroup(b *batch.Rows[T], from, to int) int {
+	next := o.groups.each(&o.done, from, to, func(i int) uint64 {
+		o.keys.sel.Select(&b.Vals[i], b.Keys[i])
+		return o.keys.backend.Hash
+	}, func(i int) bool {
+		o.last = nil // may be gone for this group
+		o.rows(b, i, i+1)
+		return !o.out.Blocked()
+	})
+	o.last = nil
+	return next
+}
+
+//flott:hot
+func (o *alignedOp[K, T, A, O]) rows(b *batch.Rows[T], from, to int) int {
 	s := o.last
 	for i := from; i < to; i++ {
 		o.At(i)
@@ -140,6 +167,9 @@ func (o *alignedOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 // rowsNow puts a run into the windows of the processing time now.
 func (o *alignedOp[K, T, A, O]) rowsNow(b *batch.Rows[T], from, to int) int {
 	now := max(o.Ctx.NowMillis(), o.done+1) // a clock may go back
+	if o.groups.differ() {
+		now = max(now, o.groups.high+1)
+	}
 	if !o.advance(now - 1) {
 		return from
 	}
@@ -225,6 +255,9 @@ func (o *alignedOp[K, T, A, O]) enter(t int64, v *T, utc int64) *slice[A] {
 	}
 	if i, ok := o.find(start); ok {
 		o.last = o.slices[i]
+		if o.groups.differ() { // made for a group for which some of the windows have fired
+			o.scheduleAll(first, last, step)
+		}
 	} else {
 		o.insert(i, start, end)
 	}
@@ -355,6 +388,7 @@ func (o *alignedOp[K, T, A, O]) advance(t int64) bool {
 		}
 	}
 	o.done = max(o.done, t)
+	o.groups.reached(o.done)
 	o.dropExpired()
 	return true
 }
@@ -402,6 +436,9 @@ func (o *alignedOp[K, T, A, O]) emitAll() bool {
 	o.ctx.begin(bounds(&o.slicing, f.end))
 	for i := f.table.Next(f.at); i >= 0; i = f.table.Next(i) {
 		hash, word, key, acc := f.table.At(i)
+		if o.groups.differ() && o.groups.of(hash, batch.MinTime) >= o.slicing.UTC(f.end)-1 {
+			continue // has fired before the restore
+		}
 		o.keys.backend.Set(hash, word, key)
 		o.emit(acc)
 		if o.out.Blocked() {
@@ -494,6 +531,7 @@ func (o *alignedOp[K, T, A, O]) Control(c operator.Control) {
 func (o *alignedOp[K, T, A, O]) Close() error { return nil }
 
 func (o *alignedOp[K, T, A, O]) Snapshot(w *operator.Snapshot) error {
+	o.groups.snapshot(w, o.Ctx, o.done)
 	o.keys.backend.Snapshot(w)
 	return nil
 }

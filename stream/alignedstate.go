@@ -10,9 +10,8 @@ import (
 	"github.com/flott-dev/flott/internal/operator"
 )
 
-// sliceState is the keyed state of an alignedOp. For each key group it holds the watermark up to
-// which windows have fired, and then, for each slice and key, the slice's start and end, the key
-// and the accumulator.
+// sliceState is the keyed state of an alignedOp. For each key group it holds, for each slice and key,
+// the slice's start and end, the key and the accumulator.
 type sliceState[K, T, A, O any] struct{ o *alignedOp[K, T, A, O] }
 
 // Snapshot encodes all slices.
@@ -22,11 +21,7 @@ func (s sliceState[K, T, A, O]) Snapshot(emit func(kg int, data []byte)) {
 	for _, sl := range o.slices {
 		sl.table.Range(func(hash, word uint64, key []byte, acc *A) bool {
 			g := codec.KeyGroup(hash, b.MaxParallelism) - b.First
-			data := groups[g]
-			if data == nil {
-				data = binary.AppendVarint(nil, o.done)
-			}
-			data = binary.AppendVarint(data, sl.start)
+			data := binary.AppendVarint(groups[g], sl.start)
 			data = binary.AppendVarint(data, sl.end)
 			groups[g] = o.codec.Append(b.AppendKey(data, word, key), acc)
 			return true
@@ -47,16 +42,12 @@ func (s sliceState[K, T, A, O]) Describe() operator.Description {
 }
 
 // RestoreGroup adds the entries of a key group.
-func (s sliceState[K, T, A, O]) RestoreGroup(_ int, _ bool, src []byte) error {
+func (s sliceState[K, T, A, O]) RestoreGroup(kg int, _ bool, src []byte) error {
 	o, b := s.o, s.o.keys.backend
-	done, n := binary.Varint(src)
-	if n <= 0 {
-		return errWindowState
-	}
-	// All key groups were fired up to the same watermark, since barriers are aligned and every
-	// producer sends its watermarks to all subtasks.
-	o.done = max(o.done, done)
-	src = src[n:]
+	done := o.done
+	defer func() { o.done, o.last = done, nil }()
+	// What is to fire depends on how far the group has come.
+	o.done, o.last = o.groups.ofGroup(kg, done), nil
 	for len(src) > 0 {
 		start, n := binary.Varint(src)
 		end, m := binary.Varint(src[max(n, 0):])
@@ -90,6 +81,8 @@ func (o *alignedOp[K, T, A, O]) restored(start, end int64) *slice[A] {
 	}
 	i, ok := o.find(start)
 	if ok {
+		first, last, step := o.slicing.Ends(start)
+		o.scheduleAll(first, last, step)
 		o.last = o.slices[i]
 		return o.last
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 )
 
@@ -21,6 +22,8 @@ type Settings struct {
 	Retain int
 	// DeleteOnCancel deletes the checkpoints of a job that is cancelled.
 	DeleteOnCancel bool
+	// AlignedTimeout lets the barriers of aligned checkpoints overtake when they are so old; 0 is never.
+	AlignedTimeout time.Duration
 	// Restart makes the restart strategy; nil takes the default.
 	Restart func() schedule.Strategy
 }
@@ -45,6 +48,23 @@ func Checkpoint(interval time.Duration) Option {
 // AtLeastOnce makes checkpoints without aligning barriers: faster under skew, with records possibly
 // counted twice after a recovery.
 func AtLeastOnce() Option { return func(e *Env) { e.settings.AtLeastOnce = true } }
+
+// Unaligned lets the barriers of checkpoints overtake the records that are on the way between tasks.
+// These become part of the checkpoint, which is larger but does not wait for slow operators. Barriers
+// do not overtake between neighbours (forward and rescale edges), nor broadcast records, nor within a
+// loop. It has no effect together with AtLeastOnce.
+func Unaligned() Option { return func(e *Env) { e.settings.Checkpoints.Flags |= operator.Unaligned } }
+
+// AlignedTimeout makes checkpoints begin as usual, and lets their barriers overtake (see Unaligned)
+// once they are d old, also where Unaligned is set. The default, 0, never does. Savepoints never do.
+func AlignedTimeout(d time.Duration) Option {
+	return func(e *Env) {
+		if d < 0 {
+			e.errs = append(e.errs, fmt.Errorf("stream.AlignedTimeout(%v): must not be negative", d))
+		}
+		e.settings.AlignedTimeout = d
+	}
+}
 
 // CheckpointTimeout is how long a checkpoint may take before it is given up.
 func CheckpointTimeout(d time.Duration) Option {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/operator"
 )
 
 // Mode is how a job treats bounded input.
@@ -109,6 +110,12 @@ func (e *Env) Param(name string) string { return e.graph.Params[name] }
 func (e *Env) Plan() (*graph.Plan, Settings, error) {
 	s := e.settings
 	s.Mode = e.mode
+	if s.AtLeastOnce {
+		s.AlignedTimeout = 0
+	}
+	if s.AtLeastOnce || s.AlignedTimeout > 0 {
+		s.Checkpoints.Flags &^= operator.Unaligned
+	}
 	plan, err := e.graph.Compile()
 	if err := errors.Join(append(e.errs, err)...); err != nil {
 		return nil, s, err

@@ -49,6 +49,7 @@ type generalOp[K, T, A, O any] struct {
 	processing bool
 	lateness   int64
 	armed      int64
+	groups     groupMarks      // of which some may have come further before a restore
 	ending     bool            // the input, or the key, ends
 	timer      *paneTimer      // of the current window, while the trigger is asked about a record
 	assigned   []window.Window // of the record at work
@@ -120,6 +121,10 @@ func (o *generalOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	if err := o.windows.Restore(ctx.Restored); err != nil {
 		return err
 	}
+	var err error
+	if o.ctx.mark, err = o.groups.restore(ctx); err != nil {
+		return err
+	}
 	o.arm()
 	return nil
 }
@@ -177,6 +182,16 @@ func (o *generalOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 			return from
 		}
 	}
+	if o.groups.differ() {
+		return o.groups.each(&o.ctx.mark, from, to, func(i int) uint64 {
+			o.keys.sel.Select(&b.Vals[i], b.Keys[i])
+			return o.keys.backend.Hash
+		}, func(i int) bool { return o.rows(b, i, i+1, now) == i+1 && !o.out.Blocked() })
+	}
+	return o.rows(b, from, to, now)
+}
+
+func (o *generalOp[K, T, A, O]) rows(b *batch.Rows[T], from, to int, now int64) int {
 	for i := from; i < to; i++ {
 		o.At(i)
 		v, t := &b.Vals[i], b.Times[i]
@@ -411,10 +426,11 @@ func (o *generalOp[K, T, A, O]) fireClock(t int64) bool {
 
 // Watermark fires the event timers and passes the watermark on.
 func (o *generalOp[K, T, A, O]) Watermark(t int64) bool {
-	o.ctx.mark = t
+	o.ctx.mark = max(o.ctx.mark, t) // may be less than before a restore
 	if !o.fireEvents(t) {
 		return false
 	}
+	o.groups.reached(o.ctx.mark)
 	if t == batch.MaxTime && o.processing && !o.fireRest() {
 		return false
 	}
@@ -470,6 +486,7 @@ func (o *generalOp[K, T, A, O]) Control(c operator.Control) {
 }
 
 func (o *generalOp[K, T, A, O]) Snapshot(w *operator.Snapshot) error {
+	o.groups.snapshot(w, o.Ctx, o.ctx.mark)
 	o.keys.backend.Snapshot(w)
 	o.windows.Snapshot(w)
 	return nil

@@ -138,6 +138,8 @@ type joinOp[K, L, R, O any] struct {
 	left  *keyed.Values[[]joinRow[L]]
 	right *keyed.Values[[]joinRow[R]]
 	done  *keyed.Timers[struct{}]
+
+	groups groupMarks // of which some may have come further before a restore
 }
 
 func (o *joinOp[K, L, R, O]) Open(ctx *operator.Context) error {
@@ -145,7 +147,17 @@ func (o *joinOp[K, L, R, O]) Open(ctx *operator.Context) error {
 	b, sel := o.cfg.left.open(ctx)
 	o.selL, o.selR = sel, keyed.NewSelector(b, o.cfg.right.key, o.cfg.right.of)
 	o.last = o.selL.Value
-	return o.open(ctx, b, func() K { return o.last() })
+	if err := o.open(ctx, b, func() K { return o.last() }); err != nil {
+		return err
+	}
+	var err error
+	o.ctx.mark, err = o.groups.restore(ctx)
+	return err
+}
+
+func (o *joinOp[K, L, R, O]) Snapshot(w *operator.Snapshot) error {
+	o.groups.snapshot(w, o.Ctx, o.ctx.mark)
+	return o.keyedCore.Snapshot(w)
 }
 
 // bind makes the operator's states; the operator is its own timer.
@@ -216,10 +228,11 @@ func (o *joinOp[K, L, R, O]) call(l *L, r *R, t int64) {
 
 // Watermark drops what is done and passes the watermark on, later by what outer rows wait.
 func (o *joinOp[K, L, R, O]) Watermark(t int64) bool {
-	o.ctx.mark = t
+	o.ctx.mark = max(o.ctx.mark, t) // may be less than before a restore
 	if !fireTimers(o.ctx.timers, false, t) {
 		return false
 	}
+	o.groups.reached(o.ctx.mark)
 	if t != batch.MaxTime {
 		t = addTime(t, -o.cfg.delay)
 	}
@@ -241,6 +254,19 @@ func (o *joinOp[K, L, R, O]) late(t int64, record any) bool {
 }
 
 func (o *joinOp[K, L, R, O]) Left(b *batch.Rows[L], from, to int) int {
+	if o.groups.differ() {
+		return o.groups.each(&o.ctx.mark, from, to, func(i int) uint64 {
+			o.selL.Select(&b.Vals[i], b.Keys[i])
+			return o.backend.Hash
+		}, func(i int) bool {
+			o.leftRows(b, i, i+1)
+			return !o.out.Blocked()
+		})
+	}
+	return o.leftRows(b, from, to)
+}
+
+func (o *joinOp[K, L, R, O]) leftRows(b *batch.Rows[L], from, to int) int {
 	o.last = o.selL.Value
 	for i := from; i < to; i++ {
 		o.LeftIn.At(i)
@@ -287,6 +313,19 @@ func (o *joinOp[K, L, R, O]) joinLeft(v *L, t int64) {
 }
 
 func (o *joinOp[K, L, R, O]) Right(b *batch.Rows[R], from, to int) int {
+	if o.groups.differ() {
+		return o.groups.each(&o.ctx.mark, from, to, func(i int) uint64 {
+			o.selR.Select(&b.Vals[i], b.Keys[i])
+			return o.backend.Hash
+		}, func(i int) bool {
+			o.rightRows(b, i, i+1)
+			return !o.out.Blocked()
+		})
+	}
+	return o.rightRows(b, from, to)
+}
+
+func (o *joinOp[K, L, R, O]) rightRows(b *batch.Rows[R], from, to int) int {
 	o.last = o.selR.Value
 	for i := from; i < to; i++ {
 		o.RightIn.At(i)

@@ -31,7 +31,8 @@ type sessionOp[K, T, A, O any] struct {
 	state    *keyed.Values[sessions[A]]
 	timers   *keyed.Timers[struct{}]
 	lateness int64
-	clock    int64 // the watermark or, in processing time, the last millisecond that is over
+	clock    int64      // the watermark or, in processing time, the last millisecond that is over
+	groups   groupMarks // of which some may have come further before a restore
 	armed    int64
 	touched  uint64
 }
@@ -83,6 +84,9 @@ func (o *sessionOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	if err := o.keys.backend.Restore(ctx.Restored); err != nil {
 		return err
 	}
+	if o.clock, err = o.groups.restore(ctx); err != nil {
+		return err
+	}
 	o.arm()
 	return nil
 }
@@ -100,6 +104,8 @@ func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 		if !o.advance(now - 1) {
 			return from
 		}
+	} else if o.groups.differ() {
+		return o.rowsByGroup(b, from, to)
 	}
 	o.touched ^= o.state.Touch(o.keys.sel.Hashes(b.Keys[from:to]))
 	for i := from; i < to; i++ {
@@ -120,6 +126,22 @@ func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 		o.arm()
 	}
 	return to
+}
+
+// rowsByGroup is Rows while key groups differ in how far the watermark has come.
+func (o *sessionOp[K, T, A, O]) rowsByGroup(b *batch.Rows[T], from, to int) int {
+	return o.groups.each(&o.clock, from, to, func(i int) uint64 {
+		o.keys.sel.Select(&b.Vals[i], b.Keys[i])
+		return o.keys.backend.Hash
+	}, func(i int) bool {
+		o.At(i)
+		v, t := &b.Vals[i], b.Times[i]
+		if t == batch.NoTime {
+			o.Ctx.Fail(errNoEventTime, *v)
+		}
+		o.record(v, t, t+window.Gap(o.w.assigner, v))
+		return !o.out.Blocked()
+	})
 }
 
 // record adds a record to the session that it extends, starts or joins.
@@ -249,6 +271,7 @@ func (o *sessionOp[K, T, A, O]) emit(s *session[A]) {
 // advance fires the sessions that have ended by t, in order of their ends.
 func (o *sessionOp[K, T, A, O]) advance(t int64) bool {
 	o.clock = max(o.clock, t)
+	o.groups.reached(o.clock)
 	return o.timers.Fire(t, func(at int64, _ struct{}) bool {
 		st := o.state.Change()
 		if st == nil {
@@ -326,6 +349,7 @@ func (o *sessionOp[K, T, A, O]) Control(c operator.Control) {
 }
 
 func (o *sessionOp[K, T, A, O]) Snapshot(w *operator.Snapshot) error {
+	o.groups.snapshot(w, o.Ctx, o.clock)
 	o.keys.backend.Snapshot(w)
 	return nil
 }

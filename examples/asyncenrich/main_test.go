@@ -120,6 +120,13 @@ func TestRestore(t *testing.T) {
 	}, flotttest.RestoreOptions{Seeds: 5})
 }
 
+func TestUnalignedRestore(t *testing.T) {
+	url, client := serve(t, &shop{})
+	flotttest.CheckRestore(t, func(env *stream.Env, sink *collect.Sink[Priced]) {
+		job(from(env, 100), url, client, options{timeout: time.Minute}).To(sink)
+	}, flotttest.RestoreOptions{Seeds: 5, Unaligned: true})
+}
+
 func TestBatch(t *testing.T) {
 	url, client := serve(t, &shop{})
 	flotttest.CheckBatch(t, func(env *stream.Env, sink *collect.Sink[Priced]) {

@@ -63,6 +63,10 @@ func made(env *stream.Env, sink *collect.Sink[Alert]) {
 
 func TestRestore(t *testing.T) { flotttest.CheckRestore(t, made, flotttest.RestoreOptions{}) }
 
+func TestUnalignedRestore(t *testing.T) {
+	flotttest.CheckRestore(t, made, flotttest.RestoreOptions{Unaligned: true})
+}
+
 func TestBatch(t *testing.T) { flotttest.CheckBatch(t, made, flotttest.BatchOptions{}) }
 
 func TestAlertText(t *testing.T) {

@@ -73,4 +73,8 @@ func made(env *stream.Env, sink *collect.Sink[Status]) {
 
 func TestRestore(t *testing.T) { flotttest.CheckRestore(t, made, flotttest.RestoreOptions{}) }
 
+func TestUnalignedRestore(t *testing.T) {
+	flotttest.CheckRestore(t, made, flotttest.RestoreOptions{Unaligned: true})
+}
+
 func TestBatch(t *testing.T) { flotttest.CheckBatch(t, made, flotttest.BatchOptions{}) }

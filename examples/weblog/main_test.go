@@ -62,4 +62,8 @@ func build(env *stream.Env, sink *collect.Sink[string]) {
 
 func TestRestore(t *testing.T) { flotttest.CheckRestore(t, build, flotttest.RestoreOptions{}) }
 
+func TestUnalignedRestore(t *testing.T) {
+	flotttest.CheckRestore(t, build, flotttest.RestoreOptions{Unaligned: true})
+}
+
 func TestBatch(t *testing.T) { flotttest.CheckBatch(t, build, flotttest.BatchOptions{}) }

@@ -41,6 +41,10 @@ func TestRestore(t *testing.T) {
 	flotttest.CheckRestore(t, build, flotttest.RestoreOptions{})
 }
 
+func TestUnalignedRestore(t *testing.T) {
+	flotttest.CheckRestore(t, build, flotttest.RestoreOptions{Unaligned: true})
+}
+
 // Batch mode may leave out counts that are not final.
 func TestBatch(t *testing.T) {
 	streaming := last(run(t, stream.Parallelism(2)))

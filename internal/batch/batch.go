@@ -41,6 +41,8 @@ type Any interface {
 	MarkList() *[]Mark
 	// Bytes estimates the memory that the batch holds, in bytes.
 	Bytes() int
+	// Ref returns another reference to the batch, with marks of its own. See Rows.Share.
+	Ref() Any
 	// Release gives up the batch; it may not be used afterwards.
 	Release()
 }
@@ -147,6 +149,9 @@ func (b *Rows[T]) Share() *Rows[T] {
 	h.Marks = append(h.Marks[:0], b.Marks...)
 	return h
 }
+
+// Ref is Share.
+func (b *Rows[T]) Ref() Any { return b.Share() }
 
 // Release gives up the batch.
 func (b *Rows[T]) Release() {

@@ -84,6 +84,12 @@ type Pending struct {
 // ID is the checkpoint's number.
 func (p *Pending) ID() int64 { return p.snapshot.ID }
 
+// Outlived reports whether the job goes on from earlier checkpoints than this: it belongs to who asked
+// for it.
+func (p *Pending) Outlived() bool {
+	return (p.Flags.Has(operator.Savepoint) || p.InMemory) && !p.Flags.Has(operator.Suspend)
+}
+
 // StandsOn is the checkpoint that its deltas are to be applied to, 0 for none.
 func (p *Pending) StandsOn() int64 { return p.standsOn }
 

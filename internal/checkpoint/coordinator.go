@@ -208,7 +208,7 @@ func (c *Coordinator) begin(now int64, r Request, periodic bool) Action {
 		},
 		missing: map[Part]bool{},
 		Stats: Stats{
-			ID: c.lastID, Triggered: now, Savepoint: r.Flags.Has(operator.Savepoint),
+			ID: c.lastID, Triggered: now, Savepoint: r.Flags.Has(operator.Savepoint) || r.InMemory,
 			Status: InProgress, Parts: len(c.parts),
 		},
 	}
@@ -271,7 +271,7 @@ func (c *Coordinator) Deliver(now int64, d Delivery) []Action {
 		o.Subtasks[d.Part.Subtask] = &s.State
 	}
 	p.Stats.add(stats)
-	if most := c.cfg.SizeMax; most > 0 && p.Stats.FullSize > most && !p.Flags.Has(operator.Savepoint) {
+	if most := c.cfg.SizeMax; most > 0 && p.Stats.FullSize > most && !p.Outlived() {
 		return c.Decline(now, d.ID, fmt.Errorf("its state has more than %d bytes, which is the limit for "+
 			"checkpoints in memory; set a checkpoint directory (execution.checkpointing.dir)", most))
 	}
@@ -338,14 +338,14 @@ func (c *Coordinator) Published(now, id int64, err error) (actions []Action) {
 		return c.fail(p, now, err)
 	}
 	for _, older := range slices.Clone(c.pending) {
-		if older.ID() < id && !older.publishing && !older.Flags.Has(operator.Savepoint) {
+		if older.ID() < id && !older.publishing && !older.Outlived() && !p.Outlived() {
 			cause := fmt.Errorf("checkpoint %d was complete before", id)
 			actions = append(actions, c.abort(older, now, cause)...)
 		}
 	}
 	c.remove(p, now)
 	c.failures = 0
-	if !p.Flags.Has(operator.Savepoint) || p.Flags.Has(operator.Suspend) {
+	if !p.Outlived() {
 		c.completed = append(c.completed, p.snapshot)
 		c.completed = c.completed[c.unneeded():]
 	}

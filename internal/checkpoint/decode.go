@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/zeebo/xxh3"
 
@@ -163,6 +164,9 @@ func (m *manifest) subtask(o *OperatorState, d reader) error {
 			m.section(&d, &s.Keyed[k])
 		}
 	}
+	if flags&flagInFlight != 0 {
+		m.inFlight(&d, s)
+	}
 	if flags&flagRestRef == 0 {
 		d.rest(s)
 		return d.done()
@@ -172,6 +176,24 @@ func (m *manifest) subtask(o *OperatorState, d reader) error {
 	}
 	o.Rest[i], _ = m.blob(&d)
 	return d.done()
+}
+
+func (m *manifest) inFlight(d *reader, s *operator.State) {
+	s.InFlight = make([]operator.InFlight, d.count(7))
+	for i := range s.InFlight {
+		f := &s.InFlight[i]
+		flags := d.byte()
+		f.Idle = flags&flightIdle != 0
+		f.Input = int(min(d.uvarint(), math.MaxInt32))
+		f.From = m.string(d)
+		f.Producer = int(min(d.uvarint(), math.MaxInt32))
+		f.Watermark = d.varint()
+		f.Combined = d.varint()
+		f.Records = int64(d.uvarint())
+		if flags&flightData != 0 {
+			f.Data, _ = m.blob(d)
+		}
+	}
 }
 
 func (m *manifest) section(d *reader, s *operator.Section) {

@@ -35,6 +35,10 @@ const (
 const (
 	flagFinished = 1 << 0
 	flagRestRef  = 1 << 1
+	flagInFlight = 1 << 2
+
+	flightIdle = 1 << 0
+	flightData = 1 << 1
 
 	flagDelta  = 1 << 0
 	flagInline = 1 << 1
@@ -171,6 +175,7 @@ func (e *encoder) subtask(dst []byte, i int, s *operator.State, rest operator.Bl
 	if rest != nil {
 		flags |= flagRestRef
 	}
+	flags |= bit(len(s.InFlight) > 0) * flagInFlight
 	dst = append(binary.AppendUvarint(dst, uint64(i)), flags)
 	dst = binary.AppendUvarint(dst, uint64(len(s.Described)))
 	for _, name := range slices.Sorted(maps.Keys(s.Described)) {
@@ -188,10 +193,37 @@ func (e *encoder) subtask(dst []byte, i int, s *operator.State, rest operator.Bl
 			return nil, fmt.Errorf("state %q: %w", section.State, err)
 		}
 	}
+	if len(s.InFlight) > 0 {
+		if dst, err = e.inFlight(dst, s.InFlight); err != nil {
+			return nil, fmt.Errorf("what was in flight: %w", err)
+		}
+	}
 	if rest != nil {
 		return e.blob(dst, rest, false)
 	}
 	return append(dst, AppendRest(nil, s)...), nil
+}
+
+func (e *encoder) inFlight(dst []byte, flights []operator.InFlight) ([]byte, error) {
+	dst = binary.AppendUvarint(dst, uint64(len(flights)))
+	for i := range flights {
+		f := &flights[i]
+		dst = append(dst, bit(f.Idle)*flightIdle|bit(f.Data != nil)*flightData)
+		dst = binary.AppendUvarint(dst, uint64(f.Input))
+		dst = binary.AppendUvarint(dst, e.strings.index(f.From))
+		dst = binary.AppendUvarint(dst, uint64(f.Producer))
+		dst = binary.AppendVarint(dst, f.Watermark)
+		dst = binary.AppendVarint(dst, f.Combined)
+		dst = binary.AppendUvarint(dst, uint64(f.Records))
+		if f.Data == nil {
+			continue
+		}
+		var err error
+		if dst, err = e.blob(dst, f.Data, false); err != nil {
+			return nil, err
+		}
+	}
+	return dst, nil
 }
 
 // blob appends where b lies. Offsets count from the end of the blob before, if that is in the same

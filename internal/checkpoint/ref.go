@@ -101,6 +101,9 @@ func (s *Snapshot) Refs(f func(uid, state string, r *Ref)) {
 			for i := range sub.Keyed {
 				pass(sub.Keyed[i].State, sub.Keyed[i].Data)
 			}
+			for i := range sub.InFlight {
+				pass("", sub.InFlight[i].Data)
+			}
 		}
 		for _, rest := range o.Rest {
 			pass("", rest)
@@ -118,6 +121,11 @@ func (s *Snapshot) Bind(bind func(uid, state string, r *Ref) operator.Blob) {
 			for i := range sub.Keyed {
 				if r, ok := sub.Keyed[i].Data.(Referrer); ok && r.Ref() != nil {
 					sub.Keyed[i].Data = bind(uid, sub.Keyed[i].State, r.Ref())
+				}
+			}
+			for i := range sub.InFlight {
+				if r, ok := sub.InFlight[i].Data.(Referrer); ok && r.Ref() != nil {
+					sub.InFlight[i].Data = bind(uid, "", r.Ref())
 				}
 			}
 		}

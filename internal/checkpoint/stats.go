@@ -99,6 +99,7 @@ func size(s *operator.State) (n int64) {
 	for _, section := range s.Keyed {
 		n += section.Data.Size()
 	}
+	n += s.InFlightBytes()
 	for _, items := range []map[string][][]byte{s.List, s.Union} {
 		for _, list := range items {
 			for _, item := range list {

@@ -20,6 +20,7 @@ type Channel struct {
 	inflight atomic.Int64
 	starved  atomic.Bool // the producer waits for room
 	wake     func()      // of the producer's task
+	origin   Origin
 
 	overflow Overflow // of a feedback channel
 
@@ -35,6 +36,17 @@ func (c *Channel) SpillBeyond(s *Spill, edge EdgeType) {
 // SetProducer sets the function that wakes the producer's task when there is room again. It must be
 // called before the first Send.
 func (c *Channel) SetProducer(wake func()) { c.wake = wake }
+
+// MayOvertake lets unaligned barriers overtake what is in the channel, which is then part of the
+// snapshot as coming from origin. It must be called before the first Send.
+func (c *Channel) MayOvertake(origin Origin) {
+	if origin.Edge != nil && origin.Edge.Encodes() {
+		c.origin = origin
+	}
+}
+
+// overtakes reports whether an unaligned barrier overtakes what is in the channel.
+func (c *Channel) overtakes() bool { return c.origin.Edge != nil }
 
 // Send queues a batch, which the channel owns from now on. It reports whether there is room for
 // another.
@@ -69,6 +81,10 @@ func (c *Channel) Control(ctl operator.Control) {
 			c.ended()
 			c.ended = nil
 		}
+		return
+	}
+	if c.gate.hastens(ctl) {
+		c.gate.announce(element{channel: c, control: ctl})
 		return
 	}
 	c.gate.enqueue(element{channel: c, control: ctl})

@@ -23,6 +23,11 @@
 //     are called without it.
 //   - While a channel is blocked for alignment its elements are parked, still counted as in flight:
 //     its producer stops, nobody else's does.
+//   - An unaligned barrier stays in its place in the queue and is announced besides (overtake.go).
+//     Between Urgent and Overtake the task polls nothing: the state it takes there and what the gate
+//     then finds unprocessed belong together.
+//   - Restored batches come before anything new of any channel. So they are ahead of it for each key,
+//     whichever producer goes on with it.
 //   - Barriers that come back on feedback channels are aligned among those only, waves and epochs
 //     of loops without blocking (wave.go).
 //   - A feedback channel takes part neither in alignment, nor in the watermark minimum, nor in the

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
@@ -22,6 +23,13 @@ type EdgeType interface {
 	NewOverflow(s *Spill) Overflow
 	// Consumer is receiver with what an output needs to keep on disk what receiver has no room for.
 	Consumer(receiver any, s *Spill) any
+	// AppendFlight encodes a batch in flight, ReadFlight decodes the first one of data and returns the
+	// rest. A type without a codec has no flights: Encodes reports it.
+	AppendFlight(dst []byte, b batch.Any) []byte
+	ReadFlight(data []byte) (b batch.Any, rest []byte, err error)
+	Encodes() bool
+	// Keep drops the rows of b that do not belong to a subtask. b has no marks and no other owner.
+	Keep(b batch.Any, s Share)
 	// NewSorter makes the sorter of a keyed input in batch mode.
 	NewSorter(s *Spill) Sorter
 }
@@ -29,8 +37,11 @@ type EdgeType interface {
 // Edge is the EdgeType of records of type T.
 type Edge[T any] struct {
 	Part Partitioner[T]
-	// Codec is needed by blocking exchanges.
+	// Codec is needed by blocking exchanges and by unaligned barriers.
 	Codec *codec.Codec[T]
+
+	once sync.Once
+	pool *batch.Pool[T] // of restored batches
 }
 
 // NewWriter makes a Writer.

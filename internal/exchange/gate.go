@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/fault"
@@ -32,14 +33,17 @@ type Event struct {
 type Gate struct {
 	mu struct {
 		sync.Mutex
-		queue []element
-		woken bool // the consumer was told and has not looked yet
+		queue     []element
+		woken     bool // the consumer was told and has not looked yet
+		announced []announcement
 	}
-	wake func() // of the consumer's task
+	urgent atomic.Bool // something is announced
+	wake   func()      // of the consumer's task
 
 	// The rest belongs to the consumer.
 	channels  []*channelState
-	inputs    []int // open channels of each input, without feedback ones
+	marking   []*channelState // whose watermarks are combined: channels, or those of replay
+	inputs    []int           // open channels of each input, without feedback ones
 	taken     []element
 	pos       int
 	ready     []element // elements of channels that were unblocked, ahead of taken
@@ -56,6 +60,8 @@ type Gate struct {
 	allIdle   bool
 	bytesIn   int64
 	batchesIn int64
+	over      overtaking
+	replay    replay
 }
 
 type channelState struct {
@@ -67,6 +73,10 @@ type channelState struct {
 	waves     []int64 // for each of the gate's waves, one more than the last ID that arrived
 	blocked   bool
 	parked    []element
+
+	endSeen    bool    // its end is in the queue
+	collecting bool    // what comes before the barrier is part of flight
+	flight     *Flight // what the barrier has overtaken
 }
 
 // NewGate returns a gate for inputs logical inputs. wake wakes the consumer's task; align says
@@ -82,6 +92,7 @@ func (g *Gate) NewChannel(input int, limit int64, feedback bool) *Channel {
 	}
 	c := &Channel{gate: g, index: len(g.channels), input: input, limit: limit, feedback: feedback}
 	g.channels = append(g.channels, &channelState{Channel: c, watermark: batch.MinTime})
+	g.marking = g.channels
 	if !feedback {
 		g.inputs[input]++
 	}
@@ -115,6 +126,14 @@ func (g *Gate) Poll() (Event, bool) {
 			g.events = g.events[1:]
 			return e, true
 		}
+		if g.over.due.Kind != 0 {
+			return Event{}, true // Urgent tells
+		}
+		if len(g.replay.flights) > 0 {
+			if e, ok := g.nextReplayed(); ok {
+				return e, true
+			}
+		}
 		e, ok := g.next()
 		if !ok {
 			return Event{}, false
@@ -146,6 +165,9 @@ func (g *Gate) next() (element, bool) {
 		g.mu.woken = false
 		g.mu.Unlock()
 		g.pos = 0
+		if g.over.missing > 0 {
+			g.scan(g.taken)
+		}
 		if len(g.taken) == 0 {
 			return element{}, false
 		}
@@ -158,7 +180,7 @@ func (g *Gate) next() (element, bool) {
 
 // Empty reports whether nothing is waiting, without taking anything.
 func (g *Gate) Empty() bool {
-	if len(g.events) > 0 || g.readyPos < len(g.ready) || g.pos < len(g.taken) {
+	if len(g.events) > 0 || g.replay.left > 0 || g.readyPos < len(g.ready) || g.pos < len(g.taken) {
 		return false
 	}
 	g.mu.Lock()
@@ -239,7 +261,7 @@ func (g *Gate) combine(c *channelState, marks *[]batch.Mark) {
 // none, the greatest of all.
 func (g *Gate) minimum() int64 {
 	low, high, any := int64(batch.MaxTime), int64(batch.MinTime), false
-	for _, c := range g.channels {
+	for _, c := range g.marking {
 		if c.feedback {
 			continue
 		}
@@ -311,9 +333,7 @@ func (g *Gate) endFrom(c *channelState) {
 	if open > 0 {
 		g.tellIdle()
 	}
-	if g.barrier != 0 {
-		g.checkAligned()
-	}
+	g.check()
 	if g.inputs[c.input] == 0 {
 		g.events = append(g.events, Event{
 			Input: c.input, Control: operator.Control{Kind: operator.EndOfInput, Input: c.input},
@@ -336,33 +356,11 @@ func (g *Gate) barrierFrom(c *channelState, barrier operator.Control) {
 		g.barrierBack(c, id)
 		return
 	}
-	if id <= g.dead || id < g.barrier {
-		return // of a checkpoint that was given up
+	if g.begin(barrier) {
+		c.seen = id
+		c.blocked = g.align && !fault.Seeded(fault.SkipAlignment)
+		g.check()
 	}
-	if id > g.barrier {
-		if g.barrier != 0 {
-			g.Abort(g.barrier)
-		}
-		g.barrier, g.flags = id, barrier.Flags
-	}
-	c.seen = id
-	c.blocked = g.align && !fault.Seeded(fault.SkipAlignment)
-	g.checkAligned()
-}
-
-// checkAligned tells the barrier once all channels that have not ended have reached it.
-func (g *Gate) checkAligned() {
-	for _, c := range g.channels {
-		if !c.feedback && !c.ended && c.seen != g.barrier {
-			return
-		}
-	}
-	id := g.barrier
-	g.barrier = 0
-	g.events = append(g.events, Event{
-		Control: operator.Control{Kind: operator.Barrier, ID: id, Flags: g.flags},
-	})
-	g.unblock(false)
 }
 
 // barrierBack handles a barrier that has been through the loop. What follows it on its channel
@@ -413,6 +411,11 @@ func (g *Gate) Abort(checkpoint int64) {
 		g.barrier = 0
 		g.unblock(false)
 	}
+	if c := g.over.collecting; c != 0 && c <= checkpoint {
+		g.over.due = operator.Control{}
+		g.dropFlights()
+		g.unblock(false)
+	}
 	if g.returning != 0 && g.returning <= checkpoint {
 		g.returning = 0
 		g.unblock(true)
@@ -422,6 +425,8 @@ func (g *Gate) Abort(checkpoint int64) {
 // Discard releases everything that waits, when the subtask ends early.
 func (g *Gate) Discard() {
 	g.finishCurrent()
+	g.dropFlights()
+	g.replay.discard()
 	for {
 		e, ok := g.next()
 		if !ok {

@@ -43,6 +43,7 @@ type Writer[T any] struct {
 	turn     int
 	rng      *rand.Rand
 	target   []int32
+	overdraw int64 // bytes that may yet be sent without room, 0 for none
 	rowsOut  int64
 	bytesOut int64
 }
@@ -85,8 +86,22 @@ func (w *Writer[T]) Close() error {
 	return nil
 }
 
+// overdrawMax is how many bytes a writer sends without room to let an unaligned barrier through.
+const overdrawMax = 16 << 20
+
+// Overdraw begins or ends sending without room.
+func (w *Writer[T]) Overdraw(on bool) {
+	w.overdraw = 0
+	if on {
+		w.overdraw = overdrawMax
+	}
+}
+
 // Resume reports whether all channels have room.
 func (w *Writer[T]) Resume() bool {
+	if w.overdraw > 0 {
+		return true
+	}
 	for _, c := range w.cfg.Channels {
 		if !c.Room() {
 			return false
@@ -142,17 +157,20 @@ func (w *Writer[T]) passOn(b *batch.Rows[T]) bool {
 			if o.Full() || w.cfg.TimeoutNanos == 0 {
 				w.ship(0)
 			}
-			return w.cfg.Channels[0].Room()
+			return w.Resume()
 		}
 		w.ship(0)
 	}
-	return w.send(0, b)
+	w.send(0, b)
+	return w.Resume()
 }
 
-func (w *Writer[T]) send(i int, b *batch.Rows[T]) bool {
+func (w *Writer[T]) send(i int, b *batch.Rows[T]) {
+	n := int64(b.Bytes())
 	w.rowsOut += int64(len(b.Vals))
-	w.bytesOut += int64(b.Bytes())
-	return w.cfg.Channels[i].Send(b)
+	w.bytesOut += n
+	w.overdraw = max(0, w.overdraw-n)
+	w.cfg.Channels[i].Send(b)
 }
 
 func appendRows[T any](to, from *batch.Rows[T]) {

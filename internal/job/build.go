@@ -178,6 +178,7 @@ func (b *builder) makeChannels(e *graph.Edge) {
 		first, last := targets(e.Strategy, from, producers, consumers)
 		for to := first; to <= last; to++ {
 			ch := b.makeChannel(e, to, limit)
+			b.mayOvertake(ch, e, from)
 			producer := b.subtasks[b.chain[e.From]][from]
 			ch.SetProducer(func() { producer.Wake() })
 			all[from] = append(all[from], ch)
@@ -232,6 +233,8 @@ func (b *builder) makeTask(s *Subtask) error {
 	s.Task = task.New(task.Config{
 		Name: s.Chain.Name(), Subtask: s.Index, Nodes: s.nodes, Contexts: s.contexts,
 		Gate: b.gate(s.Chain, s.Index), Inlets: inlets, Clock: b.job.opts.Clock, Listener: s,
+		AlignedTimeout: b.job.opts.AlignedTimeout, Stall: b.job.stallHook(s),
+		Restore: b.restoreFlights(s.Chain, s.Index, made),
 	})
 	return nil
 }

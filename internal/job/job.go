@@ -69,6 +69,13 @@ type Options struct {
 	Runner Runner
 	// Log hears of failures that the job survives; nil is slog.Default.
 	Log *slog.Logger
+	// AlignedTimeout is how long after its making a barrier that is aligned overtakes what is on the way;
+	// 0 is never.
+	AlignedTimeout time.Duration
+	// StallPolls makes tasks leave their input alone from up to so many polls before SnapshotAtPoll on,
+	// each from another one, so that input piles up: for tests of unaligned snapshots. A task that has to
+	// align goes on.
+	StallPolls int64
 	// CancelTimeout is how long user code may take to return after a cancellation, before the job
 	// is given up with the stacks of what is stuck; 0 means 30 s.
 	CancelTimeout time.Duration
@@ -104,7 +111,8 @@ type Job struct {
 	wg        sync.WaitGroup
 	done      chan struct{}
 	spill     exchange.Spill
-	holding   atomic.Bool // sources wait for a snapshot
+	holding   atomic.Bool  // sources wait for a snapshot
+	reading   atomic.Int64 // sources' subtasks that have not ended, where StallPolls is set
 	alignment operator.AlignmentGroups
 	polls     func() bool
 	places    places

@@ -238,6 +238,7 @@ func (j *Job) setState(s State) {
 // taskEnded notes that a task has processed its input.
 func (j *Job) taskEnded(s *Subtask) {
 	s.ended = true
+	j.unstall(s)
 	j.checkEnded()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ var errBatchSnapshot = errors.New("a job in batch mode takes no snapshots")
 // Snapshot takes the state of the whole job while it runs, into memory.
 func (j *Job) Snapshot(ctx context.Context) (*checkpoint.Snapshot, error) {
 	s, _, err := j.request(ctx, checkpoint.Request{
-		Flags: operator.Savepoint | operator.Full, InMemory: true,
+		Flags: operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
 	})
 	return s, err
 }
@@ -91,13 +92,19 @@ func (j *Job) pollHook() func() bool {
 		if j.holding.Load() {
 			return true
 		}
+		if j.opts.StallPolls > 0 {
+			runtime.Gosched() // lets the others keep pace until they stall
+		}
+		if j.opts.StallPolls > 0 {
+			runtime.Gosched() // lets the others keep pace until they stall
+		}
 		if j.opts.CountPolls.Add(1) != j.opts.SnapshotAtPoll {
 			return false
 		}
 		j.holding.Store(true)
 		j.master.post(func() {
 			j.begin(checkpoint.Request{
-				Flags: operator.Savepoint | operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
+				Flags: operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
 				End: func(s *checkpoint.Snapshot, _ string, err error) { j.opts.OnSnapshot(s, err) },
 			})
 		})
@@ -215,7 +222,7 @@ func (s *Subtask) Snapshotted(_ *task.Task, id int64, states []*operator.Snapsho
 		j.master.post(func() { j.act(j.m.checkpoints.Decline(j.now(), id, err)) })
 		return
 	}
-	d := checkpoint.Delivery{ID: id, Part: s.part()}
+	d := checkpoint.Delivery{ID: id, Part: s.part(), Stats: s.statsOf()}
 	for i, n := range s.members {
 		if n != nil {
 			d.Operators = append(d.Operators, describe(n))
@@ -249,6 +256,15 @@ func (s *Subtask) Snapshotted(_ *task.Task, id int64, states []*operator.Snapsho
 			j.act(j.m.checkpoints.Deliver(j.now(), d))
 		})
 	})
+}
+
+// statsOf are the statistics of the snapshot that the task has just taken.
+func (s *Subtask) statsOf() checkpoint.SubtaskStats {
+	st := s.SnapshotStats()
+	return checkpoint.SubtaskStats{
+		StartDelay: int64(st.StartDelay), Alignment: int64(st.Alignment), Sync: int64(st.Sync),
+		Async: int64(st.Async), Processed: st.AlignedBytes, InFlight: st.InFlightBytes,
+	}
 }
 
 func describe(n *graph.Node) checkpoint.Operator {
@@ -350,9 +366,7 @@ func (j *Job) warn(err error, doing string) {
 // an older checkpoint, and what had been committed since would be committed again.
 func (j *Job) completed(p *checkpoint.Pending) {
 	j.opts.Restart.Progress()
-	outlived := p.Flags.Has(operator.Savepoint) && !p.Flags.Has(operator.Suspend) &&
-		j.m.phase != finalising
-	if outlived {
+	if p.Outlived() && j.m.phase != finalising {
 		return
 	}
 	for s := range j.running() {

@@ -32,6 +32,8 @@ type Control struct {
 	Flags Flags // of a Barrier
 	Input int
 	ID    int64
+	// Created is when a Barrier was made at its source, in nanoseconds; 0 when nobody knows.
+	Created int64
 }
 
 // Flags say what kind of snapshot a barrier asks for.
@@ -52,6 +54,10 @@ const (
 
 // Has reports whether all of g are set.
 func (f Flags) Has(g Flags) bool { return f&g == g }
+
+// MaySwitch reports whether a barrier may become unaligned: one that is, cannot, and a savepoint is to
+// be restored by any job.
+func (f Flags) MaySwitch() bool { return f&(Unaligned|Savepoint) == 0 }
 
 // Node is one operator in a chain, one instance for each subtask.
 type Node interface {
@@ -138,6 +144,13 @@ type Flusher interface {
 	Held() int64
 	// Timeout is the longest time to hold records back, in nanoseconds; negative means for ever.
 	Timeout() int64
+}
+
+// Overdrawer is a Node that can take what its consumers have no room for: an exchange writer. While an
+// unaligned barrier waits for the chain, the task lets it.
+type Overdrawer interface {
+	// Overdraw begins or ends taking more than there is room for, within a bound.
+	Overdraw(on bool)
 }
 
 // Worker is the part of a one-input operator that differs between operators.

@@ -20,13 +20,45 @@ type State struct {
 	Union map[string][][]byte
 	// Broadcast is the same on all subtasks.
 	Broadcast map[string][]byte
+	// InFlight is what an unaligned barrier has overtaken on the channels to the subtask. Only the head
+	// of a chain has any. It has an entry for each channel, also where nothing was on the way.
+	InFlight []InFlight
 	// Finished says that the subtask had processed all of its input.
 	Finished bool
 }
 
 // Empty reports whether the state holds nothing.
 func (s *State) Empty() bool {
-	return len(s.Keyed)+len(s.List)+len(s.Union)+len(s.Broadcast) == 0
+	return len(s.Keyed)+len(s.List)+len(s.Union)+len(s.Broadcast) == 0 && s.InFlightBytes() == 0
+}
+
+// InFlightBytes is the size of what is in flight.
+func (s *State) InFlightBytes() (n int64) {
+	for i := range s.InFlight {
+		if f := &s.InFlight[i]; f.Data != nil {
+			n += f.Data.Size()
+		}
+	}
+	return n
+}
+
+// InFlight is what an unaligned barrier has overtaken on one channel. Entries of one producer are
+// in the order in which their batches were sent.
+type InFlight struct {
+	// Input is the input of the operator that the channel leads to.
+	Input int
+	// From is the uid of the operator at the other end, and Producer its subtask.
+	From     string
+	Producer int
+	// Watermark is the channel's as of before the batches; Idle says that it did not count.
+	Watermark int64
+	Idle      bool
+	// Combined is the watermark of all channels of the subtask together.
+	Combined int64
+	// Records is the number of records in Data.
+	Records int64
+	// Data is the batches, in the encoding of the edge; nil when there are none.
+	Data Blob
 }
 
 // Description is what can be known of a keyed state without the job's code.

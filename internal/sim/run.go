@@ -15,6 +15,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/stream"
@@ -101,6 +102,12 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 		Restart: &schedule.FixedDelay{Attempts: 1000, Delay: int64(10 * time.Millisecond)},
 		Store:   storage.New(faulty, p.Name, storage.Options{Retain: 1 + w.rng.IntN(2), InlineMax: 16}),
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	switch w.rng.IntN(3) { // barriers that align, overtake, or do so after a while
+	case 1:
+		o.Checkpoints.Flags = operator.Unaligned
+	case 2:
+		o.AlignedTimeout = interval
 	}
 	err = w.guard(func() error {
 		var err error

@@ -70,7 +70,7 @@ func (s *Store[T]) Bytes(b *batch.Rows[T]) int64 {
 // Put encodes b, with its times, keys and marks, and releases it.
 func (s *Store[T]) Put(b *batch.Rows[T]) (Piece, error) {
 	defer b.Release()
-	s.plain = s.appendBatch(s.plain[:0], b)
+	s.plain = Append(s.plain[:0], s.codec, b)
 	s.packed = s2.Encode(s.packed[:cap(s.packed)], s.plain)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,12 +93,12 @@ func (s *Store[T]) Put(b *batch.Rows[T]) (Piece, error) {
 	return p, nil
 }
 
-// appendBatch appends
+// Append encodes a batch with its times, keys and marks:
 //
 //	uvarint rows, uvarint marks, each: uvarint row, varint time
 //	byte 1 if there are keys, each: 8 bytes
 //	each row: varint time, value
-func (s *Store[T]) appendBatch(dst []byte, b *batch.Rows[T]) []byte {
+func Append[T any](dst []byte, c *codec.Codec[T], b *batch.Rows[T]) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(b.Vals)))
 	dst = binary.AppendUvarint(dst, uint64(len(b.Marks)))
 	for _, m := range b.Marks {
@@ -113,7 +113,7 @@ func (s *Store[T]) appendBatch(dst []byte, b *batch.Rows[T]) []byte {
 		}
 	}
 	for i := range b.Vals {
-		dst = s.codec.Append(binary.AppendVarint(dst, b.Times[i]), &b.Vals[i])
+		dst = c.Append(binary.AppendVarint(dst, b.Times[i]), &b.Vals[i])
 	}
 	return dst
 }
@@ -133,7 +133,7 @@ func (s *Store[T]) Take(p Piece) (*batch.Rows[T], error) {
 	}
 	s.raw = raw
 	b := s.pool.Get()
-	if err := s.decode(b, raw); err != nil {
+	if err := Decode(b, s.codec, raw); err != nil {
 		b.Release()
 		return nil, &Error{"read a batch", err}
 	}
@@ -159,9 +159,13 @@ func (s *Store[T]) read(p Piece) error {
 	return nil
 }
 
-func (s *Store[T]) decode(b *batch.Rows[T], raw []byte) error {
+// Decode fills b, which is empty, with what Append wrote.
+func Decode[T any](b *batch.Rows[T], c *codec.Codec[T], raw []byte) error {
 	d := decoder{data: raw}
 	rows, marks := int(d.uvarint()), int(d.uvarint())
+	if most := len(raw); rows < 0 || rows > most || marks < 0 || marks > most {
+		return errors.New("it is cut off")
+	}
 	for range marks {
 		b.Marks = append(b.Marks, batch.Mark{Row: int(d.uvarint()), Time: d.varint()})
 	}
@@ -178,7 +182,7 @@ func (s *Store[T]) decode(b *batch.Rows[T], raw []byte) error {
 		}
 		var v T
 		var err error
-		if d.data, err = s.codec.Decode(d.data, &v); err != nil {
+		if d.data, err = c.Decode(d.data, &v); err != nil {
 			return err
 		}
 		b.Add(v, t)

@@ -16,6 +16,8 @@
 //   - The head of a loop takes the end of its outside input by itself and sends it on when the loop
 //     is empty. From then on a checkpoint begins at the head, as at a source. The task reports its
 //     snapshot when the barrier has been through the loop.
+//   - An unaligned barrier waits for the batches at work, not for room: meanwhile writers overdraw
+//     (overtake.go). The report of its snapshot waits for the barrier on the other channels.
 //   - A task that has reached its end stays until its job says how it ended, so that it can still
 //     take part in checkpoints and commit.
 package task

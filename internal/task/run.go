@@ -176,15 +176,20 @@ func (t *Task) park(account *account) {
 	account.end(t.cfg.Clock.Now())
 }
 
-// arm sets the clock for the earliest processing-time timer.
+// arm sets the clock for the earliest processing-time timer, or the barrier that becomes unaligned
+// next.
 func (t *Task) arm() {
-	if len(t.timers) == 0 || t.armed == t.timers[0].at {
+	at := t.deadline()
+	if len(t.timers) > 0 && (at == 0 || t.timers[0].at < at) {
+		at = t.timers[0].at
+	}
+	if at == 0 || t.armed == at {
 		return
 	}
 	if t.disarm != nil {
 		t.disarm()
 	}
-	t.armed = t.timers[0].at
+	t.armed = at
 	d := time.Duration(t.armed - t.cfg.Clock.Now().UnixNano())
 	t.disarm = t.cfg.Clock.AfterFunc(max(d, 0), func() {
 		t.Mail(func() { t.armed = 0 })

@@ -2,7 +2,9 @@ package task
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -14,27 +16,40 @@ type report struct {
 	states     []*operator.Snapshot
 	node       int  // the first node with frozen state
 	looping    bool // what comes back to the head is still part of it
+	collecting bool // what its barrier has overtaken has not all come
+	flights    []*exchange.Flight
+	stats      SnapshotStats
+	frozen     time.Time // when the state was taken
 }
 
 // snapshot takes the state of all nodes at a barrier.
 func (t *Task) snapshot(barrier operator.Control) {
 	checkpoint := barrier.ID
 	if checkpoint <= t.snapped {
+		if t.report == nil || t.report.checkpoint != checkpoint {
+			t.giveUp(checkpoint)
+		}
 		return
 	}
 	t.finishReport()
 	t.snapped = checkpoint
 	r := &report{checkpoint: checkpoint, looping: t.head != nil && !t.ended}
+	began := t.cfg.Clock.Now()
 	for i, n := range t.cfg.Nodes {
 		s := &operator.Snapshot{Checkpoint: checkpoint, Full: barrier.Flags.Has(operator.Full)}
 		s.State.Finished = t.ended
 		if err := n.Snapshot(s); err != nil {
+			t.giveUp(checkpoint)
 			t.failSnapshot(checkpoint, i, err)
 			return
 		}
 		r.states = append(r.states, s)
 	}
 	t.report = r
+	r.frozen = t.cfg.Clock.Now()
+	r.stats.Sync = r.frozen.Sub(began)
+	t.measure(barrier)
+	t.overtake()
 	r.upload = t.cfg.Listener.Upload(t, checkpoint)
 	t.write()
 }
@@ -58,7 +73,23 @@ func (t *Task) write() bool {
 		}
 		return true
 	}
+	if r.collecting {
+		return false
+	}
+	for len(r.flights) > 0 {
+		f := r.flights[0]
+		encode := !f.Empty()
+		if encode && !r.upload.Room() {
+			return false
+		}
+		r.encodeFlight()
+		if encode {
+			return true
+		}
+	}
 	if !r.looping {
+		r.stats.Async = t.cfg.Clock.Now().Sub(r.frozen)
+		t.reported = r.stats
 		t.report = nil
 		t.cfg.Listener.Snapshotted(t, r.checkpoint, r.states, nil)
 	}
@@ -73,13 +104,27 @@ func (r *report) step(s *operator.Snapshot) (done bool) {
 	})
 }
 
+// encodeFlight adds the first flight to the state of the head.
+func (r *report) encodeFlight() {
+	f := r.flights[0]
+	r.flights = r.flights[1:]
+	f.Encode(r.upload.Put)
+	s := &r.states[0].State
+	s.InFlight = append(s.InFlight, f.InFlight)
+	r.stats.InFlightRecords += f.Records
+	if f.Data != nil {
+		r.stats.InFlightBytes += f.Data.Size()
+	}
+}
+
 // finishReport writes what is frozen at once, before the next barrier.
 func (t *Task) finishReport() {
 	r := t.report
 	if r == nil {
 		return
 	}
-	if r.looping {
+	if r.looping || r.collecting {
+		t.giveUp(r.checkpoint)
 		t.dropReport()
 		return
 	}
@@ -90,7 +135,17 @@ func (t *Task) finishReport() {
 			}
 		}
 	}
+	for len(r.flights) > 0 {
+		r.encodeFlight()
+	}
 	t.write()
+}
+
+// giveUp makes the gate forget a checkpoint.
+func (t *Task) giveUp(checkpoint int64) {
+	if t.cfg.Gate != nil {
+		t.cfg.Gate.Abort(checkpoint)
+	}
 }
 
 // dropReport gives up a snapshot that is not delivered.
@@ -107,6 +162,9 @@ func (t *Task) dropReport() {
 	}
 	if r.upload != nil {
 		r.upload.Discard()
+	}
+	for _, f := range r.flights {
+		f.Discard()
 	}
 }
 

@@ -65,11 +65,20 @@ type Config struct {
 	Inlets   []Inlet // of the head, one for each input
 	Clock    clock.Clock
 	Listener Listener
+	// AlignedTimeout is how long after its making an aligned barrier becomes unaligned; 0 is never.
+	AlignedTimeout time.Duration
+	// Restore, when it is not nil, restores what was in flight to the task. It returns functions that
+	// push batches into the chain, to be called before any input is taken.
+	Restore func() (pushes []func(), err error)
+	// Stall, when it is not nil, is asked whether to leave the input alone, unless a barrier of it has
+	// to come in turn: a hook of tests, which makes input pile up.
+	Stall func() bool
 }
 
 // Task is one subtask.
 type Task struct {
 	cfg      Config
+	gate     *exchange.Gate // Config.Gate, unless in batch mode
 	poller   operator.Poller
 	head     operator.LoopHead // the head of the chain, if it is that of a loop
 	flushers []operator.Flusher
@@ -92,9 +101,12 @@ type Task struct {
 	triggered operator.Control // the last barrier that was asked for
 	suspended int64            // the barrier after which nothing is done, 0 for none
 	snapped   int64
-	outerEnd  bool    // of a loop: all input from outside has come
-	report    *report // a snapshot that is not complete
-	stop      error   // set by Cancel
+	outerEnd  bool     // of a loop: all input from outside has come
+	report    *report  // a snapshot that is not complete
+	restored  []func() // pushes of what was in flight within the chain
+	reported  SnapshotStats
+	overdrawn bool  // writers take more than there is room for
+	stop      error // set by Cancel
 	stats     Stats
 	timing    timing
 }
@@ -122,6 +134,9 @@ func New(cfg Config) *Task {
 		}
 	}
 	t.readClock()
+	if t.gate, _ = cfg.Gate.(*exchange.Gate); t.gate != nil {
+		t.gate.Configure(t.Now, int64(cfg.AlignedTimeout))
+	}
 	return t
 }
 
@@ -168,6 +183,7 @@ func (t *Task) Cancel(cause error) {
 func (t *Task) Trigger(checkpoint int64, flags operator.Flags) {
 	barrier := operator.Control{Kind: operator.Barrier, ID: checkpoint, Flags: flags}
 	t.Mail(func() {
+		barrier.Created = t.now
 		t.triggered = barrier
 		switch {
 		case t.ended:
@@ -175,6 +191,8 @@ func (t *Task) Trigger(checkpoint int64, flags operator.Flags) {
 		case t.inputOver && !fault.Seeded(fault.BarrierAfterEnd): // nothing may follow the end of the input: see end
 		case t.poller != nil || t.outerEnd:
 			t.queue(order{control: barrier})
+		case t.gate != nil:
+			t.gate.Ask(barrier)
 		}
 	})
 }
@@ -186,7 +204,12 @@ func (t *Task) Deliver(f func()) { t.Mail(func() { t.queue(order{run: f}) }) }
 // Send queues a control element for the nodes after node; Context.Send is made of it.
 func (t *Task) Send(node int, c operator.Control) { t.queue(order{control: c, first: node + 1}) }
 
-func (t *Task) queue(o order) { t.controls = append(t.controls, o) }
+func (t *Task) queue(o order) {
+	t.controls = append(t.controls, o)
+	if o.isUnaligned() {
+		t.overdraw(true)
+	}
+}
 
 // Tell reports the end of a checkpoint to the nodes that listen.
 func (t *Task) Tell(checkpoint int64, completed bool) {
@@ -229,6 +252,11 @@ func (t *Task) open() (err error) {
 	for i := len(t.cfg.Nodes) - 1; i >= 0; i-- {
 		if err := t.cfg.Nodes[i].Open(t.cfg.Contexts[i]); err != nil {
 			return t.cfg.Contexts[i].NewError(err, nil)
+		}
+	}
+	if t.cfg.Restore != nil {
+		if t.restored, err = t.cfg.Restore(); err != nil {
+			return t.cfg.Contexts[0].NewError(err, nil)
 		}
 	}
 	return nil
@@ -287,6 +315,7 @@ func (t *Task) step() (operator.Status, error) {
 	if t.stop != nil {
 		return operator.Ended, t.stop
 	}
+	t.hasten()
 	writing := t.write()
 	s, err := t.work()
 	if writing && (s == operator.Waiting || s == operator.Blocked) {
@@ -303,6 +332,12 @@ func (t *Task) work() (operator.Status, error) {
 	if !t.resume() {
 		return operator.Blocked, nil
 	}
+	if len(t.restored) > 0 {
+		push := t.restored[0]
+		t.restored = t.restored[1:]
+		push()
+		return operator.Progressed, nil
+	}
 	if len(t.controls) > 0 {
 		return t.deliver(), nil
 	}
@@ -311,7 +346,7 @@ func (t *Task) work() (operator.Status, error) {
 	}
 	if t.inputOver {
 		t.end()
-		return operator.Waiting, nil
+		return operator.Progressed, nil
 	}
 	s := t.input()
 	if s != operator.Progressed {
@@ -394,6 +429,9 @@ func (t *Task) dropControl() {
 	if len(t.controls) == 0 {
 		t.controls = nil
 	}
+	if t.overdrawn {
+		t.settleOverdraw()
+	}
 }
 
 func (t *Task) end() {
@@ -435,6 +473,9 @@ func (t *Task) input() operator.Status {
 			return operator.Progressed
 		}
 		return s
+	}
+	if t.cfg.Stall != nil && t.gate != nil && t.gate.Overtakes() && t.cfg.Stall() {
+		return operator.Blocked
 	}
 	e, ok := t.cfg.Gate.Poll()
 	if !ok {

@@ -111,4 +111,8 @@ func both(env *stream.Env, sink *collect.Sink[string]) {
 
 func TestRestore(t *testing.T) { flotttest.CheckRestore(t, both, flotttest.RestoreOptions{}) }
 
+func TestUnalignedRestore(t *testing.T) {
+	flotttest.CheckRestore(t, both, flotttest.RestoreOptions{Unaligned: true})
+}
+
 func TestBatch(t *testing.T) { flotttest.CheckBatch(t, both, flotttest.BatchOptions{}) }

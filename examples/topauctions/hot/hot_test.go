@@ -74,4 +74,8 @@ func TestRestore(t *testing.T) {
 	flotttest.CheckRestore(t, build, flotttest.RestoreOptions{Seeds: 5, BatchRows: 50})
 }
 
+func TestUnalignedRestore(t *testing.T) {
+	flotttest.CheckRestore(t, build, flotttest.RestoreOptions{Unaligned: true, Seeds: 5, BatchRows: 50})
+}
+
 func TestBatch(t *testing.T) { flotttest.CheckBatch(t, build, flotttest.BatchOptions{}) }

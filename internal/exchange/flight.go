@@ -1,0 +1,139 @@
+package exchange
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
+)
+
+// Origin is the producing end of a channel, as snapshots name it, with the type of its records.
+type Origin struct {
+	From     string // uid of the operator
+	Producer int    // its subtask
+	Edge     EdgeType
+}
+
+// Flight is the batches that an unaligned barrier has overtaken on one channel.
+type Flight struct {
+	operator.InFlight
+	edge    EdgeType
+	batches []batch.Any
+}
+
+// Encode sets Data, unless there is nothing to encode, and lets the batches go. put keeps the bytes.
+func (f *Flight) Encode(put func([]byte) operator.Blob) {
+	var data []byte
+	for i, b := range f.batches {
+		f.Records += int64(b.Len())
+		data = f.edge.AppendFlight(data, b)
+		b.Release()
+		f.batches[i] = nil
+	}
+	f.batches = nil
+	if data != nil {
+		f.Data = put(data)
+	}
+}
+
+// Empty reports whether there is nothing to encode.
+func (f *Flight) Empty() bool { return len(f.batches) == 0 }
+
+// Take hands the batches over.
+func (f *Flight) Take() []batch.Any {
+	batches := f.batches
+	f.batches = nil
+	return batches
+}
+
+// Discard lets the batches go.
+func (f *Flight) Discard() {
+	for _, b := range f.batches {
+		b.Release()
+	}
+	f.batches = nil
+}
+
+// Share is the part of the rows of an edge that belongs to one of the consumer's subtasks.
+type Share struct {
+	Strategy                             graph.Strategy
+	MaxParallelism, Parallelism, Subtask int
+}
+
+// AppendFlight appends the length of the encoded batch, then the batch.
+func (e *Edge[T]) AppendFlight(dst []byte, b batch.Any) []byte {
+	piece := spill.Append(nil, e.Codec, b.(*batch.Rows[T]))
+	return append(binary.AppendUvarint(dst, uint64(len(piece))), piece...)
+}
+
+// ReadFlight decodes what AppendFlight wrote.
+func (e *Edge[T]) ReadFlight(data []byte) (batch.Any, []byte, error) {
+	n, k := binary.Uvarint(data)
+	if k <= 0 || n > uint64(len(data)-k) {
+		return nil, nil, errors.New("a batch in flight is cut off")
+	}
+	b := e.flights().Get()
+	if err := spill.Decode(b, e.Codec, data[k:k+int(n)]); err != nil {
+		b.Release()
+		return nil, nil, fmt.Errorf("a batch in flight: %w", err)
+	}
+	return b, data[k+int(n):], nil
+}
+
+func (e *Edge[T]) flights() *batch.Pool[T] {
+	e.once.Do(func() { e.pool = batch.NewPool[T](0) })
+	return e.pool
+}
+
+// Encodes reports whether there is a codec.
+func (e *Edge[T]) Encodes() bool { return e.Codec != nil }
+
+// Keep asks the edge's partitioner again whose the rows are. Where it has no rule for single rows,
+// all are kept: such batches are dealt out whole.
+func (e *Edge[T]) Keep(b batch.Any, s Share) {
+	rows := b.(*batch.Rows[T])
+	var mine func(i int) bool
+	switch s.Strategy {
+	case graph.Keyed:
+		if rows.Keys == nil {
+			e.Part.Keys(rows.KeyColumn(), rows.Vals)
+		}
+		mine = func(i int) bool {
+			h := rows.Keys[i]
+			if e.Part.Hash != nil {
+				h = e.Part.Hash(h)
+			}
+			return operator.SubtaskOf(codec.KeyGroup(h, s.MaxParallelism), s.MaxParallelism,
+				s.Parallelism) == s.Subtask
+		}
+	case graph.Custom:
+		mine = func(i int) bool { return e.Part.Custom(rows.Vals[i], s.Parallelism) == s.Subtask }
+	default:
+		return
+	}
+	compact(rows, mine)
+}
+
+// compact keeps some of the rows of a batch without marks.
+func compact[T any](b *batch.Rows[T], keep func(i int) bool) {
+	n, keys := 0, b.Keys
+	for i := range b.Vals {
+		if !keep(i) {
+			continue
+		}
+		b.Vals[n], b.Times[n] = b.Vals[i], b.Times[i]
+		if keys != nil {
+			keys[n] = keys[i]
+		}
+		n++
+	}
+	b.Truncate(n)
+	if keys != nil {
+		b.Keys = keys[:n]
+	}
+}
