@@ -21,7 +21,7 @@ func Collect[T any](t testing.TB, env *stream.Env, s *stream.Stream[T]) []T {
 		t.Fatal(err)
 	}
 	j, err := job.Start(context.Background(), plan, job.Options{
-		Name: t.Name(), Interval: settings.Interval, AtLeastOnce: settings.AtLeastOnce,
+		Name: t.Name(), Checkpoints: settings.Checkpoints, Restart: settings.Strategy(), AtLeastOnce: settings.AtLeastOnce,
 		Batch: settings.Mode == stream.Batch, Clock: clock.System{},
 	})
 	if err != nil {

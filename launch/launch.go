@@ -101,7 +101,8 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 		return nil, fmt.Errorf("job %q: %w", name, err)
 	}
 	opts := job.Options{
-		Name: name, Interval: settings.Interval, AtLeastOnce: settings.AtLeastOnce,
+		Name: name, AtLeastOnce: settings.AtLeastOnce,
+		Checkpoints: settings.Checkpoints, Restart: settings.Strategy(),
 		Batch: settings.Mode == stream.Batch,
 	}
 	for _, o := range options {

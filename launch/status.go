@@ -14,9 +14,11 @@ type State = job.State
 
 // Status is what a job is doing.
 type Status struct {
-	Name     string
-	State    State
-	Uptime   time.Duration
+	Name   string
+	State  State
+	Uptime time.Duration
+	// Restarts is how often the job, or a part of it, was restarted.
+	Restarts int
 	Vertices []Vertex
 }
 
@@ -42,7 +44,7 @@ type Subtask struct {
 
 // Status reads the job's counters.
 func (j *Job) Status() Status {
-	st := Status{Name: j.name, State: j.job.State(), Uptime: j.job.Uptime()}
+	st := Status{Name: j.name, State: j.job.State(), Uptime: j.job.Uptime(), Restarts: j.job.Restarts()}
 	last := -1
 	for _, s := range j.job.Subtasks() {
 		if s.Chain.ID != last {

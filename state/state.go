@@ -87,7 +87,8 @@ func (h *Value[V]) Get(c Context) (v V, ok bool) {
 	return v, false
 }
 
-// Set sets the value of the current key.
+// Set sets the value of the current key. What v refers to must not be changed afterwards, nor what
+// Get returned.
 func (h *Value[V]) Set(c Context, v V) {
 	p, _ := h.in(c, h).Current()
 	*p = v
@@ -96,41 +97,38 @@ func (h *Value[V]) Set(c Context, v V) {
 // Clear deletes the value of the current key.
 func (h *Value[V]) Clear(c Context) { h.in(c, h).Drop() }
 
-// List holds a list for each key.
+// List holds a list for each key. To add to a list costs the same however long it is.
 type List[E any] struct{ base[[]E] }
 
 // NewList returns a handle. The name must be unique in the operator.
 func NewList[E any](name string) *List[E] { return &List[E]{base[[]E]{name, "list"}} }
 
+// Bind makes the state of a subtask. Only the engine calls it.
+func (h *List[E]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
+	c, err := codec.For[E](r)
+	if err != nil {
+		return nil, err
+	}
+	s := keyed.NewList(b, c)
+	b.Add(h.name, s)
+	return s, nil
+}
+
+func (h *List[E]) in(c Context) *keyed.List[E] { return c.StateOf(h).(*keyed.List[E]) }
+
 // Add appends to the list of the current key.
-func (h *List[E]) Add(c Context, items ...E) {
-	p, _ := h.in(c, h).Current()
-	*p = append(*p, items...)
-}
+func (h *List[E]) Add(c Context, items ...E) { h.in(c).Add(items...) }
 
-// Get is the list of the current key. It is valid until the state changes; the caller must not
-// change it.
-func (h *List[E]) Get(c Context) []E {
-	if p := h.in(c, h).Lookup(); p != nil {
-		return *p
-	}
-	return nil
-}
+// Get is a copy of the list of the current key.
+func (h *List[E]) Get(c Context) []E { return h.in(c).Get() }
 
-// Set replaces the list of the current key; the state owns items from then on.
-func (h *List[E]) Set(c Context, items []E) {
-	if len(items) == 0 {
-		h.Clear(c)
-		return
-	}
-	p, _ := h.in(c, h).Current()
-	*p = items
-}
+// Set replaces the list of the current key by a copy of items.
+func (h *List[E]) Set(c Context, items []E) { h.in(c).Set(items) }
 
 // Clear deletes the list of the current key.
-func (h *List[E]) Clear(c Context) { h.in(c, h).Drop() }
+func (h *List[E]) Clear(c Context) { h.in(c).Drop() }
 
-// Map holds a map for each key.
+// Map holds a map for each key. Each entry is read, written and put into snapshots by itself.
 type Map[MK comparable, V any] struct{ base[map[MK]V] }
 
 // NewMap returns a handle. The name must be unique in the operator.
@@ -138,60 +136,51 @@ func NewMap[MK comparable, V any](name string) *Map[MK, V] {
 	return &Map[MK, V]{base[map[MK]V]{name, "map"}}
 }
 
-// Get is the entry of mk in the map of the current key.
-func (h *Map[MK, V]) Get(c Context, mk MK) (v V, ok bool) {
-	if p := h.in(c, h).Lookup(); p != nil {
-		v, ok = (*p)[mk]
+// Schema is the schema of a map, or why it cannot be stored.
+func (h *Map[MK, V]) Schema(r *codec.Registry) (string, error) {
+	if _, err := codec.KeyFor[MK](r); err != nil {
+		return "", err
 	}
-	return v, ok
+	return h.base.Schema(r)
 }
+
+// Bind makes the state of a subtask. Only the engine calls it.
+func (h *Map[MK, V]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
+	mk, err := codec.KeyFor[MK](r)
+	if err != nil {
+		return nil, err
+	}
+	c, err := codec.For[V](r)
+	if err != nil {
+		return nil, err
+	}
+	s := keyed.NewMapState(b, mk, c)
+	b.Add(h.name, s)
+	return s, nil
+}
+
+func (h *Map[MK, V]) in(c Context) *keyed.MapState[MK, V] {
+	return c.StateOf(h).(*keyed.MapState[MK, V])
+}
+
+// Get is the entry of mk in the map of the current key.
+func (h *Map[MK, V]) Get(c Context, mk MK) (v V, ok bool) { return h.in(c).Get(mk) }
 
 // Put sets an entry.
-func (h *Map[MK, V]) Put(c Context, mk MK, v V) {
-	p, _ := h.in(c, h).Current()
-	if *p == nil {
-		*p = map[MK]V{}
-	}
-	(*p)[mk] = v
-}
+func (h *Map[MK, V]) Put(c Context, mk MK, v V) { h.in(c).Put(mk, v) }
 
 // Remove deletes an entry; a map without entries is no state.
-func (h *Map[MK, V]) Remove(c Context, mk MK) {
-	s := h.in(c, h)
-	p := s.Lookup()
-	if p == nil {
-		return
-	}
-	if delete(*p, mk); len(*p) == 0 {
-		s.Drop()
-	}
-}
+func (h *Map[MK, V]) Remove(c Context, mk MK) { h.in(c).Remove(mk) }
 
 // Len is the number of entries.
-func (h *Map[MK, V]) Len(c Context) int {
-	if p := h.in(c, h).Lookup(); p != nil {
-		return len(*p)
-	}
-	return 0
-}
+func (h *Map[MK, V]) Len(c Context) int { return h.in(c).Len() }
 
-// All iterates over the entries, in no particular order. The loop may remove the entry it is at.
-func (h *Map[MK, V]) All(c Context) iter.Seq2[MK, V] {
-	return func(yield func(MK, V) bool) {
-		p := h.in(c, h).Lookup()
-		if p == nil {
-			return
-		}
-		for k, v := range *p {
-			if !yield(k, v) {
-				return
-			}
-		}
-	}
-}
+// All iterates over the entries, in no particular order. The loop may change the map; it does not
+// visit entries that it adds.
+func (h *Map[MK, V]) All(c Context) iter.Seq2[MK, V] { return h.in(c).All }
 
 // Clear deletes the map of the current key.
-func (h *Map[MK, V]) Clear(c Context) { h.in(c, h).Drop() }
+func (h *Map[MK, V]) Clear(c Context) { h.in(c).Drop() }
 
 // Reducing holds one value for each key, into which values are folded.
 type Reducing[V any] struct {

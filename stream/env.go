@@ -29,8 +29,7 @@ type Env struct {
 	graph    *graph.Graph
 	codecs   codec.Registry
 	mode     Mode
-	interval time.Duration
-	atLeast  bool
+	settings Settings
 	eachRow  bool
 	inLoop   bool // the body of an iteration is being built
 	errs     []error
@@ -85,15 +84,6 @@ func BufferTimeout(d time.Duration) Option {
 // RuntimeMode sets how bounded input is treated. The default is Streaming.
 func RuntimeMode(m Mode) Option { return func(e *Env) { e.mode = m } }
 
-// Checkpoint takes a snapshot of the job every interval, exactly once.
-func Checkpoint(interval time.Duration) Option {
-	return func(e *Env) { e.interval = interval }
-}
-
-// AtLeastOnce makes checkpoints without aligning barriers: faster under skew, with records possibly
-// counted twice after a recovery.
-func AtLeastOnce() Option { return func(e *Env) { e.atLeast = true } }
-
 // WatermarkEachRow places a watermark after every record that advances it, so that lateness depends
 // on the records only. By default a source places one at the end of each batch.
 func WatermarkEachRow() Option { return func(e *Env) { e.eachRow = true } }
@@ -114,17 +104,11 @@ func WithCodec[T any](name string, encode func(dst []byte, v *T) []byte,
 // Param is a value of Params, "" when there is none.
 func (e *Env) Param(name string) string { return e.graph.Params[name] }
 
-// Settings are an environment's settings as the engine needs them.
-type Settings struct {
-	Mode        Mode
-	Interval    time.Duration
-	AtLeastOnce bool
-}
-
 // Plan compiles the job for the engine. It reports all mistakes made while the job was built. Only
 // launch calls it.
 func (e *Env) Plan() (*graph.Plan, Settings, error) {
-	s := Settings{Mode: e.mode, Interval: e.interval, AtLeastOnce: e.atLeast}
+	s := e.settings
+	s.Mode = e.mode
 	plan, err := e.graph.Compile()
 	if err := errors.Join(append(e.errs, err)...); err != nil {
 		return nil, s, err

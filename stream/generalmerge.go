@@ -77,7 +77,7 @@ func (o *generalOp[K, T, A, O]) mergeInto(into window.Window, old []window.Windo
 
 // retire takes w from the open windows of the current key.
 func (o *generalOp[K, T, A, O]) retire(w window.Window) {
-	list := o.open.Lookup()
+	list := o.open.Change()
 	if list == nil {
 		return
 	}

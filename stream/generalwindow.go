@@ -260,7 +260,7 @@ func (o *generalOp[K, T, A, O]) add(v *T, t int64) (fresh bool) {
 // decide does what the trigger said about the current window.
 func (o *generalOp[K, T, A, O]) decide(d window.Decision, w window.Window) {
 	if d.Fires() {
-		if p := o.contents.Lookup(); p != nil {
+		if p := o.contents.Change(); p != nil { // an evictor changes it, a function may
 			o.emit(p, w)
 		}
 	}
@@ -375,9 +375,7 @@ func (o *generalOp[K, T, A, O]) onTimer(at int64, processing bool) bool {
 	if o.open != nil && !o.isOpen(w) {
 		return true // a trigger has left the timer behind when w was merged
 	}
-	if p := o.contents.Lookup(); p != nil && p.Timer == (paneTimer{at, processing, true}) {
-		p.Timer.Some = false
-	}
+	o.forgetTimer(paneTimer{at, processing, true})
 	var d window.Decision
 	if processing {
 		d = o.spec.trigger.ProcessingTime(&o.trigger, at, w)
@@ -389,6 +387,13 @@ func (o *generalOp[K, T, A, O]) onTimer(at int64, processing bool) bool {
 		o.clearWindow(w)
 	}
 	return !o.out.Blocked()
+}
+
+// forgetTimer notes that a timer of the current window is not set any more.
+func (o *generalOp[K, T, A, O]) forgetTimer(t paneTimer) {
+	if p := o.contents.Lookup(); p != nil && p.Timer == t {
+		o.contents.Change().Timer.Some = false
+	}
 }
 
 // fireEvents fires the event timers up to t.

@@ -177,7 +177,7 @@ func (o *joinOp[K, L, R, O]) fire(to int64) bool {
 // drop drops the current key's rows that are done at a watermark, and emits them if they have to be
 // and found no partner.
 func (o *joinOp[K, L, R, O]) drop(at int64) {
-	if rows := o.left.Lookup(); rows != nil {
+	if rows := o.left.Change(); rows != nil {
 		n := 0
 		for ; n < len(*rows) && addTime((*rows)[n].Time, o.cfg.upper) <= at; n++ {
 			if r := &(*rows)[n]; !r.Matched && o.cfg.keepsLeft() {
@@ -188,7 +188,7 @@ func (o *joinOp[K, L, R, O]) drop(at int64) {
 			o.left.Drop()
 		}
 	}
-	if rows := o.right.Lookup(); rows != nil {
+	if rows := o.right.Change(); rows != nil {
 		n := 0
 		for ; n < len(*rows) && addTime((*rows)[n].Time, -o.cfg.lower) <= at; n++ {
 			if r := &(*rows)[n]; !r.Matched && o.cfg.keepsRight() {
@@ -260,14 +260,17 @@ func (o *joinOp[K, L, R, O]) Left(b *batch.Rows[L], from, to int) int {
 
 func (o *joinOp[K, L, R, O]) joinLeft(v *L, t int64) {
 	matched := false
-	if rows := o.right.Lookup(); rows != nil {
+	if rows := partners(o.right, o.cfg.keepsRight()); rows != nil {
 		high := addTime(t, o.cfg.upper)
 		for i := searchRows(*rows, addTime(t, o.cfg.lower)); i < len(*rows); i++ {
 			r := &(*rows)[i]
 			if r.Time > high {
 				break
 			}
-			r.Matched, matched = true, true
+			matched = true
+			if o.cfg.keepsRight() {
+				r.Matched = true
+			}
 			o.call(v, &r.V, max(t, r.Time))
 		}
 	}
@@ -303,14 +306,17 @@ func (o *joinOp[K, L, R, O]) Right(b *batch.Rows[R], from, to int) int {
 
 func (o *joinOp[K, L, R, O]) joinRight(v *R, t int64) {
 	matched := false
-	if rows := o.left.Lookup(); rows != nil {
+	if rows := partners(o.left, o.cfg.keepsLeft()); rows != nil {
 		high := addTime(t, -o.cfg.lower)
 		for i := searchRows(*rows, addTime(t, -o.cfg.upper)); i < len(*rows); i++ {
 			l := &(*rows)[i]
 			if l.Time > high {
 				break
 			}
-			l.Matched, matched = true, true
+			matched = true
+			if o.cfg.keepsLeft() {
+				l.Matched = true
+			}
 			o.call(&l.V, v, max(t, l.Time))
 		}
 	}
@@ -324,6 +330,15 @@ func (o *joinOp[K, L, R, O]) joinRight(v *R, t int64) {
 	rows, _ := o.right.Current()
 	*rows = insertRow(*rows, joinRow[R]{*v, t, matched})
 	o.done.Set(done, struct{}{})
+}
+
+// partners are the current key's rows of the other side. Where rows without partners are emitted in
+// the end, the caller marks those that have one.
+func partners[V any](rows *keyed.Values[[]joinRow[V]], marks bool) *[]joinRow[V] {
+	if marks {
+		return rows.Change()
+	}
+	return rows.Lookup()
 }
 
 // searchRows is the position of the first row at or after t.

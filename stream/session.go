@@ -250,7 +250,7 @@ func (o *sessionOp[K, T, A, O]) emit(s *session[A]) {
 func (o *sessionOp[K, T, A, O]) advance(t int64) bool {
 	o.clock = max(o.clock, t)
 	return o.timers.Fire(t, func(at int64, _ struct{}) bool {
-		st := o.state.Lookup()
+		st := o.state.Change()
 		if st == nil {
 			return true
 		}

@@ -92,9 +92,7 @@ func (o *generalOp[K, T, A, O]) deleteTimer(t int64, processing bool) {
 	if err == nil && processing == o.processing && t == o.end(w) && t != math.MaxInt64 {
 		return
 	}
-	if p := o.contents.Lookup(); p != nil && p.Timer == (paneTimer{t, processing, true}) {
-		p.Timer.Some = false
-	}
+	o.forgetTimer(paneTimer{t, processing, true})
 	if processing {
 		o.clock.Delete(t)
 	} else {

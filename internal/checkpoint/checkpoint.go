@@ -9,7 +9,7 @@
 package checkpoint
 
 import (
-	"fmt"
+	"slices"
 
 	"github.com/flott-dev/flott/internal/operator"
 )
@@ -68,66 +68,63 @@ type Part struct {
 
 // Pending is a checkpoint that is not complete yet.
 type Pending struct {
-	snapshot *Snapshot
-	missing  map[Part]bool
-	err      error
-}
+	Flags    operator.Flags
+	Periodic bool
+	Stats    Stats
 
-// Begin starts a checkpoint of parts.
-func Begin(id int64, job string, parts []Part) *Pending {
-	p := &Pending{
-		snapshot: &Snapshot{ID: id, Job: job, Operators: map[string]*OperatorState{}},
-		missing:  map[Part]bool{},
-	}
-	for _, part := range parts {
-		p.missing[part] = true
-	}
-	return p
+	snapshot   *Snapshot
+	missing    map[Part]bool
+	publishing bool
+	standsOn   int64 // the newest completed checkpoint when it began
+	end        func(*Snapshot, error)
 }
 
 // ID is the checkpoint's number.
 func (p *Pending) ID() int64 { return p.snapshot.ID }
 
-// Missing is the number of parts that have not acknowledged.
-func (p *Pending) Missing() int { return len(p.missing) }
+// Snapshot is the state that has been delivered so far.
+func (p *Pending) Snapshot() *Snapshot { return p.snapshot }
 
-// Operator is the state of the operator named uid, made at the first call.
-func (p *Pending) Operator(uid, name string, parallelism, maxParallelism int) *OperatorState {
-	o := p.snapshot.Operators[uid]
+// operator is the state of the operator named uid, made at the first call.
+func (p *Pending) operator(of Operator) *OperatorState {
+	o := p.snapshot.Operators[of.UID]
 	if o == nil {
 		o = &OperatorState{
-			Name: name, MaxParallelism: maxParallelism,
-			Subtasks: make([]*operator.State, parallelism),
+			Name: of.Name, MaxParallelism: of.MaxParallelism,
+			Subtasks: make([]*operator.State, of.Parallelism),
 		}
-		p.snapshot.Operators[uid] = o
+		p.snapshot.Operators[of.UID] = o
 	}
 	return o
 }
 
-// Ack notes that a part has delivered its state. It reports whether the checkpoint is complete.
-// Repeated and late acknowledgements change nothing.
-func (p *Pending) Ack(part Part) (complete bool) {
-	if p.err != nil || !p.missing[part] {
-		return false
-	}
-	delete(p.missing, part)
-	return len(p.missing) == 0
+// Operator is what a snapshot tells of an operator besides its state.
+type Operator struct {
+	UID, Name                   string
+	Parallelism, MaxParallelism int
 }
 
-// Fail gives the checkpoint up.
-func (p *Pending) Fail(err error) {
-	if p.err == nil {
-		p.err = fmt.Errorf("checkpoint %d: %w", p.snapshot.ID, err)
+// resolve puts the sections that still hold from the checkpoint that s stands on before its own.
+func resolve(s *operator.Snapshot, since *operator.State) {
+	if since == nil || len(s.Deltas) == 0 {
+		return
 	}
-}
-
-// Result is the snapshot, or why there is none.
-func (p *Pending) Result() (*Snapshot, error) {
-	if p.err != nil {
-		return nil, p.err
+	type place struct {
+		state string
+		group int
 	}
-	if len(p.missing) > 0 {
-		return nil, fmt.Errorf("checkpoint %d: %d parts are missing", p.snapshot.ID, len(p.missing))
+	replaced := map[place]bool{}
+	for _, section := range s.State.Keyed {
+		if !section.Delta {
+			replaced[place{section.State, section.Group}] = true
+		}
 	}
-	return p.snapshot, nil
+	var all []operator.Section
+	for _, section := range since.Keyed {
+		if slices.Contains(s.Deltas, section.State) &&
+			!replaced[place{section.State, section.Group}] {
+			all = append(all, section)
+		}
+	}
+	s.State.Keyed = append(all, s.State.Keyed...)
 }

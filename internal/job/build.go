@@ -1,9 +1,11 @@
 package job
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
@@ -21,10 +23,12 @@ const (
 	channelBytesMin = 64 << 10
 )
 
-// builder makes the tasks of a job.
+// builder makes the tasks of a region.
 type builder struct {
-	job   *Job
-	chain map[*graph.Node]*graph.Chain
+	job    *Job
+	region *region
+	from   *checkpoint.Snapshot // to be restored, nil for a fresh start
+	chain  map[*graph.Node]*graph.Chain
 	// gates holds, for each chain, the gate of each subtask; nil for sources.
 	gates map[*graph.Chain][]*exchange.Gate
 	// blocking holds the gates of chains whose inputs are blocking, in batch mode.
@@ -34,9 +38,13 @@ type builder struct {
 	subtasks map[*graph.Chain][]*Subtask
 }
 
-func (j *Job) build() error {
+// buildRegion makes the next attempt of a region's tasks.
+func (j *Job) buildRegion(r *region, from *checkpoint.Snapshot) error {
+	r.attempt++
+	r.failure, r.more, r.waiting = nil, nil, false
+	r.ctx, r.cancel = context.WithCancelCause(j.ctx)
 	b := &builder{
-		job: j, chain: map[*graph.Node]*graph.Chain{},
+		job: j, region: r, from: from, chain: map[*graph.Node]*graph.Chain{},
 		gates:    map[*graph.Chain][]*exchange.Gate{},
 		blocking: map[*graph.Chain][]*exchange.BatchGate{},
 		channels: map[*graph.Edge][][]*exchange.Channel{},
@@ -46,44 +54,52 @@ func (j *Job) build() error {
 		for _, n := range c.Nodes {
 			b.chain[n] = c
 		}
-		for i := range c.Head().Parallelism {
-			s := &Subtask{Chain: c, Index: i}
-			b.subtasks[c] = append(b.subtasks[c], s)
-			j.tasks = append(j.tasks, s)
-		}
+		b.subtasks[c] = make([]*Subtask, c.Head().Parallelism)
 	}
-	for _, c := range j.plan.Chains {
+	for i, old := range r.tasks {
+		s := &Subtask{Chain: old.Chain, Index: old.Index, job: j, region: r, place: old.place}
+		r.tasks[i] = s
+		b.subtasks[s.Chain][s.Index] = s
+	}
+	if err := b.build(); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.mu.tasks = slices.Clone(j.mu.tasks) // readers keep the old one
+	for _, s := range r.tasks {
+		j.mu.tasks[s.place] = s
+	}
+	return nil
+}
+
+func (b *builder) build() error {
+	for _, c := range b.job.plan.Chains {
 		b.makeGates(c)
 	}
-	for _, c := range j.plan.Chains {
+	for _, c := range b.job.plan.Chains {
 		for _, e := range c.Head().In {
 			b.makeChannels(e)
 		}
 	}
-	for _, n := range j.plan.Order {
-		if n.Source != nil {
-			j.coord[n.UID] = newCoordinator(j, n)
-		}
-		if p, ok := n.Loop.(ops.LoopProtocol); ok {
-			j.loops[n.UID] = &loopCoordinator{core: ops.NewLoopCoordinator(p, n.Parallelism)}
+	for _, n := range b.job.plan.Order {
+		if p, ok := n.Loop.(ops.LoopProtocol); ok && b.subtasks[b.chain[n]][0] != nil {
+			b.job.m.loops[n.UID] = &loopCoordinator{core: ops.NewLoopCoordinator(p, n.Parallelism)}
 		}
 	}
-	for _, c := range j.plan.Chains {
-		for i, s := range b.subtasks[c] {
-			if err := b.makeTask(s, i); err != nil {
-				return err
-			}
+	for _, s := range b.region.tasks {
+		if err := b.makeTask(s); err != nil {
+			return err
 		}
 	}
-	for _, n := range j.plan.Order {
-		if n.Source != nil {
-			b.wireCoordinator(n)
+	for _, n := range b.job.plan.Order {
+		l := b.job.m.loops[n.UID]
+		if l == nil || b.subtasks[b.chain[n]][0] == nil {
+			continue
 		}
-		if l := j.loops[n.UID]; l != nil {
-			for _, s := range b.subtasks[b.chain[n]] {
-				l.subtasks = append(l.subtasks, s)
-				l.heads = append(l.heads, s.nodes[0].(loopHead))
-			}
+		for _, s := range b.subtasks[b.chain[n]] {
+			l.subtasks = append(l.subtasks, s)
+			l.heads = append(l.heads, s.nodes[0].(loopHead))
 		}
 	}
 	return nil
@@ -100,6 +116,14 @@ func (b *builder) makeGates(c *graph.Chain) {
 		return
 	}
 	for _, s := range b.subtasks[c] {
+		if s == nil { // of another region
+			if b.batch(head) {
+				b.blocking[c] = append(b.blocking[c], nil)
+			} else {
+				b.gates[c] = append(b.gates[c], nil)
+			}
+			continue
+		}
 		wake := func() { s.Wake() }
 		if b.batch(head) {
 			b.blocking[c] = append(b.blocking[c], exchange.NewBatchGate(inputs, &b.job.spill, wake))
@@ -148,6 +172,9 @@ func (b *builder) makeChannels(e *graph.Edge) {
 	limit := int64(min(exchange.DefaultChannelBytes, max(channelBytesMin, gateBytes/max(1, width))))
 	all := make([][]*exchange.Channel, producers)
 	for from := range producers {
+		if b.subtasks[b.chain[e.From]][from] == nil {
+			continue
+		}
 		first, last := targets(e.Strategy, from, producers, consumers)
 		for to := first; to <= last; to++ {
 			ch := b.makeChannel(e, to, limit)
@@ -177,7 +204,7 @@ func targets(s graph.Strategy, from, producers, consumers int) (first, last int)
 }
 
 // makeTask makes the nodes of one subtask of a chain, its writers and the task.
-func (b *builder) makeTask(s *Subtask, index int) error {
+func (b *builder) makeTask(s *Subtask) error {
 	made := map[*graph.Node]operator.Node{}
 	for i, n := range s.Chain.Nodes {
 		made[n] = n.New()
@@ -203,17 +230,10 @@ func (b *builder) makeTask(s *Subtask, index int) error {
 		return err
 	}
 	s.Task = task.New(task.Config{
-		Name: s.Chain.Name(), Subtask: index, Nodes: s.nodes, Contexts: s.contexts,
-		Gate: b.gate(s.Chain, index), Inlets: inlets, Clock: b.job.opts.Clock, Listener: b.job,
+		Name: s.Chain.Name(), Subtask: s.Index, Nodes: s.nodes, Contexts: s.contexts,
+		Gate: b.gate(s.Chain, s.Index), Inlets: inlets, Clock: b.job.opts.Clock, Listener: s,
 	})
 	return nil
-}
-
-func (s *Subtask) add(node operator.Node, member *graph.Node, ctx *operator.Context) {
-	s.nodes = append(s.nodes, node)
-	s.members = append(s.members, member)
-	s.contexts = append(s.contexts, ctx)
-	s.metrics = append(s.metrics, ctx.Metrics)
 }
 
 // consumer is the receiver at the end of an edge: an operator of the same chain, or a writer.
@@ -276,9 +296,9 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 	j := b.job
 	ctx := &operator.Context{
 		Job: j.opts.Name, Operator: n.Name, UID: n.UID, Subtask: s.Index,
-		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: 1,
+		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: b.region.attempt,
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
-		Loop: n.InLoop, Cancelled: j.ctx, BatchRows: j.opts.BatchRows, Hold: j.pollHook(),
+		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows, Hold: j.polls,
 		Alignment: &j.alignment,
 		Mail:      func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
@@ -290,13 +310,14 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Send:       func(c operator.Control) { s.Send(position, c) },
 	}
 	if n.Source != nil {
-		ctx.Coordinator = func(msg any) { j.coord[n.UID].receive(msg) }
+		c := j.m.coords[n.UID]
+		ctx.Coordinator = func(msg any) { c.receive(s, msg) }
 	}
-	if l := j.loops[n.UID]; l != nil {
+	if l := j.m.loops[n.UID]; l != nil {
 		ctx.Coordinator = l.receive
 	}
-	if r := j.opts.Restore; r != nil {
-		if o := r.Operators[n.UID]; o != nil {
+	if b.from != nil {
+		if o := b.from.Operators[n.UID]; o != nil {
 			ctx.Restored = restored(o, n, s.Index)
 		}
 	}
@@ -305,17 +326,4 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 
 func restored(o *checkpoint.OperatorState, n *graph.Node, subtask int) *operator.State {
 	return operator.Redistribute(o.Subtasks, n.MaxParallelism, n.Parallelism, subtask)
-}
-
-func (b *builder) wireCoordinator(n *graph.Node) {
-	c := b.job.coord[n.UID]
-	if r := b.job.opts.Restore; r != nil {
-		if o := r.Operators[n.UID]; o != nil {
-			c.state = o.Coordinator
-		}
-	}
-	for _, s := range b.subtasks[b.chain[n]] {
-		c.subtasks = append(c.subtasks, s)
-		c.readers = append(c.readers, s.nodes[0].(assignee))
-	}
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/ops"
 )
 
@@ -23,139 +23,196 @@ type assignee interface {
 	NoMoreSplits()
 }
 
-// coordinator runs the enumerator of one source on a goroutine of its own.
+// coordinator runs the enumerator of one source. It survives the restart of its readers.
 type coordinator struct {
-	job      *Job
-	node     *graph.Node
-	state    []byte
-	subtasks []*Subtask
-	readers  []assignee
-	enum     connect.Enumerator
-	work     sync.WaitGroup // of Go
-	wake     chan struct{}
+	job    *Job
+	node   *graph.Node
+	actor  actor
+	ctx    context.Context
+	cancel context.CancelFunc
 
-	mu struct {
-		sync.Mutex
-		mail    []func()
-		stopped bool
-	}
+	// The rest belongs to the actor.
+	enum    connect.Enumerator
+	readers []*reader
+	taken   int64 // the last snapshot
+	dead    bool
+}
+
+// reader is a subtask of the source as its coordinator sees it.
+type reader struct {
+	subtask  *Subtask // nil while it is not running
+	assignee assignee
+	given    []given
+}
+
+// given is a split that a reader was given after the snapshot number after.
+type given struct {
+	split connect.Split
+	after int64
 }
 
 func newCoordinator(j *Job, n *graph.Node) *coordinator {
-	return &coordinator{job: j, node: n, wake: make(chan struct{}, 1)}
-}
-
-func (c *coordinator) start(wg *sync.WaitGroup) { wg.Go(c.run) }
-
-// mail runs f on the coordinator's goroutine, soon.
-func (c *coordinator) mail(f func()) {
-	c.mu.Lock()
-	c.mu.mail = append(c.mu.mail, f)
-	c.mu.Unlock()
-	c.notify()
-}
-
-func (c *coordinator) notify() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
+	c := &coordinator{job: j, node: n, actor: actor{runner: j.runner}}
+	c.ctx, c.cancel = context.WithCancel(j.ctx)
+	for range n.Parallelism {
+		c.readers = append(c.readers, &reader{})
 	}
+	return c
 }
 
-func (c *coordinator) stop() {
-	c.mu.Lock()
-	c.mu.stopped = true
-	c.mu.Unlock()
-	c.notify()
-}
-
-func (c *coordinator) run() {
-	defer c.work.Wait()
-	defer func() {
-		if r := recover(); r != nil {
-			c.Fail(fmt.Errorf("panic in the enumerator: %v\n%s", r, debug.Stack()))
-		}
-	}()
-	var err error
-	c.enum, err = c.node.Source.(SourceFactory).Enumerator(c, c.state)
-	if err != nil {
-		c.Fail(err)
-		return
-	}
-	defer c.close()
-	stop := context.AfterFunc(c.job.ctx, c.stop)
-	defer stop()
-	for {
-		c.mu.Lock()
-		mail, stopped := c.mu.mail, c.mu.stopped
-		c.mu.mail = nil
-		c.mu.Unlock()
-		if stopped {
+// do runs f on the coordinator's actor, unless the coordinator has ended.
+func (c *coordinator) do(f func()) {
+	c.actor.post(func() {
+		if c.dead {
 			return
 		}
-		for _, f := range mail {
-			f()
-		}
-		if len(mail) == 0 {
-			<-c.wake
-		}
-	}
+		defer func() {
+			if r := recover(); r != nil {
+				c.Fail(fmt.Errorf("panic in the enumerator: %v\n%s", r, debug.Stack()))
+			}
+		}()
+		f()
+	})
 }
 
-func (c *coordinator) close() {
-	if err := c.enum.Close(); err != nil {
-		c.Fail(err)
-	}
+// start makes the enumerator, from its state in the snapshot number from.
+func (c *coordinator) start(state []byte, from int64) {
+	c.do(func() {
+		c.taken = from
+		enum, err := c.node.Source.(SourceFactory).Enumerator(c, state)
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		c.enum = enum
+	})
+}
+
+// stop ends the coordinator and then calls done.
+func (c *coordinator) stop(done func()) {
+	c.cancel()
+	c.actor.post(func() {
+		if !c.dead && c.enum != nil {
+			if err := c.enum.Close(); err != nil {
+				c.Fail(err)
+			}
+		}
+		c.dead = true
+		done()
+	})
+}
+
+// attach tells that a reader runs from the snapshot number from. Splits that it was given since go
+// back.
+func (c *coordinator) attach(s *Subtask, from int64) {
+	c.do(func() {
+		r := c.readers[s.Index]
+		var back []connect.Split
+		for _, g := range r.given {
+			if g.after >= from {
+				back = append(back, g.split)
+			}
+		}
+		*r = reader{subtask: s, assignee: s.nodes[0].(assignee)}
+		if len(back) > 0 && c.enum != nil {
+			c.enum.Back(s.Index, back)
+		}
+	})
+}
+
+// detach tells that a reader has failed.
+func (c *coordinator) detach(s *Subtask) {
+	c.do(func() {
+		if r := c.readers[s.Index]; r.subtask == s {
+			r.subtask = nil
+		}
+	})
 }
 
 // receive takes a message of one of the source's subtasks.
-func (c *coordinator) receive(msg any) {
+func (c *coordinator) receive(from *Subtask, msg any) {
 	if r, ok := msg.(ops.SourceRequest); ok {
-		c.mail(func() { c.enum.Request(r.Subtask) })
+		c.do(func() {
+			if c.enum != nil && c.readers[r.Subtask].subtask == from {
+				c.enum.Request(r.Subtask)
+			}
+		})
 	}
 }
 
 // snapshot takes the enumerator's state and sends the barriers, with no assignment in between.
-func (c *coordinator) snapshot(id int64) {
-	c.mail(func() {
-		state, err := c.enum.Snapshot()
-		for _, s := range c.subtasks {
-			s.Trigger(id, 0)
+func (c *coordinator) snapshot(id int64, flags operator.Flags) {
+	c.do(func() {
+		if c.enum == nil {
+			return // it has failed
 		}
-		c.job.ackCoordinator(c, id, state, err)
+		state, err := c.enum.Snapshot()
+		c.taken = id
+		for _, r := range c.readers {
+			if r.subtask != nil {
+				r.subtask.Trigger(id, flags)
+			}
+		}
+		c.job.coordinatorSnapshotted(c, id, state, err)
 	})
 }
 
-// Context is done when the job ends.
-func (c *coordinator) Context() context.Context { return c.job.ctx }
+// completed forgets what only older snapshots would give back.
+func (c *coordinator) completed(id int64) {
+	c.do(func() {
+		for _, r := range c.readers {
+			kept := r.given[:0]
+			for _, g := range r.given {
+				if g.after >= id {
+					kept = append(kept, g)
+				}
+			}
+			r.given = kept
+		}
+	})
+}
+
+// Context is done when the coordinator ends.
+func (c *coordinator) Context() context.Context { return c.ctx }
 
 // Parallelism is the number of readers.
 func (c *coordinator) Parallelism() int { return len(c.readers) }
 
 // Assign gives splits to a reader.
 func (c *coordinator) Assign(subtask int, splits ...connect.Split) {
-	c.subtasks[subtask].Deliver(func() { c.readers[subtask].Assign(splits) })
+	r := c.readers[subtask]
+	if r.subtask == nil {
+		c.do(func() { c.enum.Back(subtask, splits) })
+		return
+	}
+	for _, s := range splits {
+		r.given = append(r.given, given{s, c.taken})
+	}
+	to := r.assignee
+	r.subtask.Deliver(func() { to.Assign(splits) })
 }
 
 // NoMoreSplits tells a reader that it will get no more.
 func (c *coordinator) NoMoreSplits(subtask int) {
-	c.subtasks[subtask].Deliver(c.readers[subtask].NoMoreSplits)
+	if r := c.readers[subtask]; r.subtask != nil {
+		r.subtask.Deliver(r.assignee.NoMoreSplits)
+	}
 }
 
-// Go runs work on a goroutine and then done on the coordinator's.
+// Go runs work, and then done on the coordinator's actor.
 func (c *coordinator) Go(work func(ctx context.Context) error, done func(error)) {
-	c.work.Go(func() {
-		err := work(c.job.ctx)
-		c.mail(func() { done(err) })
+	c.job.runner.Go(func() {
+		err := work(c.ctx)
+		c.do(func() { done(err) })
 	})
 }
 
-// After runs f on the coordinator's goroutine once d has passed.
+// After runs f on the coordinator's actor once d has passed.
 func (c *coordinator) After(d time.Duration, f func()) {
-	c.job.opts.Clock.AfterFunc(d, func() { c.mail(f) })
+	c.job.opts.Clock.AfterFunc(d, func() { c.do(f) })
 }
 
 // Fail fails the job.
 func (c *coordinator) Fail(err error) {
-	c.job.fail(Failing, fmt.Errorf("source %q: %w", c.node.Name, err))
+	c.job.coordinatorFailed(c, fmt.Errorf("source %q: %w", c.node.Name, err))
 }

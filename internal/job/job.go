@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,8 +14,8 @@ import (
 	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/task"
-	"github.com/flott-dev/flott/metric"
 )
 
 // State is the phase a job is in.
@@ -24,6 +25,7 @@ type State string
 const (
 	Created    State = "CREATED"
 	Running    State = "RUNNING"
+	Restarting State = "RESTARTING"
 	Failing    State = "FAILING"
 	Failed     State = "FAILED"
 	Cancelling State = "CANCELLING"
@@ -45,10 +47,16 @@ type Options struct {
 	Restore *checkpoint.Snapshot
 	// AllowNonRestored lets state be dropped that no operator of the job takes up.
 	AllowNonRestored bool
-	// Interval is the time between automatic snapshots; 0 takes none.
-	Interval time.Duration
+	// Checkpoints says when checkpoints are taken. Its interval is 0 where none are.
+	Checkpoints checkpoint.Config
 	// AtLeastOnce counts barriers instead of aligning them.
 	AtLeastOnce bool
+	// Restart decides whether what has failed is restarted; nil never does.
+	Restart schedule.Strategy
+	// Runner runs the parts of the job; nil runs each on a goroutine.
+	Runner Runner
+	// Log hears of failures that the job survives; nil is slog.Default.
+	Log *slog.Logger
 	// CancelTimeout is how long user code may take to return after a cancellation, before the job
 	// is given up with the stacks of what is stuck; 0 means 30 s.
 	CancelTimeout time.Duration
@@ -76,67 +84,38 @@ type Options struct {
 
 // Job is a running job.
 type Job struct {
-	opts  Options
-	plan  *graph.Plan
-	ctx   context.Context
-	abort context.CancelCauseFunc
-	wg    sync.WaitGroup
-	done  chan struct{}
-	tasks []*Subtask
-	coord map[string]*coordinator     // by uid
-	loops map[string]*loopCoordinator // by uid of the head
-	spill exchange.Spill
-
+	opts      Options
+	plan      *graph.Plan
+	runner    Runner
+	ctx       context.Context // of the whole job
+	abort     context.CancelCauseFunc
+	wg        sync.WaitGroup
+	done      chan struct{}
+	spill     exchange.Spill
 	holding   atomic.Bool // sources wait for a snapshot
 	alignment operator.AlignmentGroups
+	polls     func() bool
+	unwatch   func() bool // of the context that Start was given
+
+	master actor
+	m      master
 
 	mu struct {
 		sync.Mutex
-		state     State
-		ended     int
-		finishing bool // all tasks have ended and are let go
-		cause     error
-		started   time.Time
-		stopped   time.Time
-		nextID    int64
-		pending   *pendingSnapshot
-		last      *checkpoint.Snapshot
+		state    State
+		cause    error
+		started  time.Time
+		stopped  time.Time
+		tasks    []*Subtask
+		history  checkpoint.History
+		restarts int
 	}
-}
-
-// Subtask is a task with its place in the job.
-type Subtask struct {
-	*task.Task
-	Chain    *graph.Chain
-	Index    int
-	nodes    []operator.Node
-	contexts []*operator.Context
-	members  []*graph.Node // of nodes; nil for writers
-	metrics  []*metric.Group
-}
-
-type pendingSnapshot struct {
-	*checkpoint.Pending
-	done chan struct{}
 }
 
 // Start runs a compiled graph. The job ends by itself, by an error, by Cancel or with ctx.
 func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
-	if opts.Clock == nil {
-		opts.Clock = clock.System{}
-	}
-	if opts.CountPolls == nil && opts.SnapshotAtPoll > 0 {
-		opts.CountPolls = &atomic.Int64{}
-	}
-	if opts.CancelTimeout == 0 {
-		opts.CancelTimeout = 30 * time.Second
-	}
-	j := &Job{
-		opts: opts, plan: plan, done: make(chan struct{}), coord: map[string]*coordinator{},
-		loops: map[string]*loopCoordinator{},
-	}
-	j.spill.FeedbackBytes, j.spill.OverflowBytes = opts.FeedbackBytes, opts.OverflowBytes
-	j.spill.Parent, j.spill.Bytes, j.spill.SortBytes = opts.TempDir, opts.SpillBytes, opts.SortBytes
+	j := &Job{opts: opts, plan: plan, done: make(chan struct{})}
+	j.withDefaults()
 	if opts.Batch && opts.Restore != nil {
 		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")
 	}
@@ -144,126 +123,45 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 		return nil, err
 	}
 	j.ctx, j.abort = context.WithCancelCause(context.WithoutCancel(ctx))
-	if err := j.build(); err != nil {
+	j.polls = j.pollHook()
+	j.mu.state = Running
+	j.mu.started = j.opts.Clock.Now()
+	if err := j.prepare(); err != nil {
 		j.abort(err)
 		return nil, err
 	}
-	j.mu.state = Running
-	j.mu.started = opts.Clock.Now()
-	if opts.Restore != nil {
-		j.mu.nextID = opts.Restore.ID
-	}
-	for _, c := range j.coord {
-		c.start(&j.wg)
-	}
-	for _, s := range j.tasks {
-		j.wg.Go(func() { j.finished(s, s.Run(j.ctx)) })
-	}
-	go j.watch(ctx)
+	j.unwatch = context.AfterFunc(ctx, j.Cancel)
+	j.master.post(j.launch)
 	return j, nil
 }
 
-// watch waits for the end of the job, whatever brings it about.
-func (j *Job) watch(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() { j.fail(Cancelling, ErrCanceled) })
-	defer stop()
-	all := make(chan struct{})
-	go func() {
-		j.wg.Wait()
-		close(all)
-	}()
-	stopTicks := j.snapshotEvery(j.opts.Interval)
-	select {
-	case <-all:
-	case <-j.ctx.Done():
-		j.awaitCancel(all)
+func (j *Job) withDefaults() {
+	o := &j.opts
+	if o.Clock == nil {
+		o.Clock = clock.System{}
 	}
-	stopTicks()
-	j.conclude()
-}
-
-func (j *Job) awaitCancel(all chan struct{}) {
-	timeout := make(chan struct{})
-	stop := j.opts.Clock.AfterFunc(j.opts.CancelTimeout, func() { close(timeout) })
-	defer stop()
-	select {
-	case <-all:
-	case <-timeout:
-		j.mu.Lock()
-		j.mu.cause = &StuckError{Cause: j.mu.cause, Timeout: j.opts.CancelTimeout, Stacks: stuckStacks()}
-		j.mu.state = Failing
-		j.mu.Unlock()
+	if o.CountPolls == nil && o.SnapshotAtPoll > 0 {
+		o.CountPolls = &atomic.Int64{}
 	}
-}
-
-// conclude turns the transient state into a final one.
-func (j *Job) conclude() {
-	j.abort(nil)
-	spillErr := j.spill.Close()
-	j.mu.Lock()
-	if spillErr != nil && j.mu.state == Running {
-		j.mu.state = Failing
-		j.mu.cause = fmt.Errorf("remove temporary files: %w", spillErr)
+	if o.CancelTimeout == 0 {
+		o.CancelTimeout = 30 * time.Second
 	}
-	switch j.mu.state {
-	case Cancelling:
-		j.mu.state = Canceled
-	case Failing:
-		j.mu.state = Failed
-	default:
-		j.mu.state = Finished
+	if o.Restart == nil {
+		o.Restart = schedule.Never{}
 	}
-	j.mu.stopped = j.opts.Clock.Now()
-	p := j.mu.pending
-	j.mu.pending = nil
-	j.mu.Unlock()
-	if p != nil {
-		p.Fail(errors.New("the job ended"))
-		close(p.done)
+	if o.Batch {
+		o.Checkpoints.Interval = 0
 	}
-	close(j.done)
-}
-
-// fail brings the job down; only the first cause counts.
-func (j *Job) fail(to State, cause error) {
-	j.mu.Lock()
-	// Once all input is processed, what is being committed is not taken back by a cancellation.
-	first := j.mu.state == Running && !(j.mu.finishing && to == Cancelling)
-	if first {
-		j.mu.state, j.mu.cause = to, cause
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
-	j.mu.Unlock()
-	if first {
-		j.abort(cause)
+	j.runner = o.Runner
+	if j.runner == nil {
+		j.runner = goroutines{&j.wg}
 	}
-}
-
-// Ended is called by a task that has processed its input or failed.
-func (j *Job) Ended(_ *task.Task, err error) {
-	if err != nil {
-		j.fail(Failing, err)
-		return
-	}
-	j.mu.Lock()
-	j.mu.ended++
-	all := j.mu.ended == len(j.tasks) && j.mu.state == Running
-	j.mu.finishing = all
-	j.mu.Unlock()
-	if all {
-		for _, s := range j.tasks {
-			s.Finish(task.Commit)
-		}
-		for _, c := range j.coord {
-			c.stop()
-		}
-	}
-}
-
-// finished is called when a task's goroutine ends.
-func (j *Job) finished(_ *Subtask, err error) {
-	if err != nil {
-		j.fail(Failing, err)
-	}
+	j.master.runner = j.runner
+	j.spill.FeedbackBytes, j.spill.OverflowBytes = o.FeedbackBytes, o.OverflowBytes
+	j.spill.Parent, j.spill.Bytes, j.spill.SortBytes = o.TempDir, o.SpillBytes, o.SortBytes
 }
 
 // Wait returns when the job has ended: nil when it finished, ErrCanceled when it was cancelled,
@@ -282,18 +180,10 @@ func (j *Job) Wait() error {
 func (j *Job) Done() <-chan struct{} { return j.done }
 
 // Cancel ends the job at once, without finishing what is in flight.
-func (j *Job) Cancel() { j.fail(Cancelling, ErrCanceled) }
+func (j *Job) Cancel() { j.master.post(func() { j.end(Cancelling, ErrCanceled) }) }
 
 // Stop ends all sources as if their input had ended now; the job then finishes as a bounded one.
-func (j *Job) Stop() {
-	for _, s := range j.tasks {
-		for _, n := range s.nodes {
-			if st, ok := n.(interface{ Stop() }); ok {
-				s.Deliver(st.Stop)
-			}
-		}
-	}
-}
+func (j *Job) Stop() { j.master.post(j.stopSources) }
 
 // State is the job's state.
 func (j *Job) State() State {
@@ -313,11 +203,29 @@ func (j *Job) Uptime() time.Duration {
 	return end.Sub(j.mu.started)
 }
 
+// Restarts is how often a part of the job, or all of it, was restarted.
+func (j *Job) Restarts() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mu.restarts
+}
+
+// Checkpoints is the statistics of the job's checkpoints.
+func (j *Job) Checkpoints() checkpoint.History {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mu.history
+}
+
 // Plan is the compiled graph.
 func (j *Job) Plan() *graph.Plan { return j.plan }
 
-// Subtasks are the tasks, chain by chain.
-func (j *Job) Subtasks() []*Subtask { return j.tasks }
+// Subtasks are the tasks as they run now, chain by chain.
+func (j *Job) Subtasks() []*Subtask {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mu.tasks
+}
 
 // Sample reads the counters of a task.
 func (j *Job) Sample(s *Subtask) task.Sample { return s.Task.Sample(j.opts.Clock.Now()) }
@@ -337,17 +245,3 @@ func (e *StuckError) Error() string {
 
 // Unwrap is why the job was to stop.
 func (e *StuckError) Unwrap() error { return e.Cause }
-
-// Metrics are the operators' own metrics, by operator.
-func (s *Subtask) Metrics() map[string][]metric.Sample {
-	all := map[string][]metric.Sample{}
-	for i, n := range s.members {
-		if n == nil {
-			continue
-		}
-		if samples := s.metrics[i].Samples(); len(samples) > 0 {
-			all[n.Name] = samples
-		}
-	}
-	return all
-}

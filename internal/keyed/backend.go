@@ -55,6 +55,10 @@ type Backend struct {
 	// KeySchema is the schema of the key, for who reads snapshots.
 	KeySchema codec.Schema
 
+	// delimit, if not nil, is the length of the byte key at the head of src: the keys delimit
+	// themselves.
+	delimit func(src []byte) (int, error)
+
 	// known says that the selector that is asked has the current key decoded.
 	known  bool
 	names  []string
@@ -104,6 +108,9 @@ func (b *Backend) Snapshot(w *operator.Snapshot) {
 
 // Completed makes later deltas stand on a checkpoint. A savepoint is none: see operator.Context.
 func (b *Backend) Completed(checkpoint int64) error {
+	if checkpoint <= b.since {
+		return nil // what has changed since then is forgotten
+	}
 	b.since = checkpoint
 	for _, s := range b.states {
 		if f, ok := s.(Freezer); ok {
@@ -149,6 +156,9 @@ func (b *Backend) AppendKey(dst []byte, word uint64, key []byte) []byte {
 	if b.IsWord {
 		return binary.LittleEndian.AppendUint64(dst, word)
 	}
+	if b.delimit != nil {
+		return append(dst, key...)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(key)))
 	return append(dst, key...)
 }
@@ -164,7 +174,13 @@ func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
 		return k, src[8:], nil
 	}
 	n, used := binary.Uvarint(src)
-	if used <= 0 || n > uint64(len(src)-used) {
+	if b.delimit != nil {
+		length, err := b.delimit(src)
+		if err != nil {
+			return k, nil, err
+		}
+		n, used = uint64(length), 0
+	} else if used <= 0 || n > uint64(len(src)-used) {
 		return k, nil, fmt.Errorf("a key is cut off")
 	}
 	k.Bytes = src[used : used+int(n)]
@@ -174,85 +190,6 @@ func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
 		k.Hash = codec.HashBytes(k.Bytes)
 	}
 	return k, src[used+int(n):], nil
-}
-
-// Values is a state with one value for each key.
-type Values[V any] struct {
-	*Table[V]
-	b     *Backend
-	codec *codec.Codec[V]
-}
-
-// NewValues returns an empty state of b.
-func NewValues[V any](b *Backend, c *codec.Codec[V]) *Values[V] {
-	return &Values[V]{Table: NewTable[V](b.MaxParallelism, b.First, b.Last), b: b, codec: c}
-}
-
-// Current is the value of the current key, made when there is none.
-func (s *Values[V]) Current() (v *V, fresh bool) {
-	if s.b.IsWord {
-		return s.Upsert(s.b.Hash, s.b.Word)
-	}
-	return s.UpsertBytes(s.b.Hash, s.b.Bytes)
-}
-
-// Lookup is the value of the current key, nil when there is none.
-func (s *Values[V]) Lookup() *V {
-	if s.b.IsWord {
-		return s.Table.Get(s.b.Hash, s.b.Word)
-	}
-	return s.GetBytes(s.b.Hash, s.b.Bytes)
-}
-
-// Drop deletes the value of the current key.
-func (s *Values[V]) Drop() {
-	if s.b.IsWord {
-		s.Table.Delete(s.b.Hash, s.b.Word)
-		return
-	}
-	s.DeleteBytes(s.b.Hash, s.b.Bytes)
-}
-
-// Snapshot encodes key and value of every entry.
-func (s *Values[V]) Snapshot(emit func(kg int, data []byte)) {
-	first, last := s.Groups()
-	for kg := first; kg <= last; kg++ {
-		var data []byte
-		s.RangeGroup(kg, func(_, word uint64, key []byte, v *V) bool {
-			data = s.codec.Append(s.b.AppendKey(data, word, key), v)
-			return true
-		})
-		if len(data) > 0 {
-			emit(kg, data)
-		}
-	}
-}
-
-// Describe is the form of the entries.
-func (s *Values[V]) Describe() operator.Description {
-	return operator.Description{Kind: "value", Value: s.codec.Schema()}
-}
-
-// RestoreGroup adds entries.
-func (s *Values[V]) RestoreGroup(_ int, _ bool, src []byte) error {
-	for len(src) > 0 {
-		k, rest, err := s.b.TakeKey(src)
-		if err != nil {
-			return err
-		}
-		var v V
-		if src, err = s.codec.Decode(rest, &v); err != nil {
-			return err
-		}
-		var p *V
-		if s.b.IsWord {
-			p, _ = s.Upsert(k.Hash, k.Word)
-		} else {
-			p, _ = s.UpsertBytes(k.Hash, k.Bytes)
-		}
-		*p = v
-	}
-	return nil
 }
 
 // Selector sets a backend's current key from records.

@@ -4,6 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+	"time"
+
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/operator"
 )
 
 // xorshift draws keys in the timed loop at about a nanosecond each.
@@ -160,4 +164,120 @@ func BenchmarkMapRange(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/key")
+}
+
+// benchValues is a state of n keys, with changes tracked if tracked.
+func benchValues[V any](b *testing.B, n int, isWord, tracked bool) (*Values[V], func(k uint64)) {
+	c, err := codec.For[V](nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := NewValues(&Backend{IsWord: isWord, MaxParallelism: 128, Last: 127}, c)
+	key := []byte("customer-id-........")
+	set := func(k uint64) {
+		if isWord {
+			s.b.Set(mix(k), k, nil)
+			return
+		}
+		binary.LittleEndian.PutUint64(key[12:], k)
+		s.b.Set(codec.HashBytes(key), 0, key)
+	}
+	for k := range uint64(n) {
+		set(k)
+		s.Current()
+	}
+	if tracked {
+		benchFreeze(s, 1)
+	}
+	return s, set
+}
+
+// benchFreeze writes and confirms a snapshot. It returns the times of the freeze, of the longest step,
+// of all steps, and the bytes.
+func benchFreeze[V any](s *Values[V], id int64) (freeze, longest, all time.Duration, bytes int64) {
+	begin := time.Now()
+	f := s.Freeze("state", id, false)
+	freeze = time.Since(begin)
+	for done := false; !done; {
+		at := time.Now()
+		done = f.Step(func(section operator.Section) { bytes += section.Data.Size() })
+		longest = max(longest, time.Since(at))
+	}
+	all = time.Since(begin)
+	s.Confirm(id)
+	return freeze, longest, all, bytes
+}
+
+// BenchmarkValues is a count for a random key: untracked, or with changes tracked.
+func BenchmarkValues(b *testing.B) {
+	for _, isWord := range []bool{true, false} {
+		for _, n := range []int{1_000_000, 10_000_000} {
+			for _, tracked := range []bool{false, true} {
+				b.Run(fmt.Sprintf("word=%v/%s/tracked=%v", isWord, size(n), tracked), func(b *testing.B) {
+					s, set := benchValues[int64](b, n, isWord, tracked)
+					x := xorshift(88172645463325252)
+					b.ReportAllocs()
+					for b.Loop() {
+						set((x.next() >> 32) * uint64(n) >> 32)
+						v, _ := s.Current()
+						*v++
+					}
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkPacked is a change of a string for a random key.
+func BenchmarkPacked(b *testing.B) {
+	for _, n := range []int{100, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s, set := benchValues[string](b, n, true, true)
+			x := xorshift(88172645463325252)
+			texts := []string{"a value", "another", "the last"}
+			b.ReportAllocs()
+			for b.Loop() {
+				r := x.next()
+				set((r >> 32) * uint64(n) >> 32)
+				v, _ := s.Current()
+				*v = texts[r%3]
+			}
+		})
+	}
+}
+
+// BenchmarkSnapshot is a base and deltas of ten million keys; ms are of one snapshot.
+func BenchmarkSnapshot(b *testing.B) {
+	const n = 10_000_000
+	for _, c := range []struct {
+		name          string
+		writes, among uint64
+	}{{"base", 0, 1}, {"uniform", 2_000_000, n}, {"hot", 2_000_000, n / 1000}} {
+		b.Run(c.name, func(b *testing.B) {
+			s, set := benchValues[int64](b, n, true, c.writes > 0)
+			x, id := xorshift(88172645463325252), int64(1)
+			var freeze, longest, all time.Duration
+			var bytes int64
+			for b.Loop() {
+				for range c.writes {
+					set((x.next() >> 32) * c.among >> 32)
+					v, _ := s.Current()
+					*v++
+				}
+				if id++; c.writes == 0 {
+					s.plain.chains = nil // as if it were the first
+				} else {
+					for g := range s.plain.chains { // a delta, never a base
+						s.plain.chains[g].deltas, s.plain.chains[g].deltaBytes = 0, 0
+					}
+				}
+				f, l, a, size := benchFreeze(s, id)
+				freeze, longest, all, bytes = max(freeze, f), max(longest, l), all+a, bytes+size
+			}
+			b.ReportMetric(float64(freeze.Microseconds()), "freeze-max-us")
+			b.ReportMetric(float64(longest.Microseconds()), "step-max-us")
+			b.ReportMetric(float64(all.Milliseconds())/float64(b.N), "all-ms")
+			b.ReportMetric(float64(bytes)/1e6/float64(b.N), "MB")
+		})
+	}
 }

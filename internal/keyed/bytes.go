@@ -17,6 +17,9 @@ func (m *Map[V]) UpsertString(hash uint64, key string) (v *V, fresh bool) {
 	for ; i < len(m.slots); i++ {
 		s := &m.slots[i]
 		if s.hash == hash && recordIs(m.log, s.off, key) {
+			if m.marks.isFirst(i) {
+				m.firstChange(i)
+			}
 			return &s.v, false
 		}
 		if s.hash == 0 {
@@ -29,6 +32,9 @@ func (m *Map[V]) UpsertString(hash uint64, key string) (v *V, fresh bool) {
 	m.n++
 	s := &m.slots[i]
 	s.hash, s.off = hash, m.appendRecord(key)
+	if m.marks.track != nil {
+		m.marks.create(i)
+	}
 	return &s.v, true
 }
 
@@ -49,22 +55,30 @@ func (m *Map[V]) GetString(hash uint64, key string) *V {
 	return nil
 }
 
-// DeleteString is Delete for a byte key.
-//
-//flott:hot
-func (m *Map[V]) DeleteString(hash uint64, key string) bool {
+// findString returns the index of a byte key as Next does, -1 if it is absent.
+func (m *Map[V]) findString(hash uint64, key string) int {
 	hash = stored(hash)
 	for i := int(hash & m.mask); i < len(m.slots); i++ {
 		s := &m.slots[i]
 		if s.hash == hash && recordIs(m.log, s.off, key) {
-			m.removeSlot(i)
-			return true
+			return i
 		}
 		if s.hash == 0 {
 			break
 		}
 	}
-	return false
+	return -1
+}
+
+// DeleteString is Delete for a byte key.
+//
+//flott:hot
+func (m *Map[V]) DeleteString(hash uint64, key string) bool {
+	i := m.findString(hash, key)
+	if i >= 0 {
+		m.removeSlot(i)
+	}
+	return i >= 0
 }
 
 // UpsertBytes is Upsert for a byte key. The key is copied.

@@ -1,8 +1,10 @@
 // Package keyed holds the in-memory tables of keyed state: a Map is one open-addressing hash table
-// with its values inline, a Table is one Map for each key group of a subtask.
+// with its values inline, a Table is one Map for each key group of a subtask. Values is a state with
+// a value of any type for each key, in a Table that remembers what has changed.
 //
-// Data flow: operators (internal/ops, state) hand in a key in canonical form with its 64-bit hash
-// and get a pointer to the value; checkpoints walk the entries of one key group at a time.
+// Data flow: operators (stream, state) hand in a key in canonical form with its 64-bit hash and get a
+// pointer to the value; a checkpoint freezes a state and then writes it, a few key groups between
+// every two batches, into sections (operator.Section).
 //
 // # Layout
 //
@@ -21,6 +23,33 @@
 // of its own, so that the garbage collector does not scan the table when V has none: the word is
 // the key itself or the offset of the key in the byte log.
 //
+// Values without pointers stand in the slots. Others stand encoded in a byte log of their own
+// (records), with a bounded number of them decoded (packed).
+//
+// # Snapshots
+//
+// At a freeze nothing is copied: each group is marked as still to be written. Until it is, the first
+// change of an entry appends the entry as it was to the group's section, and the scan leaves out what
+// has changed. So a section is the group as it was at the freeze, whenever it is written. Which
+// entries those are is kept in bitmaps beside the slots (marks), keys of deleted ones in graves.
+//
+// A section is, whatever holds the state:
+//
+//	full     entries, one after the other
+//	delta    number of deleted keys (uvarint), the keys, then entries
+//	entry    key as Backend.AppendKey writes it, value by its codec
+//	         list: the number of bytes (uvarint), then the items without their number
+//	         map: key, map key in its canonical form, value
+//
+// Between one freeze and the next a key may be deleted and made again: so the deleted keys come
+// first. A delta may hold more than what has changed, never less.
+//
+// To restore (state, key group) one applies its last full section and the deltas after it, over
+// the confirmed checkpoints that the snapshot stands on (operator.Snapshot.Since). A group has a full
+// section in the first snapshot, in a savepoint, after deltasMax deltas, or when those since the last
+// full one are more than half of its size; the groups take turns. A group without a section has not
+// changed.
+//
 // # Non-obvious
 //
 //   - The position of an entry comes from the low bits of its hash, its key group from the high
@@ -33,6 +62,12 @@
 //   - Iteration runs from the last slot to the first. A delete moves entries towards the first
 //     slot only, from places that were visited already, so deleting the current entry neither
 //     skips nor repeats another. This is also why clusters do not wrap around.
+//   - What was frozen counts as changed until the checkpoint is confirmed, so that one that fails
+//     makes no hole. A confirmation that comes while a freeze is being written waits for its end:
+//     what is written stands on an earlier checkpoint.
+//   - A value with pointers that Values.Lookup returned must not be changed, even for a moment: it
+//     would not be written back, but still be there for the next one who looks.
+//   - A field with the tag `flott:"-"` of such a value is zero whenever it has been closed.
 //   - A delete never shrinks or compacts by itself, since an iteration may be on the way; it asks
 //     the next insertion to do so.
 package keyed

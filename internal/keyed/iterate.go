@@ -35,10 +35,41 @@ func (m *Map[V]) At(i int) (hash, word uint64, key []byte, v *V) {
 	return s.hash, 0, record(m.log, s.off), &s.v
 }
 
+// valueAt is the value of At.
+func (m *Map[V]) valueAt(i int) *V {
+	switch {
+	case m.n > 0:
+		return &m.slots[i].v
+	case i < len(m.words.slots):
+		return &m.words.slots[i].v
+	}
+	return m.words.top
+}
+
+// keyAt is the key of At.
+func (m *Map[V]) keyAt(i int) (word uint64, key []byte) {
+	switch {
+	case m.n > 0:
+		return 0, record(m.log, m.slots[i].off)
+	case i < len(m.words.slots):
+		return m.words.slots[i].key - 1, nil
+	}
+	return ^uint64(0), nil
+}
+
+// isAt reports whether the entry of a key stands at an index, which may be any number.
+func (m *Map[V]) isAt(i int, k *Current, isWord bool) bool {
+	if isWord {
+		return uint(i) < uint(len(m.words.slots)) && m.words.slots[i].key == k.Word+1 && k.Word+1 != 0
+	}
+	return uint(i) < uint(len(m.slots)) && m.slots[i].hash == stored(k.Hash) &&
+		recordIs(m.log, m.slots[i].off, asString(k.Bytes))
+}
+
 // DeleteAt removes the entry at an index that Next returned.
 func (m *Map[V]) DeleteAt(i int) {
 	if m.n == 0 {
-		m.words.deleteAt(i)
+		m.deleteWord(i)
 		return
 	}
 	m.removeSlot(i)

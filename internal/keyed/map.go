@@ -37,6 +37,8 @@ type Map[V any] struct {
 	shrinkAt int       // a delete below this sets limit to 0
 	log      []byte    // records of byte keys: length as uvarint, then the bytes
 	dead     int       // bytes of the log that belong to deleted keys
+
+	marks marks // of changes, for snapshots
 }
 
 // Len returns the number of entries.
@@ -44,6 +46,8 @@ func (m *Map[V]) Len() int { return m.n + m.words.len() }
 
 // Clear removes all entries and lets go of what their values point to. It keeps the capacity,
 // unless only a small part of it was in use: the cost follows the entries, not the capacity.
+//
+// What it removes is not remembered as deleted: see tracked.Clear.
 func (m *Map[V]) Clear() {
 	m.words.clear()
 	switch {
@@ -56,13 +60,14 @@ func (m *Map[V]) Clear() {
 	}
 	m.n, m.dead = 0, 0
 	m.log = m.log[:0]
+	m.marks.clear(max(len(m.slots), len(m.words.slots)))
 }
 
 // Reserve makes room for n word keys in all, so that filling a table of known size does not rebuild
 // it on the way.
 func (m *Map[V]) Reserve(n int) {
 	if n > m.words.limit {
-		m.words.reserve(n)
+		m.words.reserve(n, &m.marks)
 	}
 }
 
@@ -102,10 +107,12 @@ func (m *Map[V]) makeRoom(hash uint64) int {
 // rebuild moves all entries to a new slot array. The slack is a wish: the usual one if 0, and
 // doubled as often as the entries need it.
 func (m *Map[V]) rebuild(capacity, slack int) {
-	old := m.slots
+	old, oldMarks := m.slots, m.marks.bits
 	m.setSlots(capacity, slack)
-	for !moveSlots(m.slots, old, m.mask) {
+	m.marks.resize(len(m.slots))
+	for !m.moveSlots(old, &oldMarks) {
 		m.setSlots(capacity, 2*(len(m.slots)-capacity))
+		m.marks.resize(len(m.slots))
 	}
 }
 
@@ -126,19 +133,22 @@ func limits(capacity int) (limit, shrinkAt int) {
 	return capacity * loadNum / loadDen, shrinkAt
 }
 
-// moveSlots fills dst, which is empty, with the entries of src. It reports false if a cluster
+// moveSlots fills the slots, which are empty, with the entries of src. It reports false if a cluster
 // does not fit into the slack.
-func moveSlots[V any](dst, src []slot[V], mask uint64) bool {
+func (m *Map[V]) moveSlots(src []slot[V], from *[markKinds][]uint64) bool {
 	for i := range src {
 		s := &src[i]
 		if s.hash == 0 {
 			continue
 		}
-		j := freeSlot(dst, s.hash, mask)
+		j := freeSlot(m.slots, s.hash, m.mask)
 		if j < 0 {
 			return false
 		}
-		dst[j] = *s
+		m.slots[j] = *s
+		if m.marks.track != nil {
+			m.marks.carry(from, i, j)
+		}
 	}
 	return true
 }
@@ -160,6 +170,9 @@ func freeSlot[V any](slots []slot[V], hash, mask uint64) int {
 // of the same cluster that are away from home move back into the gap; then there is nothing left
 // to clean up.
 func (m *Map[V]) removeSlot(i int) {
+	if m.marks.track != nil {
+		m.bury(i)
+	}
 	m.dead += recordBytes(m.log[m.slots[i].off:])
 	gap := i
 	for j := i + 1; j < len(m.slots); j++ {
@@ -169,10 +182,12 @@ func (m *Map[V]) removeSlot(i int) {
 		}
 		if int(s.hash&m.mask) <= gap {
 			m.slots[gap] = *s
+			m.marks.move(j, gap)
 			gap = j
 		}
 	}
 	m.slots[gap] = slot[V]{}
+	m.marks.drop(gap)
 	m.n--
 	if m.n < m.shrinkAt {
 		m.limit = 0

@@ -134,6 +134,15 @@ func (t *Table[V]) groupOf(hash uint64) *Map[V] {
 	return &t.groups[i]
 }
 
+// indexOf is the position of the group of a hash.
+func (t *Table[V]) indexOf(hash uint64) int {
+	i := int((hash>>32)*t.maxParallelism>>32) - t.first
+	if uint(i) >= uint(len(t.groups)) {
+		t.panicOutside(i + t.first)
+	}
+	return i
+}
+
 //go:noinline
 func (t *Table[V]) panicOutside(kg int) {
 	first, last := t.Groups()

@@ -38,6 +38,9 @@ func (m *Map[V]) Upsert(hash, word uint64) (v *V, fresh bool) {
 	for ; i < len(w.slots); i++ {
 		s := &w.slots[i]
 		if s.key == key {
+			if m.marks.isFirst(i) {
+				m.firstChange(i)
+			}
 			return &s.v, false
 		}
 		if s.key == 0 {
@@ -50,6 +53,9 @@ func (m *Map[V]) Upsert(hash, word uint64) (v *V, fresh bool) {
 	w.n++
 	s := &w.slots[i]
 	s.key = key
+	if m.marks.track != nil {
+		m.marks.create(i)
+	}
 	return &s.v, true
 }
 
@@ -67,21 +73,40 @@ func (m *Map[V]) Get(hash, word uint64) *V {
 	return nil
 }
 
+// findWord returns the index of a word key as Next does, -1 if it is absent.
+func (m *Map[V]) findWord(hash, word uint64) int {
+	w, key := &m.words, word+1
+	if key == 0 {
+		if w.top == nil {
+			return -1
+		}
+		return len(w.slots)
+	}
+	return w.find(hash, key)
+}
+
 // Delete removes a word key and reports whether it was there.
 //
 //flott:hot
 func (m *Map[V]) Delete(hash, word uint64) bool {
-	w, key := &m.words, word+1
-	if key == 0 {
-		was := w.top != nil
-		w.top = nil
-		return was
-	}
-	i := w.find(hash, key)
+	i := m.findWord(hash, word)
 	if i >= 0 {
-		w.remove(i)
+		m.deleteWord(i)
 	}
 	return i >= 0
+}
+
+func (m *Map[V]) deleteWord(i int) {
+	if m.marks.track != nil {
+		m.bury(i)
+	}
+	w := &m.words
+	if i < len(w.slots) {
+		w.remove(i, &m.marks)
+		return
+	}
+	w.top = nil
+	m.marks.drop(i)
 }
 
 func (w *words[V]) find(hash, key uint64) int {
@@ -100,8 +125,14 @@ func (m *Map[V]) upsertTop() (v *V, fresh bool) {
 	if m.n > 0 {
 		panicMixed()
 	}
+	i := len(m.words.slots)
 	if fresh = m.words.top == nil; fresh {
 		m.words.top = new(V)
+		if m.marks.track != nil {
+			m.marks.create(i)
+		}
+	} else if m.marks.isFirst(i) {
+		m.firstChange(i)
 	}
 	return m.words.top, fresh
 }
@@ -128,12 +159,12 @@ func (m *Map[V]) makeWordRoom(hash uint64) int {
 	}
 	w := &m.words
 	if w.n >= w.limit {
-		w.rebuild(capacityFor(w.n+1), 0)
+		w.rebuild(capacityFor(w.n+1), 0, &m.marks)
 	}
 	i := w.free(hash)
 	for i < 0 {
 		capacity := int(w.mask) + 1
-		w.rebuild(capacity, 2*(len(w.slots)-capacity))
+		w.rebuild(capacity, 2*(len(w.slots)-capacity), &m.marks)
 		i = w.free(hash)
 	}
 	return i
@@ -150,11 +181,16 @@ func (w *words[V]) free(hash uint64) int {
 }
 
 // rebuild moves all entries to a new slot array: see Map.rebuild.
-func (w *words[V]) rebuild(capacity, slack int) {
-	old := w.slots
+func (w *words[V]) rebuild(capacity, slack int, k *marks) {
+	old, oldMarks := w.slots, k.bits
 	w.set(capacity, slack)
-	for !w.fill(old) {
+	k.resize(len(w.slots))
+	for !w.fill(old, k, &oldMarks) {
 		w.set(capacity, 2*(len(w.slots)-capacity))
+		k.resize(len(w.slots))
+	}
+	if k.track != nil && w.top != nil {
+		k.carry(&oldMarks, len(old), len(w.slots))
 	}
 }
 
@@ -167,7 +203,7 @@ func (w *words[V]) set(capacity, slack int) {
 	w.limit, w.shrinkAt = limits(capacity)
 }
 
-func (w *words[V]) fill(src []wordSlot[V]) bool {
+func (w *words[V]) fill(src []wordSlot[V], k *marks, from *[markKinds][]uint64) bool {
 	for i := range src {
 		s := &src[i]
 		if s.key == 0 {
@@ -178,12 +214,15 @@ func (w *words[V]) fill(src []wordSlot[V]) bool {
 			return false
 		}
 		w.slots[j] = *s
+		if k.track != nil {
+			k.carry(from, i, j)
+		}
 	}
 	return true
 }
 
 // remove frees a slot and closes the gap: see Map.removeSlot.
-func (w *words[V]) remove(i int) {
+func (w *words[V]) remove(i int, k *marks) {
 	gap := i
 	for j := i + 1; j < len(w.slots); j++ {
 		s := &w.slots[j]
@@ -192,10 +231,12 @@ func (w *words[V]) remove(i int) {
 		}
 		if int(w.hash(s.key)&w.mask) <= gap {
 			w.slots[gap] = *s
+			k.move(j, gap)
 			gap = j
 		}
 	}
 	w.slots[gap] = wordSlot[V]{}
+	k.drop(gap)
 	w.n--
 	if w.n < w.shrinkAt {
 		w.limit = 0
@@ -213,9 +254,9 @@ func (w *words[V]) clear() {
 	w.n, w.top = 0, nil
 }
 
-func (w *words[V]) reserve(n int) {
+func (w *words[V]) reserve(n int, k *marks) {
 	slots := (max(n, w.n)*loadDen + loadNum - 1) / loadNum
-	w.rebuild(max(capacityMin, 1<<bits.Len(uint(slots-1))), 0)
+	w.rebuild(max(capacityMin, 1<<bits.Len(uint(slots-1))), 0, k)
 }
 
 // next is Map.Next. The entry of the largest word stands behind the slots.
@@ -243,14 +284,6 @@ func (w *words[V]) at(i int) (hash, word uint64, v *V) {
 	}
 	s := &w.slots[i]
 	return w.hash(s.key), s.key - 1, &s.v
-}
-
-func (w *words[V]) deleteAt(i int) {
-	if i == len(w.slots) {
-		w.top = nil
-		return
-	}
-	w.remove(i)
 }
 
 func panicMixed() { panic("keyed: a map has word keys or byte keys, not both") }

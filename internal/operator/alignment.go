@@ -39,9 +39,7 @@ func (a *AlignmentGroups) Join(name, uid string, parallelism int) AlignmentGroup
 		a.mu.groups[name] = g
 	}
 	for i := range parallelism {
-		if _, ok := g[member{uid, i}]; !ok {
-			g[member{uid, i}] = math.MinInt64
-		}
+		g[member{uid, i}] = math.MinInt64
 	}
 	return joined{a, name, uid}
 }

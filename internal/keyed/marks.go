@@ -1,0 +1,218 @@
+package keyed
+
+import "math/bits"
+
+// marks are bitmaps beside the slots of a Map: which entries have changed. They move along with the
+// entries.
+//
+//	          freeze          freeze            now
+//	────────────┼───────────────┼────────────────▶
+//	   older          recent        changed, born
+//	└── not confirmed: what the next increment has to hold ──┘
+//
+// A stamp in the slot would spare the second memory access of a write, but make slots larger by half:
+// one bit for each slot of a table of ten million keys is two megabytes, which stay in the cache.
+type marks struct {
+	bits  [markKinds][]uint64 // a bit for each slot and one more, for the largest word
+	track *track              // nil until the first freeze: nothing is marked before
+}
+
+const (
+	markChanged = iota // since the last freeze
+	markBorn           // made since the last freeze
+	markRecent         // changed between the last freeze and the one before
+	markOlder          // changed before that
+	markKinds
+)
+
+// track is what else is known of a Map's changes.
+type track struct {
+	owner  tracker
+	group  int
+	some   [markKinds]bool   // a bitmap that is not in here is zero, or nil
+	graves [markKinds]graves // keys of deleted entries, by the time of the delete
+	scan   scanKind          // what is still to be written of the last freeze
+	saved  []byte            // entries as they were then, of those that have changed since
+}
+
+// scanKind is what is to be written of a Map that is frozen.
+type scanKind uint8
+
+const (
+	scanNothing scanKind = iota
+	scanFull             // all entries
+	scanDelta            // what is marked as recent or older
+)
+
+// graves are keys of deleted entries, as Backend.AppendKey writes them. A key is in there once for
+// each freeze at most: see Map.bury.
+type graves struct {
+	keys []byte
+	n    int
+}
+
+// tracker is the tracked table that a Map belongs to.
+type tracker interface {
+	// save keeps an entry as it is, since it is about to change.
+	save(group, i int)
+	// bury adds the key of an entry to the graves.
+	bury(group, i int)
+}
+
+// isFirst reports whether the entry at i is tracked and not marked as changed.
+func (k *marks) isFirst(i int) bool {
+	b := k.bits[markChanged]
+	w := uint(i) >> 6
+	return w < uint(len(b)) && b[w]>>(uint(i)&63)&1 == 0
+}
+
+// firstChange marks an entry that changes for the first time since the freeze.
+//
+//go:noinline
+func (m *Map[V]) firstChange(i int) {
+	k := &m.marks
+	t := k.track
+	if t.scan == scanFull || t.scan == scanDelta && (k.has(markRecent, i) || k.has(markOlder, i)) {
+		t.owner.save(t.group, i)
+	}
+	k.set(markChanged, i)
+}
+
+// bury prepares the deletion of an entry. What was made since the freeze needs no grave: either
+// its key did not exist then, or the delete that came before has dug one.
+func (m *Map[V]) bury(i int) {
+	k := &m.marks
+	if k.isFirst(i) {
+		m.firstChange(i)
+	}
+	if !k.has(markBorn, i) {
+		k.track.owner.bury(k.track.group, i)
+	}
+}
+
+// create marks an entry that has just been made.
+func (k *marks) create(i int) {
+	k.set(markChanged, i)
+	k.set(markBorn, i)
+}
+
+func (k *marks) has(kind, i int) bool {
+	b, w := k.bits[kind], i>>6
+	return w < len(b) && b[w]>>(uint(i)&63)&1 != 0
+}
+
+func (k *marks) set(kind, i int) {
+	k.bits[kind][i>>6] |= 1 << (uint(i) & 63)
+	k.track.some[kind] = true
+}
+
+// move moves the marks of an entry that moves to a slot whose marks are of no use any more.
+func (k *marks) move(from, to int) {
+	if k.track == nil {
+		return
+	}
+	for kind, b := range &k.bits {
+		if k.track.some[kind] {
+			b[to>>6] = b[to>>6]&^(1<<(uint(to)&63)) | b[from>>6]>>(uint(from)&63)&1<<(uint(to)&63)
+		}
+	}
+}
+
+// drop clears the marks of a slot.
+func (k *marks) drop(i int) {
+	if k.track == nil {
+		return
+	}
+	for kind, b := range &k.bits {
+		if k.track.some[kind] {
+			b[i>>6] &^= 1 << (uint(i) & 63)
+		}
+	}
+}
+
+// resize makes new bitmaps for a number of slots.
+func (k *marks) resize(slots int) {
+	if k.track == nil {
+		return
+	}
+	for kind := range k.bits {
+		if k.track.some[kind] || kind <= markBorn {
+			k.bits[kind] = make([]uint64, slots>>6+1)
+		} else {
+			k.bits[kind] = nil
+		}
+	}
+}
+
+// carry takes over the marks of a slot of the bitmaps before resize.
+func (k *marks) carry(from *[markKinds][]uint64, i, j int) {
+	for kind := range from {
+		if k.track.some[kind] && from[kind][i>>6]>>(uint(i)&63)&1 != 0 {
+			k.bits[kind][j>>6] |= 1 << (uint(j) & 63)
+		}
+	}
+}
+
+// clear forgets all, for a number of slots.
+func (k *marks) clear(slots int) {
+	if t := k.track; t != nil {
+		t.some, t.graves, t.saved, t.scan = [markKinds]bool{}, [markKinds]graves{}, nil, scanNothing
+		k.resize(slots)
+	}
+}
+
+// freeze makes the changes so far recent, and what was recent older.
+func (k *marks) freeze() {
+	t := k.track
+	if t.some[markRecent] {
+		if t.some[markOlder] {
+			for w, x := range k.bits[markRecent] {
+				k.bits[markOlder][w] |= x
+			}
+			clear(k.bits[markRecent])
+		} else {
+			k.bits[markOlder], k.bits[markRecent] = k.bits[markRecent], k.bits[markOlder]
+		}
+		t.some[markOlder], t.some[markRecent] = true, false
+		o, r := &t.graves[markOlder], &t.graves[markRecent]
+		o.keys, o.n = append(o.keys, r.keys...), o.n+r.n
+		*r = graves{}
+	}
+	if t.some[markChanged] {
+		k.bits[markRecent], k.bits[markChanged] = k.bits[markChanged], k.bits[markRecent]
+		if k.bits[markChanged] == nil {
+			k.bits[markChanged] = make([]uint64, len(k.bits[markRecent]))
+		}
+		clear(k.bits[markBorn])
+		t.some[markRecent] = true
+		t.some[markChanged], t.some[markBorn] = false, false
+		t.graves[markRecent], t.graves[markChanged] = t.graves[markChanged], graves{}
+	}
+}
+
+// confirm forgets changes that a complete checkpoint holds.
+func (k *marks) confirm(kind int) {
+	if t := k.track; t.some[kind] {
+		t.some[kind], t.graves[kind] = false, graves{}
+		clear(k.bits[kind])
+	}
+}
+
+// changes are the bits of a word of the bitmaps whose entries were changed before the freeze, but not
+// since.
+func (k *marks) changes(w int) uint64 {
+	x := uint64(0)
+	for _, kind := range [...]int{markRecent, markOlder} {
+		if k.track.some[kind] {
+			x |= k.bits[kind][w]
+		}
+	}
+	return x &^ k.bits[markChanged][w]
+}
+
+// eachBit calls f for the indexes of the bits of a word.
+func eachBit(w int, x uint64, f func(i int)) {
+	for ; x != 0; x &= x - 1 {
+		f(w<<6 + bits.TrailingZeros64(x))
+	}
+}

@@ -1,0 +1,339 @@
+package keyed
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+const (
+	// A base is followed by at most this many deltas of its key group.
+	deltasMax = 8
+	// Freezes that are neither confirmed nor followed by a confirmed one; later ones are forgotten
+	// first come first.
+	freezesMax = 16
+)
+
+// tracked is a Table with change tracking, and its side of the Freezer protocol. S is what slots
+// hold: a value or where to find it.
+//
+//	Freeze ──▶ frozen ──Step, Step, …──▶ sections ─ ─ ▶ Confirm
+//	   │          ▲ entries as they were
+//	   └─ writes ─┘ (marks, saved)
+//
+// Nothing is tracked before the first freeze.
+type tracked[S any] struct {
+	Table[S]
+	b *Backend
+	// appendValue appends the encoding of a slot of a group.
+	appendValue func(dst []byte, group int, v *S) []byte
+	// keep says which entries a full section holds; nil is all.
+	keep func(group int, v *S) bool
+
+	now     *frozen[S] // what is not written yet of the last freeze
+	freezes []freeze   // that may be confirmed, oldest first
+	chains  []chain    // of each group, as of the last confirmed checkpoint
+	freezeN uint64     // how many there were
+	waiting int64      // a checkpoint that is confirmed when now is done, 0 for none
+}
+
+// chain is the sections that a group is restored from.
+type chain struct {
+	has        bool // there is a full section
+	deltas     int
+	base       int // bytes
+	deltaBytes int
+}
+
+// freeze is what becomes of the chains when a checkpoint is confirmed.
+type freeze struct {
+	checkpoint int64
+	number     uint64
+	chains     []chain
+}
+
+func newTracked[S any](b *Backend, appendValue func([]byte, int, *S) []byte) tracked[S] {
+	return tracked[S]{
+		Table: *NewTable[S](b.MaxParallelism, b.First, b.Last), b: b, appendValue: appendValue,
+	}
+}
+
+// upsert is Upsert for the current key of b.
+//
+//flott:hot
+func (t *tracked[S]) upsert(b *Backend) (v *S, fresh bool) {
+	if b.IsWord {
+		return t.groupOf(b.Hash).Upsert(b.Hash, b.Word)
+	}
+	return t.groupOf(b.Hash).UpsertString(b.Hash, asString(b.Bytes))
+}
+
+// get is Get for the current key of b.
+//
+//flott:hot
+func (t *tracked[S]) get(b *Backend) *S {
+	if b.IsWord {
+		return t.groupOf(b.Hash).Get(b.Hash, b.Word)
+	}
+	return t.groupOf(b.Hash).GetString(b.Hash, asString(b.Bytes))
+}
+
+// find is the group and the index of a key, -1 if it is absent.
+func (t *tracked[S]) find(k *Current) (group, i int) {
+	group = t.indexOf(k.Hash)
+	m := &t.groups[group]
+	if t.b.IsWord {
+		return group, m.findWord(k.Hash, k.Word)
+	}
+	return group, m.findString(k.Hash, asString(k.Bytes))
+}
+
+// deleteAt deletes the entry at an index of a group.
+func (t *tracked[S]) deleteAt(group, i int) { t.groups[group].DeleteAt(i) }
+
+// change marks the entry at an index as changed, before it is.
+func (t *tracked[S]) change(group, i int) *S {
+	m := &t.groups[group]
+	if m.marks.isFirst(i) {
+		m.firstChange(i)
+	}
+	return m.valueAt(i)
+}
+
+// Freeze freezes the table for a checkpoint; it costs a few words for each 64 slots.
+func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.Frozen {
+	t.finish()
+	t.freezeN++
+	f := &frozen[S]{t: t, name: name, full: full}
+	if t.chains == nil {
+		t.track()
+	}
+	record := freeze{checkpoint, t.freezeN, slices.Clone(t.chains)}
+	for g := range t.groups {
+		k := &t.groups[g].marks
+		k.freeze()
+		c := &record.chains[g]
+		switch changed := k.track.some[markRecent] || k.track.some[markOlder]; {
+		case full || !c.has || changed && (c.deltas >= deltasMax || c.deltaBytes > c.base/2):
+			k.track.scan = scanFull
+		case changed:
+			k.track.scan = scanDelta
+		}
+	}
+	if len(t.freezes) >= freezesMax {
+		t.freezes = slices.Delete(t.freezes, 0, 1)
+	}
+	t.freezes = append(t.freezes, record)
+	t.now = f
+	return f
+}
+
+// track begins to track.
+func (t *tracked[S]) track() {
+	t.chains = make([]chain, len(t.groups))
+	tracks := make([]track, len(t.groups))
+	for g := range t.groups {
+		m := &t.groups[g]
+		tracks[g] = track{owner: t, group: g}
+		m.marks.track = &tracks[g]
+		m.marks.resize(max(len(m.slots), len(m.words.slots)))
+	}
+}
+
+// Confirm makes deltas stand on a checkpoint. While a freeze is being written this has to wait, since
+// what is written stands on an earlier checkpoint.
+func (t *tracked[S]) Confirm(checkpoint int64) {
+	if t.now != nil {
+		t.waiting = max(t.waiting, checkpoint)
+		return
+	}
+	i := slices.IndexFunc(t.freezes, func(f freeze) bool { return f.checkpoint == checkpoint })
+	if i < 0 {
+		return
+	}
+	record := &t.freezes[i]
+	t.chains = record.chains
+	// Changes are told apart by two freezes; those before an older one stay with what came after.
+	for g := range t.groups {
+		k := &t.groups[g].marks
+		if age := t.freezeN - record.number; age <= 1 {
+			k.confirm(markOlder)
+			if age == 0 {
+				k.confirm(markRecent)
+			}
+		}
+	}
+	t.freezes = slices.Delete(t.freezes, 0, i+1)
+}
+
+// finish writes what is left of the last freeze into memory.
+func (t *tracked[S]) finish() {
+	if t.now == nil {
+		return
+	}
+	for g := range t.groups {
+		t.scanGroup(g)
+	}
+	t.done()
+}
+
+// done lets go of the freeze that has been written.
+func (t *tracked[S]) done() {
+	t.now = nil
+	if c := t.waiting; c != 0 {
+		t.waiting = 0
+		t.Confirm(c)
+	}
+}
+
+// discard lets go of the last freeze, unwritten.
+func (t *tracked[S]) discard() {
+	n := len(t.freezes) - 1
+	t.freezes = slices.Delete(t.freezes, n, n+1)
+	for g := range t.groups {
+		k := t.groups[g].marks.track
+		k.scan, k.saved = scanNothing, nil
+	}
+	t.done()
+}
+
+// Clear drops all entries. They get no graves: what is written next of each group is full.
+func (t *tracked[S]) Clear() {
+	t.finish()
+	t.Table.Clear()
+	clear(t.chains)
+	for _, f := range t.freezes {
+		clear(f.chains)
+	}
+}
+
+// save keeps an entry as it is for the section of its group.
+func (t *tracked[S]) save(group, i int) {
+	k := t.groups[group].marks.track
+	if k.scan == scanFull && t.keep != nil && !t.keep(group, t.groups[group].valueAt(i)) {
+		return
+	}
+	k.saved = t.appendEntry(k.saved, group, i)
+}
+
+// bury remembers that a key is deleted.
+func (t *tracked[S]) bury(group, i int) {
+	m := &t.groups[group]
+	word, key := m.keyAt(i)
+	g := &m.marks.track.graves[markChanged]
+	g.keys = t.b.AppendKey(g.keys, word, key)
+	g.n++
+}
+
+func (t *tracked[S]) appendEntry(dst []byte, group, i int) []byte {
+	m := &t.groups[group]
+	word, key := m.keyAt(i)
+	return t.appendValue(t.b.AppendKey(dst, word, key), group, m.valueAt(i))
+}
+
+// scanGroup writes what is frozen of a group.
+func (t *tracked[S]) scanGroup(g int) {
+	k := t.groups[g].marks.track
+	kind := k.scan
+	if kind == scanNothing {
+		return
+	}
+	record := &t.freezes[len(t.freezes)-1].chains[g]
+	var data []byte
+	if kind == scanFull {
+		first := !record.has
+		data = t.scanFull(make([]byte, 0, t.expect(g, record)), g)
+		*record = chain{has: true, base: len(data)}
+		if first {
+			// So that the groups do not all get their next base at one time.
+			record.deltas = g % deltasMax
+		}
+	} else {
+		data = t.scanDelta(g)
+		record.deltas++
+		record.deltaBytes += len(data)
+	}
+	k.scan, k.saved = scanNothing, nil
+	f := t.now
+	if kind == scanFull && f.full && len(data) == 0 {
+		return // there is nothing before that an empty section would have to replace
+	}
+	f.ready = append(f.ready, operator.Section{
+		State: f.name, Group: t.first + g, Delta: kind == scanDelta, Data: operator.Bytes(data),
+	})
+}
+
+// expect is about how many bytes the full section of a group will have.
+func (t *tracked[S]) expect(g int, c *chain) int {
+	const entryBytes = 24
+	if c.has {
+		return c.base + c.base/8 + c.deltaBytes
+	}
+	return t.groups[g].Len() * entryBytes
+}
+
+func (t *tracked[S]) scanFull(data []byte, g int) []byte {
+	m := &t.groups[g]
+	data = append(data, m.marks.track.saved...)
+	for i := m.Next(-1); i >= 0; i = m.Next(i) {
+		if m.marks.has(markChanged, i) || t.keep != nil && !t.keep(g, m.valueAt(i)) {
+			continue
+		}
+		data = t.appendEntry(data, g, i)
+	}
+	return data
+}
+
+func (t *tracked[S]) scanDelta(g int) []byte {
+	k := &t.groups[g].marks
+	older, recent := &k.track.graves[markOlder], &k.track.graves[markRecent]
+	data := binary.AppendUvarint(nil, uint64(older.n+recent.n))
+	data = append(append(data, older.keys...), recent.keys...)
+	data = append(data, k.track.saved...)
+	for w := range k.bits[markChanged] {
+		eachBit(w, k.changes(w), func(i int) { data = t.appendEntry(data, g, i) })
+	}
+	return data
+}
+
+// frozen is a table as it was at a freeze.
+type frozen[S any] struct {
+	t     *tracked[S]
+	name  string
+	full  bool               // the state is not written on top of an earlier checkpoint
+	ready []operator.Section // that are not passed yet
+	next  int                // group
+}
+
+// Step writes groups until about a millisecond has gone.
+func (f *frozen[S]) Step(emit func(operator.Section)) (done bool) {
+	const slotsMax = 1 << 14
+	if t := f.t; t.now == f {
+		for n := 0; f.next < len(t.groups) && n < slotsMax; f.next++ {
+			m := &t.groups[f.next]
+			if m.marks.track.scan == scanFull {
+				n += len(m.slots) + len(m.words.slots)
+			} else {
+				n += (len(m.slots) + len(m.words.slots)) / 8
+			}
+			t.scanGroup(f.next)
+		}
+		if f.next == len(t.groups) {
+			t.done()
+		}
+	}
+	for _, s := range f.ready {
+		emit(s)
+	}
+	f.ready = nil
+	return f.t.now != f
+}
+
+// Discard lets go of what has not been passed.
+func (f *frozen[S]) Discard() {
+	if f.t.now == f {
+		f.t.discard()
+	}
+	f.ready = nil
+}

@@ -1,0 +1,119 @@
+package stream
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/schedule"
+)
+
+// Settings are an environment's settings as the engine needs them.
+type Settings struct {
+	Mode        Mode
+	AtLeastOnce bool
+	Checkpoints checkpoint.Config
+	// Restart makes the restart strategy; nil takes the default.
+	Restart func() schedule.Strategy
+}
+
+// DefaultCheckpointTimeout is how long a checkpoint may take.
+const DefaultCheckpointTimeout = 10 * time.Minute
+
+// Checkpoint takes a checkpoint of the job every interval, exactly once. A job with checkpoints is
+// restarted from the last one when it fails; see Restart.
+func Checkpoint(interval time.Duration) Option {
+	return func(e *Env) {
+		if interval < 0 {
+			e.errs = append(e.errs, fmt.Errorf("stream.Checkpoint(%v): must not be negative", interval))
+		}
+		e.settings.Checkpoints.Interval = int64(interval)
+		if e.settings.Checkpoints.Timeout == 0 {
+			e.settings.Checkpoints.Timeout = int64(DefaultCheckpointTimeout)
+		}
+	}
+}
+
+// AtLeastOnce makes checkpoints without aligning barriers: faster under skew, with records possibly
+// counted twice after a recovery.
+func AtLeastOnce() Option { return func(e *Env) { e.settings.AtLeastOnce = true } }
+
+// CheckpointTimeout is how long a checkpoint may take before it is given up.
+func CheckpointTimeout(d time.Duration) Option {
+	return func(e *Env) { e.settings.Checkpoints.Timeout = int64(d) }
+}
+
+// CheckpointMinPause is the least time between the end of a checkpoint and the beginning of the
+// next, so that slow checkpoints leave time for work.
+func CheckpointMinPause(d time.Duration) Option {
+	return func(e *Env) { e.settings.Checkpoints.MinPause = int64(d) }
+}
+
+// CheckpointsConcurrent is how many checkpoints may be under way at a time. The default is 1.
+func CheckpointsConcurrent(n int) Option {
+	return func(e *Env) {
+		if n < 1 {
+			e.errs = append(e.errs, fmt.Errorf("stream.CheckpointsConcurrent(%d): must be at least 1", n))
+		}
+		e.settings.Checkpoints.MaxConcurrent = n
+	}
+}
+
+// CheckpointFailures is how many checkpoints in a row may fail without failing the job. The default
+// is 0.
+func CheckpointFailures(n int) Option {
+	return func(e *Env) { e.settings.Checkpoints.TolerableFailures = n }
+}
+
+// RestartStrategy decides whether, when and how often a job that has failed is restarted.
+type RestartStrategy struct{ make func() schedule.Strategy }
+
+// Restart sets what becomes of a failure. By default a job with checkpoints is restarted after a
+// delay that grows from one second to a minute, until it has failed ten times without completing a
+// checkpoint between, and one without checkpoints is not restarted. Only the region that a failure
+// touches restarts: the subtasks that are connected with the one that failed.
+//
+// A job that is restarted without checkpoints begins anew, and writes again what it has written.
+func Restart(s RestartStrategy) Option { return func(e *Env) { e.settings.Restart = s.make } }
+
+// NoRestart lets the first failure fail the job.
+func NoRestart() RestartStrategy {
+	return RestartStrategy{func() schedule.Strategy { return schedule.Never{} }}
+}
+
+// FixedDelay restarts up to attempts times, each time after delay.
+func FixedDelay(attempts int, delay time.Duration) RestartStrategy {
+	return RestartStrategy{func() schedule.Strategy {
+		return &schedule.FixedDelay{Attempts: attempts, Delay: int64(delay)}
+	}}
+}
+
+// FailureRate restarts after delay as long as there are no more than most failures in any interval.
+func FailureRate(most int, interval, delay time.Duration) RestartStrategy {
+	return RestartStrategy{func() schedule.Strategy {
+		return &schedule.FailureRate{Max: most, Interval: int64(interval), Delay: int64(delay)}
+	}}
+}
+
+// ExponentialDelay restarts after a delay that begins with initial, is multiplied by 1.5 with each
+// failure up to most, with a tenth of it at random, and begins anew after an hour without failure.
+// attempts bounds the failures in a row without a completed checkpoint between them; 0 does not.
+func ExponentialDelay(initial, most time.Duration, attempts int) RestartStrategy {
+	return RestartStrategy{func() schedule.Strategy {
+		return &schedule.ExponentialDelay{
+			Initial: int64(initial), Max: int64(most), Multiplier: 1.5, Jitter: 0.1,
+			Reset: int64(time.Hour), Attempts: attempts,
+		}
+	}}
+}
+
+// Strategy makes the restart strategy of a run.
+func (s *Settings) Strategy() schedule.Strategy {
+	if s.Restart != nil {
+		return s.Restart()
+	}
+	if s.Checkpoints.Interval > 0 {
+		return ExponentialDelay(time.Second, time.Minute, 10).make()
+	}
+	return schedule.Never{}
+}
