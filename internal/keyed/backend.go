@@ -64,12 +64,14 @@ type Backend struct {
 	names  []string
 	states []State
 	since  int64 // the last checkpoint that is known to be complete, 0 for none
+	cold   *cold // the disk behind the tables, nil if there is none
 }
 
 // NewBackend returns a backend for the key groups of ctx's subtask.
 func NewBackend(ctx *operator.Context, isWord bool) *Backend {
 	first, last := ctx.KeyGroups()
 	b := &Backend{IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last}
+	b.cold = newCold(ctx)
 	ctx.Listen(b)
 	return b
 }
@@ -128,6 +130,7 @@ func (b *Backend) Restore(from *operator.State) error {
 	if from == nil {
 		return nil
 	}
+	onDisk := b.restoresOnDisk(from)
 	for _, section := range from.Keyed {
 		i := slices.Index(b.names, section.State)
 		if i < 0 {
@@ -135,7 +138,11 @@ func (b *Backend) Restore(from *operator.State) error {
 		}
 		data, err := section.Data.Load()
 		if err == nil {
-			err = b.states[i].RestoreGroup(section.Group, section.Delta, data)
+			if s, ok := b.states[i].(coldRestorer); ok && onDisk {
+				err = s.restoreOnDisk(section.Group, section.Delta, data)
+			} else {
+				err = b.states[i].RestoreGroup(section.Group, section.Delta, data)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("restore state %q, key group %d: %w", section.State, section.Group, err)

@@ -22,6 +22,9 @@ const (
 	markBorn           // made since the last freeze
 	markRecent         // changed between the last freeze and the one before
 	markOlder          // changed before that
+	markUsed           // looked up since evict came by; this and the rest: only in front of the disk
+	markDirty          // differs from what is on disk
+	markBacked         // is on disk
 	markKinds
 )
 
@@ -30,6 +33,7 @@ type track struct {
 	owner  tracker
 	group  int
 	some   [markKinds]bool   // a bitmap that is not in here is zero, or nil
+	always [markKinds]bool   // what is always in some
 	graves [markKinds]graves // keys of deleted entries, by the time of the delete
 	scan   scanKind          // what is still to be written of the last freeze
 	saved  []byte            // entries as they were then, of those that have changed since
@@ -156,7 +160,7 @@ func (k *marks) carry(from *[markKinds][]uint64, i, j int) {
 // clear forgets all, for a number of slots.
 func (k *marks) clear(slots int) {
 	if t := k.track; t != nil {
-		t.some, t.graves, t.saved, t.scan = [markKinds]bool{}, [markKinds]graves{}, nil, scanNothing
+		t.some, t.graves, t.saved, t.scan = t.always, [markKinds]graves{}, nil, scanNothing
 		k.resize(slots)
 	}
 }

@@ -299,6 +299,9 @@ func (t *Task) work() (operator.Status, error) {
 	if !t.resume() {
 		return operator.Blocked, nil
 	}
+	for _, c := range t.cfg.Contexts {
+		c.RunBetween()
+	}
 	if len(t.controls) > 0 {
 		return t.deliver(), nil
 	}
