@@ -23,6 +23,9 @@ type RestoreOptions struct {
 	ParallelismMax int
 	// BatchRows is the number of records in a batch of the sources; 0 means 3.
 	BatchRows int
+	// Disk keeps the state on disk, with nothing in memory between batches: with DiskBefore up to the
+	// snapshot, with DiskAfter from the restore on.
+	Disk Disk
 	// Options are the environment's.
 	Options []stream.Option
 	// Final reduces the results to what must be the same, for jobs whose intermediate results
@@ -60,6 +63,15 @@ func CheckRestore[T any](t *testing.T, build func(env *stream.Env, sink *collect
 	}
 }
 
+// Disk says when CheckRestore keeps state on disk. Values may be combined.
+type Disk uint8
+
+// When state is on disk.
+const (
+	DiskBefore Disk = 1 << iota
+	DiskAfter
+)
+
 func orDefault(v, d int) int {
 	if v == 0 {
 		return d
@@ -72,10 +84,14 @@ type restoreCheck[T any] struct {
 	opts  RestoreOptions
 }
 
-func (c *restoreCheck[T]) env(parallelism int, sink *collect.Sink[T]) *stream.Env {
-	env := stream.NewEnv(append([]stream.Option{
+func (c *restoreCheck[T]) env(parallelism int, when Disk, sink *collect.Sink[T]) *stream.Env {
+	options := append([]stream.Option{
 		stream.Parallelism(parallelism), stream.MaxParallelism(16),
-	}, c.opts.Options...)...)
+	}, c.opts.Options...)
+	if c.opts.Disk&when != 0 {
+		options = append(options, stream.StateBackend("pebble"), stream.StateMemory(1))
+	}
+	env := stream.NewEnv(options...)
 	c.build(env, sink)
 	return env
 }
@@ -85,7 +101,7 @@ func (c *restoreCheck[T]) undisturbed(t *testing.T) (results []string, polls int
 	t.Helper()
 	sink := collect.To[T]()
 	var n atomic.Int64
-	err := launch.Run(context.Background(), c.env(1, sink), "undisturbed",
+	err := launch.Run(context.Background(), c.env(1, 0, sink), "undisturbed",
 		launch.BatchRows(c.opts.BatchRows), launch.CountPolls(&n))
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +117,7 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var snapshot *launch.Snapshot
-	err := launch.Run(ctx, c.env(before, sink), "disturbed", launch.BatchRows(c.opts.BatchRows),
+	err := launch.Run(ctx, c.env(before, DiskBefore, sink), "disturbed", launch.BatchRows(c.opts.BatchRows),
 		launch.SnapshotAtPoll(1+rng.Int64N(max(1, polls-1)), func(s *launch.Snapshot, err error) {
 			if err == nil {
 				snapshot = s
@@ -114,7 +130,7 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 	if snapshot == nil || err == nil {
 		return nil, false
 	}
-	err = launch.Run(context.Background(), c.env(after, sink), "restored", launch.Restore(snapshot),
+	err = launch.Run(context.Background(), c.env(after, DiskAfter, sink), "restored", launch.Restore(snapshot),
 		launch.BatchRows(c.opts.BatchRows))
 	if err != nil {
 		t.Fatalf("restore from parallelism %d to %d: %v", before, after, err)
