@@ -7,6 +7,7 @@ SECONDS   ?= 0
 PKG       ?= ./...
 BENCH     ?= .
 FUZZTIME  ?= 10s
+SEEDS     ?= 100000
 
 # bash counts the seconds that it runs in a variable of this name: take ours only from the caller.
 ifeq ($(origin SECONDS),environment)
@@ -30,8 +31,8 @@ test: ## everything that must pass: check, unit tests with -race, with invariant
 check: ## format, go vet, staticcheck, import directions and links
 	go run ./internal/citest format vet staticcheck archtest
 
-sim: ## simulations only
-	go run ./internal/citest sim
+sim: ## simulations of SEEDS=100000 random schedules
+	go test ./internal/sim -v -timeout 0 -run TestSchedules -seeds $(SEEDS)
 
 bench: build ## run all benchmarks, print their bars, append to bench/results; BENCHFLAGS="-runs 1"
 	go run ./bench/report $(BENCHFLAGS)

@@ -14,9 +14,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/stream"
 )
 
@@ -103,22 +105,46 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 	opts := job.Options{
 		Name: name, AtLeastOnce: settings.AtLeastOnce,
 		Checkpoints: settings.Checkpoints, Restart: settings.Strategy(),
-		Batch: settings.Mode == stream.Batch,
+		DeleteOnCancel: settings.DeleteOnCancel, Batch: settings.Mode == stream.Batch,
 	}
 	for _, o := range options {
 		o(&opts)
+	}
+	if err := openStore(ctx, &opts, settings); err != nil {
+		return nil, fmt.Errorf("job %q: %w", name, err)
 	}
 	j, err := job.Start(ctx, plan, opts)
 	if err != nil {
 		return nil, fmt.Errorf("job %q: %w", name, err)
 	}
-	return &Job{job: j, name: name}, nil
+	return &Job{job: j, name: name, savepoints: settings.SavepointDirectory}, nil
+}
+
+// openStore makes the store of a job's checkpoints.
+func openStore(ctx context.Context, opts *job.Options, s stream.Settings) error {
+	switch {
+	case opts.Batch:
+		return nil
+	case s.Directory == "":
+		if opts.Checkpoints.SizeMax == 0 {
+			opts.Checkpoints.SizeMax = stream.DefaultCheckpointMemory
+		}
+		return nil
+	}
+	root, err := blob.Open(ctx, s.Directory)
+	if err != nil {
+		return fmt.Errorf("checkpoint directory: %w", err)
+	}
+	opts.Checkpoints.SizeMax = 0
+	opts.Store = storage.New(root, opts.Name, storage.Options{Retain: s.Retain})
+	return nil
 }
 
 // Job is a running job, or one that has ended.
 type Job struct {
-	job  *job.Job
-	name string
+	job        *job.Job
+	name       string
+	savepoints string // the default directory
 }
 
 // Name is the name the job was started with.

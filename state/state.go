@@ -12,7 +12,8 @@
 //		return nil
 //	}, stream.Uses(last))
 //
-// State is part of every snapshot and moves with its key when the job is rescaled.
+// State is part of every snapshot and moves with its key when the job is rescaled. It may have a time
+// to live: see TTL.
 //
 // Data flow: an operator binds its handles to its keyed backend when it opens; Get and Set go
 // straight to the backend's tables.
@@ -46,6 +47,11 @@ type Handle interface {
 // base is what all handles share; V is what is stored for each key.
 type base[V any] struct {
 	name, kind string
+	settings
+}
+
+func makeBase[V any](name, kind string, options []Option) base[V] {
+	return base[V]{name, kind, settingsOf(options)}
 }
 
 func (h *base[V]) StateName() string { return h.name }
@@ -53,6 +59,9 @@ func (h *base[V]) Kind() string      { return h.kind }
 
 func (h *base[V]) Schema(r *codec.Registry) (string, error) {
 	c, err := codec.For[V](r)
+	if err == nil {
+		err = h.err
+	}
 	if err != nil {
 		return "", err
 	}
@@ -64,24 +73,47 @@ func (h *base[V]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := keyed.NewValues(b, c)
+	var s values[V] = keyed.NewValues(b, c)
+	if h.ttl != nil {
+		timed, err := timedCodec[V](r)
+		if err != nil {
+			return nil, err
+		}
+		s = keyed.NewTTLValues(b, timed, c, *h.ttl)
+	}
 	b.Add(h.name, s)
 	return s, nil
 }
 
-func (h *base[V]) in(c Context, handle any) *keyed.Values[V] {
-	return c.StateOf(handle).(*keyed.Values[V])
+// current is the value of the current key for the caller to change.
+func (h *base[V]) current(c Context, handle any) (v *V, fresh bool) {
+	if h.ttl != nil {
+		return c.StateOf(handle).(*keyed.TTLValues[V]).Current()
+	}
+	return c.StateOf(handle).(*keyed.Values[V]).Current()
 }
+
+// lookup is the value of the current key, nil when there is none.
+func (h *base[V]) lookup(c Context, handle any) *V {
+	if h.ttl != nil {
+		return c.StateOf(handle).(*keyed.TTLValues[V]).Lookup()
+	}
+	return c.StateOf(handle).(*keyed.Values[V]).Lookup()
+}
+
+func (h *base[V]) drop(c Context, handle any) { c.StateOf(handle).(values[V]).Drop() }
 
 // Value holds one value for each key.
 type Value[V any] struct{ base[V] }
 
 // NewValue returns a handle. The name must be unique in the operator.
-func NewValue[V any](name string) *Value[V] { return &Value[V]{base[V]{name, "value"}} }
+func NewValue[V any](name string, options ...Option) *Value[V] {
+	return &Value[V]{makeBase[V](name, "value", options)}
+}
 
 // Get is the value of the current key; ok is false when there is none.
 func (h *Value[V]) Get(c Context) (v V, ok bool) {
-	if p := h.in(c, h).Lookup(); p != nil {
+	if p := h.lookup(c, h); p != nil {
 		return *p, true
 	}
 	return v, false
@@ -90,18 +122,20 @@ func (h *Value[V]) Get(c Context) (v V, ok bool) {
 // Set sets the value of the current key. What v refers to must not be changed afterwards, nor what
 // Get returned.
 func (h *Value[V]) Set(c Context, v V) {
-	p, _ := h.in(c, h).Current()
+	p, _ := h.current(c, h)
 	*p = v
 }
 
 // Clear deletes the value of the current key.
-func (h *Value[V]) Clear(c Context) { h.in(c, h).Drop() }
+func (h *Value[V]) Clear(c Context) { h.drop(c, h) }
 
 // List holds a list for each key. To add to a list costs the same however long it is.
 type List[E any] struct{ base[[]E] }
 
 // NewList returns a handle. The name must be unique in the operator.
-func NewList[E any](name string) *List[E] { return &List[E]{base[[]E]{name, "list"}} }
+func NewList[E any](name string, options ...Option) *List[E] {
+	return &List[E]{makeBase[[]E](name, "list", options)}
+}
 
 // Bind makes the state of a subtask. Only the engine calls it.
 func (h *List[E]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
@@ -109,12 +143,28 @@ func (h *List[E]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := keyed.NewList(b, c)
+	var s list[E] = keyed.NewList(b, c)
+	if h.ttl != nil {
+		timed, err := timedCodec[E](r)
+		if err != nil {
+			return nil, err
+		}
+		s = keyed.NewTTLList(b, timed, c, *h.ttl)
+	}
 	b.Add(h.name, s)
 	return s, nil
 }
 
-func (h *List[E]) in(c Context) *keyed.List[E] { return c.StateOf(h).(*keyed.List[E]) }
+// list is keyed.List and keyed.TTLList.
+type list[E any] interface {
+	keyed.State
+	Add(items ...E)
+	Get() []E
+	Set(items []E)
+	Drop()
+}
+
+func (h *List[E]) in(c Context) list[E] { return c.StateOf(h).(list[E]) }
 
 // Add appends to the list of the current key.
 func (h *List[E]) Add(c Context, items ...E) { h.in(c).Add(items...) }
@@ -132,8 +182,8 @@ func (h *List[E]) Clear(c Context) { h.in(c).Drop() }
 type Map[MK comparable, V any] struct{ base[map[MK]V] }
 
 // NewMap returns a handle. The name must be unique in the operator.
-func NewMap[MK comparable, V any](name string) *Map[MK, V] {
-	return &Map[MK, V]{base[map[MK]V]{name, "map"}}
+func NewMap[MK comparable, V any](name string, options ...Option) *Map[MK, V] {
+	return &Map[MK, V]{makeBase[map[MK]V](name, "map", options)}
 }
 
 // Schema is the schema of a map, or why it cannot be stored.
@@ -154,14 +204,30 @@ func (h *Map[MK, V]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := keyed.NewMapState(b, mk, c)
+	var s mapping[MK, V] = keyed.NewMapState(b, mk, c)
+	if h.ttl != nil {
+		timed, err := timedCodec[V](r)
+		if err != nil {
+			return nil, err
+		}
+		s = keyed.NewTTLMap(b, mk, timed, c, *h.ttl)
+	}
 	b.Add(h.name, s)
 	return s, nil
 }
 
-func (h *Map[MK, V]) in(c Context) *keyed.MapState[MK, V] {
-	return c.StateOf(h).(*keyed.MapState[MK, V])
+// mapping is keyed.MapState and keyed.TTLMap.
+type mapping[MK comparable, V any] interface {
+	keyed.State
+	Get(mk MK) (v V, ok bool)
+	Put(mk MK, v V)
+	Remove(mk MK)
+	Len() int
+	All(yield func(MK, V) bool)
+	Drop()
 }
+
+func (h *Map[MK, V]) in(c Context) mapping[MK, V] { return c.StateOf(h).(mapping[MK, V]) }
 
 // Get is the entry of mk in the map of the current key.
 func (h *Map[MK, V]) Get(c Context, mk MK) (v V, ok bool) { return h.in(c).Get(mk) }
@@ -189,13 +255,13 @@ type Reducing[V any] struct {
 }
 
 // NewReducing returns a handle. The name must be unique in the operator.
-func NewReducing[V any](name string, reduce func(a, b V) V) *Reducing[V] {
-	return &Reducing[V]{base[V]{name, "reducing"}, reduce}
+func NewReducing[V any](name string, reduce func(a, b V) V, options ...Option) *Reducing[V] {
+	return &Reducing[V]{makeBase[V](name, "reducing", options), reduce}
 }
 
 // Add folds v into the value of the current key.
 func (h *Reducing[V]) Add(c Context, v V) {
-	p, fresh := h.in(c, h).Current()
+	p, fresh := h.current(c, h)
 	if fresh {
 		*p = v
 		return
@@ -205,14 +271,14 @@ func (h *Reducing[V]) Add(c Context, v V) {
 
 // Get is the folded value of the current key.
 func (h *Reducing[V]) Get(c Context) (v V, ok bool) {
-	if p := h.in(c, h).Lookup(); p != nil {
+	if p := h.lookup(c, h); p != nil {
 		return *p, true
 	}
 	return v, false
 }
 
 // Clear deletes the value of the current key.
-func (h *Reducing[V]) Clear(c Context) { h.in(c, h).Drop() }
+func (h *Reducing[V]) Clear(c Context) { h.drop(c, h) }
 
 // Aggregating holds an accumulator for each key, into which values of another type are added.
 type Aggregating[In, Acc, Out any] struct {
@@ -223,24 +289,24 @@ type Aggregating[In, Acc, Out any] struct {
 
 // NewAggregating returns a handle. The name must be unique in the operator. The zero Acc is empty.
 func NewAggregating[In, Acc, Out any](name string, add func(acc *Acc, v In),
-	result func(acc *Acc) Out,
+	result func(acc *Acc) Out, options ...Option,
 ) *Aggregating[In, Acc, Out] {
-	return &Aggregating[In, Acc, Out]{base[Acc]{name, "aggregating"}, add, result}
+	return &Aggregating[In, Acc, Out]{makeBase[Acc](name, "aggregating", options), add, result}
 }
 
 // Add adds v to the accumulator of the current key.
 func (h *Aggregating[In, Acc, Out]) Add(c Context, v In) {
-	p, _ := h.in(c, h).Current()
+	p, _ := h.current(c, h)
 	h.add(p, v)
 }
 
 // Get is the result of the current key's accumulator.
 func (h *Aggregating[In, Acc, Out]) Get(c Context) (v Out, ok bool) {
-	if p := h.in(c, h).Lookup(); p != nil {
+	if p := h.lookup(c, h); p != nil {
 		return h.result(p), true
 	}
 	return v, false
 }
 
 // Clear deletes the accumulator of the current key.
-func (h *Aggregating[In, Acc, Out]) Clear(c Context) { h.in(c, h).Drop() }
+func (h *Aggregating[In, Acc, Out]) Clear(c Context) { h.drop(c, h) }

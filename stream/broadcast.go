@@ -6,6 +6,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
@@ -82,7 +83,7 @@ func restoreRules[MK comparable, V any](ctx *operator.Context, enc *codec.Codec[
 	into *RulesWriter[MK, V],
 ) error {
 	into.m = map[MK]V{}
-	if ctx.Restored == nil {
+	if ctx.Restored == nil || fault.Seeded(fault.SkipBroadcast) {
 		return nil
 	}
 	if data := ctx.Restored.Broadcast[broadcastState]; data != nil {

@@ -13,6 +13,14 @@ type Settings struct {
 	Mode        Mode
 	AtLeastOnce bool
 	Checkpoints checkpoint.Config
+	// Directory is where checkpoints are stored, a URI; "" keeps the last one in memory.
+	Directory string
+	// SavepointDirectory is where savepoints go whose request names no directory.
+	SavepointDirectory string
+	// Retain is how many checkpoints are kept; 0 means 1.
+	Retain int
+	// DeleteOnCancel deletes the checkpoints of a job that is cancelled.
+	DeleteOnCancel bool
 	// Restart makes the restart strategy; nil takes the default.
 	Restart func() schedule.Strategy
 }
@@ -64,6 +72,39 @@ func CheckpointsConcurrent(n int) Option {
 func CheckpointFailures(n int) Option {
 	return func(e *Env) { e.settings.Checkpoints.TolerableFailures = n }
 }
+
+// CheckpointDir is where checkpoints are stored: a path, file:///path or s3://bucket/prefix. Then the
+// job survives its process: a later run of the same name with the same directory goes on where this
+// one was, unless it has finished. By default the last checkpoint is kept in memory, up to
+// CheckpointMemory.
+func CheckpointDir(uri string) Option { return func(e *Env) { e.settings.Directory = uri } }
+
+// DefaultCheckpointMemory is how large a checkpoint may be that is kept in memory.
+const DefaultCheckpointMemory = 256 << 20
+
+// CheckpointMemory is how large a checkpoint may be that is kept in memory, in bytes. The default is
+// 256 MiB.
+func CheckpointMemory(bytes int64) Option {
+	return func(e *Env) { e.settings.Checkpoints.SizeMax = bytes }
+}
+
+// CheckpointsRetained is how many checkpoints are kept in the directory. The default is 1. With more,
+// a damaged one can be made up for by an older one.
+func CheckpointsRetained(n int) Option {
+	return func(e *Env) {
+		if n < 1 {
+			e.errs = append(e.errs, fmt.Errorf("stream.CheckpointsRetained(%d): must be at least 1", n))
+		}
+		e.settings.Retain = n
+	}
+}
+
+// DeleteCheckpointsOnCancel deletes the checkpoints of a job that is cancelled, as those of one that
+// has finished always are. By default they are kept.
+func DeleteCheckpointsOnCancel() Option { return func(e *Env) { e.settings.DeleteOnCancel = true } }
+
+// SavepointDir is where savepoints go whose request names no directory.
+func SavepointDir(uri string) Option { return func(e *Env) { e.settings.SavepointDirectory = uri } }
 
 // RestartStrategy decides whether, when and how often a job that has failed is restarted.
 type RestartStrategy struct{ make func() schedule.Strategy }

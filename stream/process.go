@@ -217,6 +217,14 @@ func (o *processOp[K, T, O]) Open(ctx *operator.Context) error {
 
 //flott:hot
 func (o *processOp[K, T, O]) Rows(b *batch.Rows[T], from, to int) int {
+	o.backend.HoldClock()
+	to = o.rows(b, from, to)
+	o.backend.ReleaseClock()
+	return to
+}
+
+//flott:hot
+func (o *processOp[K, T, O]) rows(b *batch.Rows[T], from, to int) int {
 	for i := from; i < to; i++ {
 		o.At(i)
 		v := &b.Vals[i]

@@ -359,6 +359,8 @@ type quiet struct {
 	T *rapid.T
 }
 
+func (q quiet) Cleanup(f func()) { q.T.Cleanup(f) }
+
 func (q quiet) Helper()           {}
 func (q quiet) Name() string      { return "windows" }
 func (q quiet) Fatal(args ...any) { q.T.Fatal(args...) }

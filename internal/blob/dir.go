@@ -103,7 +103,10 @@ func makeDirs(dir string) error {
 	}
 	err := os.Mkdir(dir, 0o755)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", dir)
+		}
+		return nil // somebody else has made it
 	}
 	if err != nil {
 		return err

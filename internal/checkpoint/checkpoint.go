@@ -11,6 +11,7 @@ package checkpoint
 import (
 	"slices"
 
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -68,19 +69,23 @@ type Part struct {
 
 // Pending is a checkpoint that is not complete yet.
 type Pending struct {
-	Flags    operator.Flags
+	Request
 	Periodic bool
 	Stats    Stats
+	// Location is where it is stored, once it is.
+	Location string
 
 	snapshot   *Snapshot
 	missing    map[Part]bool
 	publishing bool
 	standsOn   int64 // the newest completed checkpoint when it began
-	end        func(*Snapshot, error)
 }
 
 // ID is the checkpoint's number.
 func (p *Pending) ID() int64 { return p.snapshot.ID }
+
+// StandsOn is the checkpoint that its deltas are to be applied to, 0 for none.
+func (p *Pending) StandsOn() int64 { return p.standsOn }
 
 // Snapshot is the state that has been delivered so far.
 func (p *Pending) Snapshot() *Snapshot { return p.snapshot }
@@ -115,7 +120,7 @@ func resolve(s *operator.Snapshot, since *operator.State) {
 	}
 	replaced := map[place]bool{}
 	for _, section := range s.State.Keyed {
-		if !section.Delta {
+		if !section.Delta && !fault.Seeded(fault.KeepReplaced) {
 			replaced[place{section.State, section.Group}] = true
 		}
 	}
@@ -125,6 +130,9 @@ func resolve(s *operator.Snapshot, since *operator.State) {
 			!replaced[place{section.State, section.Group}] {
 			all = append(all, section)
 		}
+	}
+	if fault.Seeded(fault.DeltaWithoutBase) {
+		return
 	}
 	s.State.Keyed = append(all, s.State.Keyed...)
 }

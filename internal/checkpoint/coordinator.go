@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -22,6 +23,8 @@ type Config struct {
 	MaxConcurrent int
 	// TolerableFailures is how many periodic checkpoints in a row may fail before the job does.
 	TolerableFailures int
+	// SizeMax is how large a checkpoint may be, in bytes, where it is kept in memory; 0 means any size.
+	SizeMax int64
 	// Flags are those of periodic checkpoints.
 	Flags operator.Flags
 	// History is of how many checkpoints the statistics are kept; 0 means 10.
@@ -69,19 +72,25 @@ type Coordinator struct {
 	history   History
 }
 
-// NewCoordinator returns the coordinator of a job that starts now. restored is the snapshot that it
-// starts from, nil for none.
-func NewCoordinator(cfg Config, job string, restored *Snapshot, now int64) *Coordinator {
+// NewCoordinator returns the coordinator of a job that starts now. The numbers of its checkpoints
+// follow lastID.
+func NewCoordinator(cfg Config, job string, lastID, now int64) *Coordinator {
 	cfg.MaxConcurrent = max(1, cfg.MaxConcurrent)
 	if cfg.MinPause > 0 {
 		cfg.MaxConcurrent = 1
 	}
 	c := &Coordinator{cfg: cfg, job: job, began: now, ended: now - cfg.MinPause}
 	c.history.keep = cmp.Or(cfg.History, 10)
-	if restored != nil {
-		c.lastID = restored.ID
-	}
+	c.lastID = lastID
 	return c
+}
+
+// Restored tells that all of the job has been restored from s, nil for nothing.
+func (c *Coordinator) Restored(s *Snapshot) {
+	c.completed = nil
+	if s != nil {
+		c.completed = []*Snapshot{s}
+	}
 }
 
 // Run tells that the tasks and coordinators of the job run, which are its parts.
@@ -157,7 +166,7 @@ func (c *Coordinator) Tick(now int64) (actions []Action) {
 	}
 	if c.mayBegin() && now >= c.nextPeriodic() {
 		c.began = now
-		actions = append(actions, c.begin(now, c.cfg.Flags, true, nil))
+		actions = append(actions, c.begin(now, Request{Flags: c.cfg.Flags}, true))
 	}
 	return actions
 }
@@ -168,27 +177,38 @@ var (
 	errBusy   = errors.New("another snapshot is under way")
 )
 
-// Begin starts a checkpoint that somebody has asked for; end hears of its end.
-func (c *Coordinator) Begin(now int64, flags operator.Flags, end func(*Snapshot, error)) ([]Action, error) {
+// Request is a snapshot that somebody asks for.
+type Request struct {
+	Flags operator.Flags
+	// InMemory keeps it from the storage of checkpoints.
+	InMemory bool
+	// Directory is where a savepoint goes.
+	Directory string
+	// End hears of its end: where it is stored, or why there is none.
+	End func(s *Snapshot, location string, err error)
+}
+
+// Begin starts a snapshot that somebody has asked for.
+func (c *Coordinator) Begin(now int64, r Request) ([]Action, error) {
 	if c.stopped {
 		return nil, errHalted
 	}
 	if len(c.pending) >= c.cfg.MaxConcurrent {
 		return nil, errBusy
 	}
-	return []Action{c.begin(now, flags, false, end)}, nil
+	return []Action{c.begin(now, r, false)}, nil
 }
 
-func (c *Coordinator) begin(now int64, flags operator.Flags, periodic bool,
-	end func(*Snapshot, error),
-) Action {
+func (c *Coordinator) begin(now int64, r Request, periodic bool) Action {
 	c.lastID++
 	p := &Pending{
-		Flags: flags, Periodic: periodic, end: end, standsOn: c.newest(),
-		snapshot: &Snapshot{ID: c.lastID, Job: c.job, Operators: map[string]*OperatorState{}},
-		missing:  map[Part]bool{},
+		Request: r, Periodic: periodic, standsOn: c.newest(),
+		snapshot: &Snapshot{
+			ID: c.lastID, Job: c.job, Taken: now / 1e6, Operators: map[string]*OperatorState{},
+		},
+		missing: map[Part]bool{},
 		Stats: Stats{
-			ID: c.lastID, Triggered: now, Savepoint: flags.Has(operator.Savepoint),
+			ID: c.lastID, Triggered: now, Savepoint: r.Flags.Has(operator.Savepoint),
 			Status: InProgress, Parts: len(c.parts),
 		},
 	}
@@ -209,32 +229,53 @@ func (c *Coordinator) Pending(id int64) *Pending {
 	return nil
 }
 
-// DeliverTask takes the state of a task: of each operator of its chain. Repeated and late deliveries
-// change nothing.
-func (c *Coordinator) DeliverTask(now, id int64, part Part, operators []Operator,
-	states []*operator.Snapshot, stats SubtaskStats,
-) []Action {
-	p := c.Pending(id)
-	if p == nil || !p.missing[part] {
+// Delivery is the state of a task: of each operator of its chain.
+type Delivery struct {
+	ID        int64 // of the checkpoint
+	Part      Part
+	Operators []Operator
+	States    []*operator.Snapshot
+	// Rest is, for each operator, what is stored of its state besides keyed state; nil if nothing is.
+	Rest  []operator.Blob
+	Stats SubtaskStats
+}
+
+// Deliver takes the state of a task. Repeated and late deliveries change nothing.
+func (c *Coordinator) Deliver(now int64, d Delivery) []Action {
+	p := c.Pending(d.ID)
+	if p == nil || !p.missing[d.Part] {
 		return nil
 	}
-	stats.Chain, stats.Subtask, stats.Acknowledged = part.Chain, part.Subtask, now
-	for i, of := range operators {
-		s := states[i]
+	stats := d.Stats
+	stats.Chain, stats.Subtask, stats.Acknowledged = d.Part.Chain, d.Part.Subtask, now
+	for i, of := range d.Operators {
+		s := d.States[i]
 		o := p.operator(of)
-		stats.Size += size(&s.State)
+		rest := int64(0)
+		if d.Rest != nil && d.Rest[i] != nil {
+			for len(o.Rest) <= d.Part.Subtask {
+				o.Rest = append(o.Rest, nil)
+			}
+			o.Rest[d.Part.Subtask] = d.Rest[i]
+			rest = d.Rest[i].Size()
+		}
+		stats.Size += size(&s.State) + rest
 		if s.Since != 0 {
-			since, err := c.since(s.Since, of.UID, part.Subtask)
+			since, err := c.since(s.Since, of.UID, d.Part.Subtask)
 			if err != nil {
-				return c.Decline(now, id, err)
+				return c.Decline(now, d.ID, err)
 			}
 			resolve(s, since)
 		}
-		stats.FullSize += size(&s.State)
-		o.Subtasks[part.Subtask] = &s.State
+		stats.FullSize += size(&s.State) + rest
+		o.Subtasks[d.Part.Subtask] = &s.State
 	}
 	p.Stats.add(stats)
-	return c.ack(p, part)
+	if most := c.cfg.SizeMax; most > 0 && p.Stats.FullSize > most && !p.Flags.Has(operator.Savepoint) {
+		return c.Decline(now, d.ID, fmt.Errorf("its state has more than %d bytes, which is the limit for "+
+			"checkpoints in memory; set a checkpoint directory (execution.checkpointing.dir)", most))
+	}
+	return c.ack(p, d.Part)
 }
 
 func (c *Coordinator) since(id int64, uid string, subtask int) (*operator.State, error) {
@@ -262,7 +303,7 @@ func (c *Coordinator) DeliverCoordinator(id int64, of Operator, state []byte) []
 
 func (c *Coordinator) ack(p *Pending, part Part) []Action {
 	delete(p.missing, part)
-	if len(p.missing) > 0 {
+	if len(p.missing) > 0 && !(fault.Seeded(fault.MissOnePart) && len(p.missing) == 1) {
 		return nil
 	}
 	p.publishing = true
@@ -381,14 +422,14 @@ func (c *Coordinator) History() History {
 }
 
 func (p *Pending) finish(err error) {
-	if p.end == nil {
+	if p.End == nil {
 		return
 	}
 	if err != nil {
-		p.end(nil, err)
+		p.End(nil, "", err)
 		return
 	}
-	p.end(p.snapshot, nil)
+	p.End(p.snapshot, p.Location, nil)
 }
 
 // waitsFor names some of the parts that have not delivered their state.

@@ -62,7 +62,10 @@ func testSim(r *report) error {
 		fmt.Println("no simulations")
 		return nil
 	}
-	return r.goTest(packages...)
+	if err := r.goTest(append([]string{"-v"}, packages...)...); err != nil {
+		return err
+	}
+	return r.goTest("-tags", "seededbugs", "-run", "TestSeededBugs", simPkg)
 }
 
 func isSim(pkg string) bool { return pkg == simPkg || strings.HasPrefix(pkg, simPkg+"/") }

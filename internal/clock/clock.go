@@ -76,6 +76,19 @@ func (m *Manual) AfterFunc(d time.Duration, f func()) func() {
 	}
 }
 
+// Next is when the next timer is due; ok is false when there is none.
+func (m *Manual) Next() (at time.Time, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(m.mu.timers) > 0 && m.mu.timers[0].f == nil {
+		heap.Pop(&m.mu.timers)
+	}
+	if len(m.mu.timers) == 0 {
+		return at, false
+	}
+	return m.mu.timers[0].at, true
+}
+
 // Advance moves the clock by d and runs the timers that became due, in order of their time.
 func (m *Manual) Advance(d time.Duration) {
 	end := m.Now().Add(d)

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/spill"
 )
@@ -345,7 +346,7 @@ func (g *Gate) barrierFrom(c *channelState, barrier operator.Control) {
 		g.barrier, g.flags = id, barrier.Flags
 	}
 	c.seen = id
-	c.blocked = g.align
+	c.blocked = g.align && !fault.Seeded(fault.SkipAlignment)
 	g.checkAligned()
 }
 

@@ -311,6 +311,9 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		WakeAtTime: func(t time.Time) { s.WakeAt(position, t.UnixNano()) },
 		Send:       func(c operator.Control) { s.Send(position, c) },
 	}
+	if j.opts.Runner != nil {
+		ctx.Go = func(work func()) { j.runner.Go(Call, work) }
+	}
 	if n.Source != nil {
 		c := j.m.coords[n.UID]
 		ctx.Coordinator = func(msg any) { c.receive(s, msg) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/ops"
@@ -114,7 +115,7 @@ func (c *coordinator) attach(s *Subtask, from int64) {
 			}
 		}
 		*r = reader{subtask: s, assignee: s.nodes[0].(assignee)}
-		if len(back) > 0 && c.enum != nil {
+		if len(back) > 0 && c.enum != nil && !fault.Seeded(fault.LoseSplitsBack) {
 			c.enum.Back(s.Index, back)
 		}
 	})
@@ -146,15 +147,27 @@ func (c *coordinator) snapshot(id int64, flags operator.Flags) {
 		if c.enum == nil {
 			return // it has failed
 		}
+		if fault.Seeded(fault.BarrierFirst) {
+			c.sendBarriers(id, flags)
+			c.do(func() {
+				state, err := c.enum.Snapshot()
+				c.job.coordinatorSnapshotted(c, id, state, err)
+			})
+			return
+		}
 		state, err := c.enum.Snapshot()
 		c.taken = id
-		for _, r := range c.readers {
-			if r.subtask != nil {
-				r.subtask.Trigger(id, flags)
-			}
-		}
+		c.sendBarriers(id, flags)
 		c.job.coordinatorSnapshotted(c, id, state, err)
 	})
+}
+
+func (c *coordinator) sendBarriers(id int64, flags operator.Flags) {
+	for _, r := range c.readers {
+		if r.subtask != nil {
+			r.subtask.Trigger(id, flags)
+		}
+	}
 }
 
 // completed forgets what only older snapshots would give back.
@@ -201,7 +214,7 @@ func (c *coordinator) NoMoreSplits(subtask int) {
 
 // Go runs work, and then done on the coordinator's actor.
 func (c *coordinator) Go(work func(ctx context.Context) error, done func(error)) {
-	c.job.runner.Go(func() {
+	c.job.runner.Go(Enumerate, func() {
 		err := work(c.ctx)
 		c.do(func() { done(err) })
 	})

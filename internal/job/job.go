@@ -15,6 +15,7 @@ import (
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
+	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/task"
 )
 
@@ -49,6 +50,17 @@ type Options struct {
 	AllowNonRestored bool
 	// Checkpoints says when checkpoints are taken. Its interval is 0 where none are.
 	Checkpoints checkpoint.Config
+	// Store is where checkpoints go; nil keeps the last one in memory.
+	Store *storage.Store
+	// Fresh starts anew even if Store has a checkpoint of the job.
+	Fresh bool
+	// RestorePath is a savepoint or checkpoint to start from, unless Store has one of the job. Claim
+	// makes it the job's own, which deletes it when it is no longer needed.
+	RestorePath string
+	Claim       bool
+	// DeleteOnCancel deletes the checkpoints of a job that is cancelled; those of one that has
+	// finished are always deleted.
+	DeleteOnCancel bool
 	// AtLeastOnce counts barriers instead of aligning them.
 	AtLeastOnce bool
 	// Restart decides whether what has failed is restarted; nil never does.
@@ -95,7 +107,12 @@ type Job struct {
 	holding   atomic.Bool // sources wait for a snapshot
 	alignment operator.AlignmentGroups
 	polls     func() bool
-	unwatch   func() bool // of the context that Start was given
+	places    places
+	// savepoints makes the targets of savepoints.
+	savepoints *storage.Store
+	resumed    bool        // from a checkpoint of its own
+	lastID     int64       // of the snapshots that an earlier run has left
+	unwatch    func() bool // of the context that Start was given
 
 	master actor
 	m      master
@@ -119,10 +136,15 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	if opts.Batch && opts.Restore != nil {
 		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")
 	}
-	if err := j.checkRestore(); err != nil {
+	j.ctx, j.abort = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := j.resume(ctx); err != nil {
+		j.abort(err)
 		return nil, err
 	}
-	j.ctx, j.abort = context.WithCancelCause(context.WithoutCancel(ctx))
+	if err := j.checkRestore(); err != nil {
+		j.abort(err)
+		return nil, err
+	}
 	j.polls = j.pollHook()
 	j.mu.state = Running
 	j.mu.started = j.opts.Clock.Now()

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
-	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
+	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/task"
 )
 
@@ -37,12 +38,15 @@ type master struct {
 	phase       phase
 	stopping    bool     // the sources were told to end
 	final       *request // the snapshot to be taken when all input is processed
+	sweeping    bool
+	sweepAgain  bool
+	from        *checkpoint.Snapshot // that the job was last restored from, nil for a fresh start
+	damaged     []int64              // checkpoints that could not be restored
 }
 
 // request is a snapshot that somebody has asked for.
 type request struct {
-	flags operator.Flags
-	end   func(*checkpoint.Snapshot, error)
+	checkpoint.Request
 	begun bool
 }
 
@@ -79,7 +83,8 @@ func (j *Job) now() int64 { return j.opts.Clock.Now().UnixNano() }
 // prepare makes all parts of the job, and the first attempt of its tasks.
 func (j *Job) prepare() error {
 	j.m.coords, j.m.loops = map[string]*coordinator{}, map[string]*loopCoordinator{}
-	j.m.checkpoints = checkpoint.NewCoordinator(j.opts.Checkpoints, j.opts.Name, j.opts.Restore, j.now())
+	j.m.checkpoints = checkpoint.NewCoordinator(j.opts.Checkpoints, j.opts.Name,
+		max(j.lastID, idOf(j.opts.Restore)), j.now())
 	for _, n := range j.plan.Order {
 		if n.Source != nil {
 			j.m.coords[n.UID] = newCoordinator(j, n)
@@ -145,6 +150,7 @@ func (j *Job) launch() {
 // start runs the tasks of regions that were built, and the coordinators if they are new. A
 // coordinator hears of its readers and gets its state before a task can ask it for anything.
 func (j *Job) start(regions []*region, from *checkpoint.Snapshot, coordinators bool) {
+	j.m.from = from
 	for _, r := range regions {
 		for _, s := range r.tasks {
 			if n := s.Chain.Head(); n.Source != nil {
@@ -167,7 +173,7 @@ func (j *Job) start(regions []*region, from *checkpoint.Snapshot, coordinators b
 }
 
 func (j *Job) startCoordinators(from *checkpoint.Snapshot) {
-	for uid, c := range j.m.coords {
+	for uid, c := range j.coordinators() {
 		var state []byte
 		if from != nil {
 			if o := from.Operators[uid]; o != nil {
@@ -175,6 +181,18 @@ func (j *Job) startCoordinators(from *checkpoint.Snapshot) {
 			}
 		}
 		c.start(state, idOf(from))
+	}
+}
+
+// coordinators iterates over the coordinators in the order of the plan, so that a simulation can be
+// replayed.
+func (j *Job) coordinators() func(yield func(uid string, c *coordinator) bool) {
+	return func(yield func(uid string, c *coordinator) bool) {
+		for _, n := range j.plan.Order {
+			if c := j.m.coords[n.UID]; c != nil && !yield(n.UID, c) {
+				return
+			}
+		}
 	}
 }
 
@@ -197,7 +215,7 @@ func (j *Job) allRun() {
 			parts = append(parts, s.part())
 		}
 	}
-	for uid := range j.m.coords {
+	for uid := range j.coordinators() {
 		parts = append(parts, checkpoint.Part{Subtask: -1, UID: uid})
 	}
 	j.m.checkpoints.Run(parts, j.now())
@@ -220,6 +238,11 @@ func (j *Job) setState(s State) {
 // taskEnded notes that a task has processed its input.
 func (j *Job) taskEnded(s *Subtask) {
 	s.ended = true
+	j.checkEnded()
+}
+
+// checkEnded ends the job once all of its tasks have processed their input.
+func (j *Job) checkEnded() {
 	if j.m.phase != working {
 		return
 	}
@@ -253,13 +276,15 @@ func (j *Job) beginFinal() {
 		return
 	}
 	f.begun = true
-	actions, err := j.m.checkpoints.Begin(j.now(), f.flags, func(s *checkpoint.Snapshot, err error) {
-		if f.end != nil {
-			f.end(s, err)
-			f.end = nil
+	r := f.Request
+	r.End = func(s *checkpoint.Snapshot, location string, err error) {
+		if f.End != nil {
+			f.End(s, location, err)
+			f.End = nil
 		}
 		j.master.post(func() { j.finalised(err) })
-	})
+	}
+	actions, err := j.m.checkpoints.Begin(j.now(), r)
 	if err != nil {
 		j.finalised(err)
 		return
@@ -292,7 +317,10 @@ func (j *Job) letGo(o task.Outcome) {
 }
 
 func (j *Job) stopCoordinators() {
-	old := j.m.coords
+	var old []*coordinator
+	for _, c := range j.coordinators() {
+		old = append(old, c)
+	}
 	j.m.coords = nil
 	j.m.closing += len(old)
 	for _, c := range old {
@@ -343,7 +371,7 @@ func (j *Job) failRegion(r *region, err error) {
 		return
 	case finalising:
 		j.m.phase = working
-		if j.m.final.end == nil {
+		if j.m.final.End == nil {
 			j.m.final = nil
 		} else {
 			j.m.final.begun = false
@@ -352,6 +380,7 @@ func (j *Job) failRegion(r *region, err error) {
 		return
 	}
 	r.failure = err
+	j.noteDamage(err)
 	if _, never := j.opts.Restart.(schedule.Never); never {
 		j.setState(Failing)
 	} else {
@@ -377,6 +406,7 @@ func (j *Job) failAll(err error) {
 	for _, r := range j.m.regions {
 		j.failRegion(r, err)
 	}
+	j.next() // all of them may have failed before
 }
 
 // coordinatorFailed fails all of the job, when c still belongs to it.
@@ -424,7 +454,7 @@ func (j *Job) next() {
 	}
 	for _, r := range j.m.regions {
 		if r.failure != nil && r.open == 0 && !r.waiting {
-			j.recover(r, r.err(), func() { j.restart([]*region{r}, false) })
+			j.recover(r, r.err(), func() { j.restartAlone(r) })
 		}
 	}
 }
@@ -481,20 +511,58 @@ func (j *Job) recover(r *region, cause error, restart func()) {
 	})
 }
 
-// latest is the snapshot to restart from, nil for a fresh start.
-func (j *Job) latest() *checkpoint.Snapshot {
-	if s := j.m.checkpoints.Latest(); s != nil {
-		return s
+// restartAlone restarts a region, unless all of the job is to restart by now.
+func (j *Job) restartAlone(r *region) {
+	if j.m.global != nil {
+		r.waiting = false
+		j.next()
+		return
 	}
-	return j.opts.Restore
+	j.restart([]*region{r}, false)
 }
 
 // restart rebuilds regions and runs them.
 func (j *Job) restart(regions []*region, coordinators bool) {
-	from := j.latest()
+	j.load(func(from *checkpoint.Snapshot, err error) {
+		if j.m.phase != working {
+			return
+		}
+		if fault.Seeded(fault.RestartAnew) {
+			from = nil
+		}
+		if err == nil {
+			j.restartFrom(regions, from, coordinators)
+			return
+		}
+		err = fmt.Errorf("restart: %w", err)
+		if errors.Is(err, storage.ErrNone) {
+			j.end(Failing, err)
+			return
+		}
+		// The storage may be back at the next attempt.
+		j.recover(regions[0], err, func() { j.restart(regions, coordinators) })
+	})
+}
+
+func (j *Job) restartFrom(regions []*region, from *checkpoint.Snapshot, coordinators bool) {
+	if !coordinators && j.m.global != nil {
+		j.restartAlone(regions[0])
+		return
+	}
+	if !coordinators && idOf(from) != idOf(j.latest()) {
+		// The rest of the job stands on one that is damaged.
+		for _, r := range regions {
+			r.waiting = false
+		}
+		j.failAll(fmt.Errorf("all of the job goes back to checkpoint %d", idOf(from)))
+		return
+	}
 	j.mu.Lock()
 	j.mu.restarts++
 	j.mu.Unlock()
+	if coordinators {
+		j.m.checkpoints.Restored(from)
+	}
 	for _, r := range regions {
 		if err := j.buildRegion(r, from); err != nil {
 			j.end(Failing, err)
@@ -542,8 +610,8 @@ func (j *Job) end(to State, cause error) {
 	j.mu.state, j.mu.cause = to, cause
 	j.mu.Unlock()
 	j.act(j.m.checkpoints.Halt(j.now(), errors.New("the job ended")))
-	if f := j.m.final; f != nil && f.end != nil {
-		f.end(nil, fmt.Errorf("the job ended: %w", cause))
+	if f := j.m.final; f != nil && f.End != nil {
+		f.End(nil, "", fmt.Errorf("the job ended: %w", cause))
 	}
 	j.abort(cause)
 	j.stopCoordinators()
@@ -599,7 +667,7 @@ func (j *Job) conclude() {
 	j.mu.stopped = j.opts.Clock.Now()
 	j.mu.history = j.m.checkpoints.History()
 	j.mu.Unlock()
-	close(j.done)
+	j.discard(func() { close(j.done) })
 }
 
 // stopSources ends the sources.

@@ -14,8 +14,28 @@ type Runner interface {
 	Task(ctx context.Context, t *task.Task, done func(error))
 	// Soon runs f soon. It does not block, and neither does f.
 	Soon(f func())
-	// Go runs work that may block.
-	Go(work func())
+	// Go runs work of a kind, which may block.
+	Go(kind Work, work func())
+}
+
+// Work is a kind of work that may block.
+type Work uint8
+
+// The kinds.
+const (
+	Upload    Work = iota // of the state of a subtask
+	Open                  // of a place for a snapshot
+	Publish               // of a snapshot
+	Sweep                 // of what is not needed
+	Load                  // of the snapshot to restart from
+	Enumerate             // of splits
+	Call                  // of a user's asynchronous function
+	works
+)
+
+// String names the kind.
+func (w Work) String() string {
+	return [works]string{"upload", "open", "publish", "sweep", "load", "enumerate", "call"}[w]
 }
 
 // goroutines is the Runner of production.
@@ -25,8 +45,8 @@ func (g goroutines) Task(ctx context.Context, t *task.Task, done func(error)) {
 	g.wg.Go(func() { done(t.Run(ctx)) })
 }
 
-func (g goroutines) Soon(f func())  { g.wg.Go(f) }
-func (g goroutines) Go(work func()) { g.wg.Go(work) }
+func (g goroutines) Soon(f func())          { g.wg.Go(f) }
+func (g goroutines) Go(_ Work, work func()) { g.wg.Go(work) }
 
 // actor runs functions one after the other. It has a goroutine only while there is something to run.
 type actor struct {

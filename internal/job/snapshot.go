@@ -9,57 +9,72 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/task"
 )
 
 var errBatchSnapshot = errors.New("a job in batch mode takes no snapshots")
 
-// Snapshot takes the state of the whole job while it runs.
+// Snapshot takes the state of the whole job while it runs, into memory.
 func (j *Job) Snapshot(ctx context.Context) (*checkpoint.Snapshot, error) {
-	return j.request(ctx, 0)
+	s, _, err := j.request(ctx, checkpoint.Request{
+		Flags: operator.Savepoint | operator.Full, InMemory: true,
+	})
+	return s, err
+}
+
+// Checkpoint takes a checkpoint now.
+func (j *Job) Checkpoint(ctx context.Context) (id int64, err error) {
+	s, _, err := j.request(ctx, checkpoint.Request{Flags: j.opts.Checkpoints.Flags})
+	if err != nil {
+		return 0, err
+	}
+	return s.ID, nil
 }
 
 // request takes a snapshot and waits for it.
-func (j *Job) request(ctx context.Context, flags operator.Flags) (*checkpoint.Snapshot, error) {
+func (j *Job) request(ctx context.Context, r checkpoint.Request) (*checkpoint.Snapshot, string, error) {
 	type result struct {
-		s   *checkpoint.Snapshot
-		err error
+		s        *checkpoint.Snapshot
+		location string
+		err      error
 	}
 	done := make(chan result, 1)
 	var id int64 // of the master
-	end := func(s *checkpoint.Snapshot, err error) { done <- result{s, err} }
-	j.master.post(func() { id = j.begin(flags, end) })
+	r.End = func(s *checkpoint.Snapshot, location string, err error) { done <- result{s, location, err} }
+	j.master.post(func() { id = j.begin(r) })
 	select {
 	case r := <-done:
-		return r.s, r.err
+		return r.s, r.location, r.err
 	case <-ctx.Done():
 		cause := context.Cause(ctx)
 		j.master.post(func() { j.act(j.m.checkpoints.Withdraw(j.now(), id, cause)) })
-		return nil, cause
+		return nil, "", cause
 	case <-j.done:
 		select {
 		case r := <-done:
-			return r.s, r.err
+			return r.s, r.location, r.err
 		default:
-			return nil, fmt.Errorf("the job is %v", j.State())
+			return nil, "", fmt.Errorf("the job is %v", j.State())
 		}
 	}
 }
 
 // begin begins a snapshot that was asked for and returns its number, 0 if it cannot.
-func (j *Job) begin(flags operator.Flags, end func(*checkpoint.Snapshot, error)) int64 {
+func (j *Job) begin(r checkpoint.Request) int64 {
 	if j.opts.Batch {
-		end(nil, errBatchSnapshot)
+		r.End(nil, "", errBatchSnapshot)
 		return 0
 	}
-	actions, err := j.m.checkpoints.Begin(j.now(), flags, end)
+	actions, err := j.m.checkpoints.Begin(j.now(), r)
 	if err != nil {
 		if s := j.State(); s != Running {
 			err = fmt.Errorf("the job is %v", s)
 		}
-		end(nil, err)
+		r.End(nil, "", err)
 		return 0
 	}
 	j.act(actions)
@@ -80,7 +95,12 @@ func (j *Job) pollHook() func() bool {
 			return false
 		}
 		j.holding.Store(true)
-		j.master.post(func() { j.begin(0, j.opts.OnSnapshot) })
+		j.master.post(func() {
+			j.begin(checkpoint.Request{
+				Flags: operator.Savepoint | operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
+				End: func(s *checkpoint.Snapshot, _ string, err error) { j.opts.OnSnapshot(s, err) },
+			})
+		})
 		return true
 	}
 }
@@ -131,9 +151,41 @@ func (j *Job) arm() {
 	})
 }
 
-// trigger sends the barriers.
+// trigger makes room for a snapshot in storage and then sends the barriers.
 func (j *Job) trigger(p *checkpoint.Pending) {
-	for _, c := range j.m.coords {
+	if p.InMemory || j.opts.Store == nil && !p.Flags.Has(operator.Savepoint) {
+		j.sendBarriers(p)
+		return
+	}
+	id, base := p.ID(), p.StandsOn()
+	j.runner.Go(Open, func() {
+		target, err := j.openTarget(p, id, base)
+		j.master.post(func() {
+			switch {
+			case err != nil:
+				j.act(j.m.checkpoints.Decline(j.now(), id, err))
+			case j.m.checkpoints.Pending(id) == nil:
+				j.release(id, target)
+			default:
+				j.places.set(id, target)
+				j.sendBarriers(p)
+			}
+		})
+	})
+}
+
+func (j *Job) openTarget(p *checkpoint.Pending, id, base int64) (*storage.Target, error) {
+	if p.Flags.Has(operator.Savepoint) {
+		return j.savepoints.Savepoint(j.ctx, p.Directory, id)
+	}
+	if err := j.opts.Store.Begin(j.ctx, id, base); err != nil {
+		return nil, err
+	}
+	return j.opts.Store.Checkpoint(id, 0), nil
+}
+
+func (j *Job) sendBarriers(p *checkpoint.Pending) {
+	for _, c := range j.coordinators() {
 		c.snapshot(p.ID(), p.Flags)
 	}
 	for s := range j.running() {
@@ -156,32 +208,46 @@ func (j *Job) running() func(yield func(*Subtask) bool) {
 	}
 }
 
-// memory keeps keyed state where it is.
-type memory struct{}
-
-func (memory) Room() bool                    { return true }
-func (memory) Put(data []byte) operator.Blob { return operator.Bytes(data) }
-
-// Upload is called by the task when it begins its part of a snapshot.
-func (s *Subtask) Upload(*task.Task, int64) task.Upload { return memory{} }
-
 // Snapshotted is called by the task when it has taken its part of a snapshot.
 func (s *Subtask) Snapshotted(_ *task.Task, id int64, states []*operator.Snapshot, err error) {
 	j := s.job
-	j.master.post(func() {
-		if err != nil {
-			j.act(j.m.checkpoints.Decline(j.now(), id, err))
-			return
+	if err != nil {
+		j.master.post(func() { j.act(j.m.checkpoints.Decline(j.now(), id, err)) })
+		return
+	}
+	d := checkpoint.Delivery{ID: id, Part: s.part()}
+	for i, n := range s.members {
+		if n != nil {
+			d.Operators = append(d.Operators, describe(n))
+			d.States = append(d.States, states[i])
 		}
-		var operators []checkpoint.Operator
-		var own []*operator.Snapshot
-		for i, n := range s.members {
-			if n != nil {
-				operators = append(operators, describe(n))
-				own = append(own, states[i])
+	}
+	u := s.upload
+	if u == nil {
+		j.master.post(func() { j.act(j.m.checkpoints.Deliver(j.now(), d)) })
+		return
+	}
+	s.upload = nil
+	u.finish(func(err error) {
+		if err == nil {
+			d.Rest, err = u.close(d.States)
+		} else {
+			u.part.Abort()
+			if fault.Seeded(fault.IgnoreUploadError) {
+				err = nil
+				for _, s := range d.States {
+					s.State.Keyed = nil
+				}
 			}
 		}
-		j.act(j.m.checkpoints.DeliverTask(j.now(), id, s.part(), operators, own, checkpoint.SubtaskStats{}))
+		j.master.post(func() {
+			if err != nil {
+				j.act(j.m.checkpoints.Decline(j.now(), id, fmt.Errorf("store the state of %q (subtask %d): %w",
+					s.Chain.Name(), s.Index+1, err)))
+				return
+			}
+			j.act(j.m.checkpoints.Deliver(j.now(), d))
+		})
 	})
 }
 
@@ -201,14 +267,83 @@ func (j *Job) coordinatorSnapshotted(c *coordinator, id int64, state []byte, err
 	})
 }
 
-// publish makes a checkpoint durable.
+// publish makes a snapshot durable.
 func (j *Job) publish(p *checkpoint.Pending) {
-	j.master.post(func() { j.published(p, nil) })
+	if fault.Seeded(fault.CommitAtPublish) {
+		j.completed(p)
+	}
+	target := j.places.get(p.ID())
+	if target == nil {
+		j.master.post(func() { j.published(p, nil) })
+		return
+	}
+	j.runner.Go(Publish, func() {
+		var err error
+		if p.Flags.Has(operator.Savepoint) {
+			err = target.Publish(j.ctx, p.Snapshot())
+		} else {
+			err = j.opts.Store.Publish(j.ctx, p.Snapshot())
+		}
+		j.master.post(func() { j.published(p, err) })
+	})
 }
 
 func (j *Job) published(p *checkpoint.Pending, err error) {
+	target := j.places.get(p.ID())
+	if err == nil && target != nil {
+		p.Location = target.URI()
+	}
 	j.act(j.m.checkpoints.Published(j.now(), p.ID(), err))
+	switch {
+	case errors.Is(err, storage.ErrDeposed):
+		j.end(Failing, fmt.Errorf("%w: another run of this job goes on from its checkpoints", err))
+	case errors.Is(err, storage.ErrUncertain): // only what is stored tells what was committed
+		j.failAll(err)
+	case err == nil && target != nil:
+		j.places.drop(p.ID())
+		if !p.Flags.Has(operator.Savepoint) {
+			j.sweep()
+		}
+	}
 	j.next()
+}
+
+// release gives up the room of a snapshot in storage.
+func (j *Job) release(id int64, target *storage.Target) {
+	if target == nil {
+		return
+	}
+	if target.Checkpoint() {
+		j.opts.Store.Abort(id)
+		j.sweep()
+		return
+	}
+	j.runner.Go(Sweep, func() { j.warn(target.Abort(j.ctx), "delete what there is of a savepoint") })
+}
+
+// sweep deletes the objects of checkpoints that are not retained.
+func (j *Job) sweep() {
+	if j.m.sweeping {
+		j.m.sweepAgain = true
+		return
+	}
+	j.m.sweeping = true
+	j.runner.Go(Sweep, func() {
+		j.warn(j.opts.Store.Sweep(j.ctx), "delete old checkpoints")
+		j.master.post(func() {
+			again := j.m.sweepAgain
+			j.m.sweeping, j.m.sweepAgain = false, false
+			if again && j.m.phase < ending {
+				j.sweep()
+			}
+		})
+	})
+}
+
+func (j *Job) warn(err error, doing string) {
+	if err != nil && j.ctx.Err() == nil {
+		j.opts.Log.Warn("flott: "+doing, "job", j.opts.Name, "error", err)
+	}
 }
 
 // completed tells everybody. A savepoint that the job outlives is not told: a restart would be from
@@ -223,7 +358,7 @@ func (j *Job) completed(p *checkpoint.Pending) {
 	for s := range j.running() {
 		s.Tell(p.ID(), true)
 	}
-	for _, c := range j.m.coords {
+	for _, c := range j.coordinators() {
 		c.completed(p.ID())
 	}
 	if p.Flags.Has(operator.Suspend) {
@@ -238,6 +373,7 @@ func (j *Job) aborted(p *checkpoint.Pending, err error) {
 	for s := range j.running() {
 		s.Tell(p.ID(), false)
 	}
+	j.release(p.ID(), j.places.drop(p.ID()))
 }
 
 // checkRestore refuses a snapshot that does not fit the graph.

@@ -19,7 +19,8 @@ type Subtask struct {
 	contexts []*operator.Context
 	members  []*graph.Node // of nodes; nil for writers
 	metrics  []*metric.Group
-	ended    bool // known to the master
+	ended    bool    // known to the master
+	upload   *upload // of the task
 }
 
 func (s *Subtask) add(node operator.Node, member *graph.Node, ctx *operator.Context) {

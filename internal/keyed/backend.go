@@ -8,6 +8,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -43,6 +44,12 @@ type Freezer interface {
 	Confirm(checkpoint int64)
 }
 
+// adapter is a State that can restore what was written in another form.
+type adapter interface {
+	// Adapt tells the form of what is about to be restored.
+	Adapt(d operator.Description)
+}
+
 // Backend holds the keyed states of one subtask of an operator and the key it works on.
 type Backend struct {
 	Current
@@ -52,6 +59,8 @@ type Backend struct {
 	// HashOf is the hash of a byte key, where it is not that of its bytes alone. Its high half
 	// decides the key group.
 	HashOf func(key []byte) uint64
+	// Now is the processing time in milliseconds, for states with TTL.
+	Now func() int64
 	// KeySchema is the schema of the key, for who reads snapshots.
 	KeySchema codec.Schema
 
@@ -65,12 +74,18 @@ type Backend struct {
 	states []State
 	since  int64 // the last checkpoint that is known to be complete, 0 for none
 	cold   *cold // the disk behind the tables, nil if there is none
+
+	reads bool  // some state needs the time
+	held  int64 // the time, if holds
+	holds bool
 }
 
 // NewBackend returns a backend for the key groups of ctx's subtask.
 func NewBackend(ctx *operator.Context, isWord bool) *Backend {
 	first, last := ctx.KeyGroups()
-	b := &Backend{IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last}
+	b := &Backend{
+		IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last, Now: ctx.NowMillis,
+	}
 	b.cold = newCold(ctx)
 	ctx.Listen(b)
 	return b
@@ -123,7 +138,15 @@ func (b *Backend) Completed(checkpoint int64) error {
 }
 
 // Aborted changes nothing: what was frozen still counts as changed.
-func (b *Backend) Aborted(int64) {}
+func (b *Backend) Aborted(checkpoint int64) {
+	if fault.Seeded(fault.ConfirmAborted) {
+		for _, s := range b.states {
+			if f, ok := s.(Freezer); ok {
+				f.Confirm(checkpoint)
+			}
+		}
+	}
+}
 
 // Restore fills the states that have been added.
 func (b *Backend) Restore(from *operator.State) error {
@@ -131,6 +154,12 @@ func (b *Backend) Restore(from *operator.State) error {
 		return nil
 	}
 	onDisk := b.restoresOnDisk(from)
+	for i, name := range b.names {
+		d, ok := from.Described[name]
+		if s, can := b.states[i].(adapter); ok && can {
+			s.Adapt(d)
+		}
+	}
 	for _, section := range from.Keyed {
 		i := slices.Index(b.names, section.State)
 		if i < 0 {
@@ -146,6 +175,9 @@ func (b *Backend) Restore(from *operator.State) error {
 		}
 		if err != nil {
 			return fmt.Errorf("restore state %q, key group %d: %w", section.State, section.Group, err)
+		}
+		if b.cold != nil {
+			b.cold.trim() // not all of it goes past the tables
 		}
 	}
 	return nil

@@ -327,7 +327,7 @@ func (t *tracked[S]) evictFrom(g, want int, b *operator.ColdBatch) (n int) {
 		return 0
 	}
 	if t.now != nil {
-		t.scanGroup(g) // while it is as it was
+		t.writeGroup(g) // while it is as it was
 	}
 	i := f.hand
 	if i > max(len(m.slots), len(m.words.slots)) {

@@ -3,12 +3,12 @@ package keyed
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"github.com/flott-dev/flott/internal/operator"
 )
 
-// coldRestorer is a State that can be restored without its table.
+// coldRestorer is a State that can be restored without its table. What was written in another form
+// (Adapt) goes through the table all the same.
 type coldRestorer interface {
 	restoreOnDisk(kg int, delta bool, data []byte) error
 }
@@ -51,6 +51,9 @@ func splitValue[V any](decode func(src []byte, v *V) ([]byte, error), src []byte
 }
 
 func (s *Values[V]) restoreOnDisk(kg int, delta bool, data []byte) error {
+	if s.skip > 0 {
+		return s.RestoreGroup(kg, delta, data)
+	}
 	if s.isPlain {
 		return s.plain.restoreCold(kg, delta, data)
 	}
@@ -85,6 +88,20 @@ func (s *Values[V]) lenCold() (n int) {
 	}
 	s.packed.eachCold(count)
 	return n + s.packed.Len()
+}
+
+func (s *TTLValues[V]) restoreOnDisk(kg int, delta bool, data []byte) error {
+	if s.isBare {
+		return s.RestoreGroup(kg, delta, data)
+	}
+	return s.Values.restoreOnDisk(kg, delta, data)
+}
+
+func (l *TTLList[E]) restoreOnDisk(kg int, delta bool, data []byte) error {
+	if l.isBare {
+		return l.RestoreGroup(kg, delta, data)
+	}
+	return l.List.restoreOnDisk(kg, delta, data)
 }
 
 // coldForm is the form of raw bytes.
@@ -137,18 +154,14 @@ func (l *List[E]) form() form[uint64] {
 	f.frame = func(dst, raw []byte) []byte {
 		return append(binary.AppendUvarint(dst, uint64(len(raw))), raw...)
 	}
-	f.split = func(src []byte) (raw, rest []byte, err error) {
-		n, used := binary.Uvarint(src)
-		if used <= 0 || n > uint64(len(src)-used) {
-			return nil, nil, fmt.Errorf("a list is cut off")
-		}
-		src = src[used:]
-		return src[:n], src[n:], nil
-	}
+	f.split = takeList
 	return f
 }
 
 func (l *List[E]) restoreOnDisk(kg int, delta bool, data []byte) error {
+	if l.skip > 0 {
+		return l.RestoreGroup(kg, delta, data)
+	}
 	return l.restoreCold(kg, delta, data)
 }
 
@@ -197,6 +210,9 @@ func (s *MapState[MK, V]) form() form[uint64] {
 }
 
 func (s *MapState[MK, V]) restoreOnDisk(kg int, delta bool, data []byte) error {
+	if s.decodeStored != nil {
+		return s.RestoreGroup(kg, delta, data)
+	}
 	return s.restoreCold(kg, delta, data)
 }
 

@@ -32,6 +32,8 @@
 // change of an entry appends the entry as it was to the group's section, and the scan leaves out what
 // has changed. So a section is the group as it was at the freeze, whenever it is written. Which
 // entries those are is kept in bitmaps beside the slots (marks), keys of deleted ones in graves.
+// The scan of a group stops and goes on between batches too (scan), so that a group may be of any
+// size; a large one is passed in parts, of which all but the first are deltas on top of it.
 //
 // A section is, whatever holds the state:
 //
@@ -40,6 +42,8 @@
 //	entry    key as Backend.AppendKey writes it, value by its codec
 //	         list: the number of bytes (uvarint), then the items without their number
 //	         map: key, map key in its canonical form, value
+//	         ordered: key, length of the sub-key (uvarint), sub-key, value
+//	         with TTL: 8 bytes of time before each value, item or map value
 //
 // Between one freeze and the next a key may be deleted and made again: so the deleted keys come
 // first. A delta may hold more than what has changed, never less.
@@ -49,6 +53,21 @@
 // section in the first snapshot, in a savepoint, after deltasMax deltas, or when those since the last
 // full one are more than half of its size; the groups take turns. A group without a section has not
 // changed.
+//
+// # In order, in batches
+//
+// Ordered is for each key a map whose entries are in order, Multiset a number for each row of a key:
+// both are entries of one table, so that each is written and snapshotted by itself. Values.UpsertAll
+// takes a batch of keys and gives pointers to their values, for loops over columns.
+//
+// # Time to live
+//
+// TTLValues, TTLList and TTLMap are the states above with the time of the last update before each
+// value, item or entry (Timed): all else, snapshots above all, is as without. What is expired is
+// dropped when it is come upon; the sweeper comes upon all of it in time, a few entries with each
+// access. A full section leaves out what was expired at the freeze. A description says that times are
+// there ("value with TTL"), so that a restore can add them or leave them out. The sweeper does not
+// come upon what is only on disk.
 //
 // # Non-obvious
 //

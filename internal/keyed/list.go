@@ -16,6 +16,7 @@ type List[E any] struct {
 	codec   *codec.Codec[E]
 	pad     bool // items take no bytes; each gets one
 	scratch []byte
+	skip    int // bytes before each item that is restored
 }
 
 // NewList returns an empty state of b.
@@ -109,25 +110,41 @@ func (l *List[E]) Describe() operator.Description {
 	return operator.Description{Kind: "list", Value: l.codec.Schema()}
 }
 
+// Adapt tells the form of what is about to be restored. The times of a state with TTL are left out.
+func (l *List[E]) Adapt(d operator.Description) { l.skip = timeBytesOf(d) }
+
 // RestoreGroup applies a section.
 func (l *List[E]) RestoreGroup(_ int, delta bool, src []byte) error {
 	return l.b.takeSection(delta, src, l.Drop, func(src []byte) (rest []byte, err error) {
-		n, used := binary.Uvarint(src)
-		if used <= 0 || n > uint64(len(src)-used) {
-			return nil, fmt.Errorf("a list is cut off")
+		list, rest, err := takeList(src)
+		if err != nil {
+			return nil, err
 		}
-		src = src[used:]
-		for list := src[:n]; len(list) > 0; {
+		l.scratch = l.scratch[:0]
+		for len(list) > 0 {
 			var e E
-			if list, err = l.codec.Decode(list, &e); err != nil {
+			item := list[min(l.skip, len(list)):]
+			if list, err = l.codec.Decode(item, &e); err != nil {
 				return nil, err
 			}
+			l.scratch = append(l.scratch, item[:len(item)-len(list)]...)
 			if l.pad {
-				list = list[1:]
+				l.scratch = append(l.scratch, 0)
+				list = list[min(1-l.skip/timeBytes, len(list)):]
 			}
 		}
 		g, i := l.change()
-		l.set(g, i, src[:n])
-		return src[n:], nil
+		l.set(g, i, l.scratch)
+		return rest, nil
 	})
+}
+
+// takeList reads the bytes of a list.
+func takeList(src []byte) (list, rest []byte, err error) {
+	n, used := binary.Uvarint(src)
+	if used <= 0 || n > uint64(len(src)-used) {
+		return nil, nil, fmt.Errorf("a list is cut off")
+	}
+	src = src[used:]
+	return src[:n], src[n:], nil
 }

@@ -107,6 +107,7 @@ func (m *Map[V]) makeRoom(hash uint64) int {
 // rebuild moves all entries to a new slot array. The slack is a wish: the usual one if 0, and
 // doubled as often as the entries need it.
 func (m *Map[V]) rebuild(capacity, slack int) {
+	m.marks.keepWritten(len(m.slots))
 	old, oldMarks := m.slots, m.marks.bits
 	m.setSlots(capacity, slack)
 	m.marks.resize(len(m.slots))

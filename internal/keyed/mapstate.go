@@ -31,6 +31,8 @@ type MapState[MK comparable, V any] struct {
 	cursors []uint32  // the nodes that loops are to visit next
 	entry   []byte    // the key of the current entry
 	scratch []byte
+	// decodeStored, if not nil, decodes the values that are restored, which have another form.
+	decodeStored func(src []byte, v *V) (rest []byte, err error)
 }
 
 type mapHead struct{ first, n uint32 } // n may have the bit mapWhole
@@ -280,6 +282,15 @@ func (s *MapState[MK, V]) Describe() operator.Description {
 	}
 }
 
+// Adapt tells the form of what is about to be restored. The times of a state with TTL are left out.
+func (s *MapState[MK, V]) Adapt(d operator.Description) {
+	if s.decodeStored = nil; timeBytesOf(d) > 0 {
+		s.decodeStored = func(src []byte, v *V) ([]byte, error) {
+			return s.codec.Decode(src[min(timeBytes, len(src)):], v)
+		}
+	}
+}
+
 // RestoreGroup applies a section.
 func (s *MapState[MK, V]) RestoreGroup(_ int, delta bool, src []byte) error {
 	saved, known := s.keys.Current, s.keys.known
@@ -294,12 +305,16 @@ func (s *MapState[MK, V]) RestoreGroup(_ int, delta bool, src []byte) error {
 		}
 	}, func(src []byte) (rest []byte, err error) {
 		var v V
-		if rest, err = s.codec.Decode(src, &v); err != nil {
+		decode := s.codec.Decode
+		if s.decodeStored != nil {
+			decode = s.decodeStored
+		}
+		if rest, err = decode(src, &v); err != nil {
 			return nil, err
 		}
 		g, i := enter()
 		s.scratch = append(s.scratch[:0], make([]byte, nodeBytes)...)
-		s.scratch = append(s.scratch, src[:len(src)-len(rest)]...)
+		s.scratch = s.codec.Append(s.scratch, &v)
 		s.put(g, i)
 		return rest, nil
 	})

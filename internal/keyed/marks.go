@@ -1,6 +1,10 @@
 package keyed
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/flott-dev/flott/internal/fault"
+)
 
 // marks are bitmaps beside the slots of a Map: which entries have changed. They move along with the
 // entries.
@@ -22,6 +26,7 @@ const (
 	markBorn           // made since the last freeze
 	markRecent         // changed between the last freeze and the one before
 	markOlder          // changed before that
+	markWritten        // already in the section that is being written: see scan.go
 	markUsed           // looked up since evict came by; this and the rest: only in front of the disk
 	markDirty          // differs from what is on disk
 	markBacked         // is on disk
@@ -36,7 +41,11 @@ type track struct {
 	always [markKinds]bool   // what is always in some
 	graves [markKinds]graves // keys of deleted entries, by the time of the delete
 	scan   scanKind          // what is still to be written of the last freeze
-	saved  []byte            // entries as they were then, of those that have changed since
+	begun  bool              // the scan has
+	cursor int               // the entries from here on are written
+	parts  int               // sections that are written
+	bytes  int               // of these
+	saved  []byte            // what the next one has so far: what has changed since, then the scan's
 }
 
 // scanKind is what is to be written of a Map that is frozen.
@@ -76,7 +85,12 @@ func (k *marks) isFirst(i int) bool {
 func (m *Map[V]) firstChange(i int) {
 	k := &m.marks
 	t := k.track
-	if t.scan == scanFull || t.scan == scanDelta && (k.has(markRecent, i) || k.has(markOlder, i)) {
+	if fault.Seeded(fault.SkipPreImage) {
+		k.set(markChanged, i)
+		return
+	}
+	if (t.scan == scanFull || t.scan == scanDelta && (k.has(markRecent, i) || k.has(markOlder, i))) &&
+		!k.isWritten(i) {
 		t.owner.save(t.group, i)
 	}
 	k.set(markChanged, i)
@@ -115,6 +129,7 @@ func (k *marks) move(from, to int) {
 	if k.track == nil {
 		return
 	}
+	k.leaveWritten(from, to)
 	for kind, b := range &k.bits {
 		if k.track.some[kind] {
 			b[to>>6] = b[to>>6]&^(1<<(uint(to)&63)) | b[from>>6]>>(uint(from)&63)&1<<(uint(to)&63)
@@ -160,7 +175,8 @@ func (k *marks) carry(from *[markKinds][]uint64, i, j int) {
 // clear forgets all, for a number of slots.
 func (k *marks) clear(slots int) {
 	if t := k.track; t != nil {
-		t.some, t.graves, t.saved, t.scan = t.always, [markKinds]graves{}, nil, scanNothing
+		k.endScan()
+		t.some, t.graves = t.always, [markKinds]graves{}
 		k.resize(slots)
 	}
 }
@@ -210,6 +226,9 @@ func (k *marks) changes(w int) uint64 {
 		if k.track.some[kind] {
 			x |= k.bits[kind][w]
 		}
+	}
+	if k.track.some[markWritten] {
+		x &^= k.bits[markWritten][w]
 	}
 	return x &^ k.bits[markChanged][w]
 }

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/timer"
 )
@@ -103,6 +104,9 @@ func (t *Timers[P]) Describe() operator.Description {
 
 // RestoreGroup adds timers.
 func (t *Timers[P]) RestoreGroup(_ int, _ bool, src []byte) error {
+	if fault.Seeded(fault.SkipTimers) {
+		return nil
+	}
 	saved := t.b.Current
 	defer func() { t.b.Current = saved }()
 	for len(src) > 0 {

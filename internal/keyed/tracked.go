@@ -1,9 +1,10 @@
 package keyed
 
 import (
-	"encoding/binary"
+	"math"
 	"slices"
 
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -151,9 +152,9 @@ func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.F
 		changed = changed || t.front != nil && t.front.hasRest(g, scanDelta)
 		switch {
 		case full || !c.has || changed && (c.deltas >= deltas || c.deltaBytes > c.base/2):
-			k.track.scan = scanFull
+			k.beginScan(scanFull)
 		case changed:
-			k.track.scan = scanDelta
+			k.beginScan(scanDelta)
 		}
 	}
 	if len(t.freezes) >= freezesMax {
@@ -210,12 +211,8 @@ func (t *tracked[S]) finish() {
 	if t.now == nil {
 		return
 	}
-	for g := range t.groups {
-		t.scanGroup(g)
+	for f := t.now; !f.scan(math.MaxInt); {
 	}
-	for t.front != nil && !t.stream() {
-	}
-	t.done()
 }
 
 // done lets go of the freeze that has been written.
@@ -235,8 +232,7 @@ func (t *tracked[S]) discard() {
 	n := len(t.freezes) - 1
 	t.freezes = slices.Delete(t.freezes, n, n+1)
 	for g := range t.groups {
-		k := t.groups[g].marks.track
-		k.scan, k.saved = scanNothing, nil
+		t.groups[g].marks.endScan()
 	}
 	t.done()
 }
@@ -257,17 +253,20 @@ func (t *tracked[S]) Clear() {
 // save keeps an entry as it is for the section of its group.
 func (t *tracked[S]) save(group, i int) {
 	k := t.groups[group].marks.track
+	t.written(group, i)
 	if k.scan == scanFull && t.keep != nil && !t.keep(group, t.groups[group].valueAt(i)) {
 		return
 	}
 	k.saved = t.appendEntry(k.saved, group, i)
-	t.written(group, i)
 }
 
 // bury remembers that a key is deleted.
 func (t *tracked[S]) bury(group, i int) {
 	if t.freezeN == 0 {
 		return // what is written first is written whole; neither are keys noted that leave for the disk
+	}
+	if fault.Seeded(fault.SkipGraves) {
+		return
 	}
 	m := &t.groups[group]
 	word, key := m.keyAt(i)
@@ -282,82 +281,6 @@ func (t *tracked[S]) appendEntry(dst []byte, group, i int) []byte {
 	return t.appendValue(t.b.AppendKey(dst, word, key), group, m.valueAt(i))
 }
 
-// scanGroup writes what is frozen of a group.
-func (t *tracked[S]) scanGroup(g int) {
-	k := t.groups[g].marks.track
-	kind := k.scan
-	if kind == scanNothing {
-		return
-	}
-	record := &t.freezes[len(t.freezes)-1].chains[g]
-	var data []byte
-	if kind == scanFull {
-		first := !record.has
-		data = t.scanFull(make([]byte, 0, t.expect(g, record)), g)
-		*record = chain{has: true, base: len(data)}
-		if first {
-			// So that the groups do not all get their next base at one time.
-			record.deltas = g % deltasMax
-		}
-	} else {
-		data = t.scanDelta(g)
-		record.deltas++
-		record.deltaBytes += len(data)
-	}
-	hasRest := t.front != nil && t.front.hasRest(g, kind)
-	if hasRest {
-		t.front.rest[g] = kind
-	}
-	k.scan, k.saved = scanNothing, nil
-	f := t.now
-	if kind == scanFull && f.full && len(data) == 0 && !hasRest {
-		return // there is nothing before that an empty section would have to replace
-	}
-	f.ready = append(f.ready, operator.Section{
-		State: f.name, Group: t.first + g, Delta: kind == scanDelta, Data: operator.Bytes(data),
-	})
-}
-
-// expect is about how many bytes the full section of a group will have.
-func (t *tracked[S]) expect(g int, c *chain) int {
-	const entryBytes = 24
-	if c.has {
-		return c.base + c.base/8 + c.deltaBytes
-	}
-	return t.groups[g].Len() * entryBytes
-}
-
-func (t *tracked[S]) scanFull(data []byte, g int) []byte {
-	m := &t.groups[g]
-	data = append(data, m.marks.track.saved...)
-	for i := m.Next(-1); i >= 0; i = m.Next(i) {
-		if m.marks.has(markChanged, i) || t.keep != nil && !t.keep(g, m.valueAt(i)) {
-			continue
-		}
-		if t.isOnDisk(g, i) {
-			continue
-		}
-		data = t.appendEntry(data, g, i)
-		t.written(g, i)
-	}
-	return data
-}
-
-func (t *tracked[S]) scanDelta(g int) []byte {
-	k := &t.groups[g].marks
-	older, recent := &k.track.graves[markOlder], &k.track.graves[markRecent]
-	data := binary.AppendUvarint(nil, uint64(older.n+recent.n))
-	data = append(append(data, older.keys...), recent.keys...)
-	data = append(data, k.track.saved...)
-	for w := range k.bits[markChanged] {
-		eachBit(w, k.changes(w), func(i int) {
-			data = t.appendEntry(data, g, i)
-			t.written(g, i)
-		})
-	}
-	return data
-}
-
 // frozen is a table as it was at a freeze.
 type frozen[S any] struct {
 	t     *tracked[S]
@@ -365,30 +288,6 @@ type frozen[S any] struct {
 	full  bool               // the state is not written on top of an earlier checkpoint
 	ready []operator.Section // that are not passed yet
 	next  int                // group
-}
-
-// Step writes groups until about a millisecond has gone.
-func (f *frozen[S]) Step(emit func(operator.Section)) (done bool) {
-	const slotsMax = 1 << 14
-	if t := f.t; t.now == f {
-		for n := 0; f.next < len(t.groups) && n < slotsMax; f.next++ {
-			m := &t.groups[f.next]
-			if m.marks.track.scan == scanFull {
-				n += len(m.slots) + len(m.words.slots)
-			} else {
-				n += (len(m.slots) + len(m.words.slots)) / 8
-			}
-			t.scanGroup(f.next)
-		}
-		if f.next == len(t.groups) && (t.front == nil || t.stream()) {
-			t.done()
-		}
-	}
-	for _, s := range f.ready {
-		emit(s)
-	}
-	f.ready = nil
-	return f.t.now != f
 }
 
 // Discard lets go of what has not been passed.

@@ -3,6 +3,7 @@ package keyed
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/operator"
@@ -16,6 +17,7 @@ type Values[V any] struct {
 	isPlain bool
 	plain   tracked[V]
 	packed  packed[V]
+	skip    int // bytes before each value that is restored
 }
 
 // NewValues returns an empty state of b.
@@ -139,9 +141,21 @@ func (s *Values[V]) Describe() operator.Description {
 	return operator.Description{Kind: "value", Value: s.codec.Schema()}
 }
 
+// Adapt tells the form of what is about to be restored. The times of a state with TTL are left out.
+func (s *Values[V]) Adapt(d operator.Description) { s.skip = timeBytesOf(d) }
+
+// timeBytesOf is how many bytes stand before each value.
+func timeBytesOf(d operator.Description) int {
+	if strings.HasSuffix(d.Kind, ttlSuffix) {
+		return timeBytes
+	}
+	return 0
+}
+
 // RestoreGroup applies a section.
 func (s *Values[V]) RestoreGroup(_ int, delta bool, src []byte) error {
 	return s.b.takeSection(delta, src, s.Drop, func(src []byte) (rest []byte, err error) {
+		src = src[min(s.skip, len(src)):]
 		p, _ := s.Current()
 		return s.codec.Decode(src, p)
 	})

@@ -66,6 +66,15 @@ func checkValues[V any](t *testing.T, name string, mutate func(v *V, x int)) {
 				s := NewValues(b, c)
 				h := newHistory(s.b, s, func(b *Backend) State { return NewValues(b, c) })
 				h.dump = func(s State) map[string]string { return dumpValues(s.(*Values[V])) }
+				h.touch = func() {
+					v, _ := s.Current()
+					mutate(v, 7)
+					h.model[h.key] = string(c.Append(nil, v))
+				}
+				h.drop = func() {
+					s.Drop()
+					delete(h.model, h.key)
+				}
 				h.run(t, map[string]func(*rapid.T){
 					"change": func(t *rapid.T) {
 						for range rapid.IntRange(1, 30).Draw(t, "times") {
@@ -130,6 +139,9 @@ type history struct {
 	state     State
 	fresh     func(b *Backend) State // an empty state to restore into
 	dump      func(s State) map[string]string
+	touch     func() // make or change the entry of the current key, and drop it; nil in some tests
+	drop      func()
+	isAlive   func(v string) bool // says which entries of the model are not expired; nil is all
 	model     map[string]string
 	key       string // the current one, as a snapshot has it
 	domain    uint64
@@ -145,6 +157,7 @@ type historyPoint struct {
 	snapshot *operator.Snapshot
 	base     *historyPoint
 	never    bool // a savepoint, or given up
+	sized    bool // the model holds values as sections have them
 }
 
 func newHistory(b *Backend, s State, fresh func(*Backend) State) *history {
@@ -167,10 +180,29 @@ func (h *history) setKeyTo(k uint64) {
 
 func (h *history) run(t *rapid.T, actions map[string]func(*rapid.T)) {
 	h.domain = rapid.SampledFrom([]uint64{3, 40, 400}).Draw(t, "domain")
+	defer func(n int) { partBytesMax = n }(partBytesMax)
+	partBytesMax = rapid.SampledFrom([]int{20, 200, partBytesMax}).Draw(t, "part")
 	actions["freeze"] = func(t *rapid.T) { h.freeze(t, false) }
 	actions["savepoint"] = func(t *rapid.T) { h.freeze(t, rapid.IntRange(0, 3).Draw(t, "really") == 0) }
 	actions["step"] = func(t *rapid.T) { h.step(t) }
 	actions["step "] = func(t *rapid.T) { h.step(t) }
+	actions["step  "] = func(t *rapid.T) { h.step(t) }
+	actions["fill"] = func(t *rapid.T) { // grows the table under a scan
+		if n := rapid.Uint64Range(0, h.domain).Draw(t, "n"); h.touch != nil && h.pending != nil {
+			for k := range n {
+				h.setKeyTo(k)
+				h.touch()
+			}
+		}
+	}
+	actions["empty"] = func(t *rapid.T) { // so that it is rebuilt smaller
+		if n := rapid.Uint64Range(0, h.domain).Draw(t, "n"); h.drop != nil && h.pending != nil {
+			for k := range n {
+				h.setKeyTo(k)
+				h.drop()
+			}
+		}
+	}
 	actions["confirm"] = h.confirm
 	actions["give up"] = func(t *rapid.T) {
 		if h.pending != nil && rapid.IntRange(0, 3).Draw(t, "really") == 0 {
@@ -191,6 +223,9 @@ func (h *history) run(t *rapid.T, actions map[string]func(*rapid.T)) {
 		actions["evict "] = h.evict
 	}
 	actions["look at all"] = func(t *rapid.T) {
+		if h.isAlive != nil {
+			maps.DeleteFunc(h.model, func(_, v string) bool { return !h.isAlive(v) })
+		}
 		if got := h.dump(h.state); !maps.Equal(got, h.model) {
 			t.Fatalf("%s", difference(got, h.model))
 		}
@@ -202,7 +237,7 @@ func (h *history) freeze(t *rapid.T, savepoint bool) {
 	old := h.pending
 	h.next++
 	p := &historyPoint{
-		id: h.next, want: maps.Clone(h.model), never: savepoint,
+		id: h.next, want: maps.Clone(h.model), never: savepoint, sized: h.touch != nil,
 		snapshot: &operator.Snapshot{Checkpoint: h.next, Full: savepoint},
 	}
 	h.b.Snapshot(p.snapshot)
@@ -221,7 +256,11 @@ func (h *history) step(t *rapid.T) {
 	if p == nil {
 		return
 	}
-	if p.snapshot.Frozen[0].Step(p.snapshot.Add) {
+	cost := rapid.SampledFrom([]int{1, 5, 30, stepMax}).Draw(t, "cost")
+	f := p.snapshot.Frozen[0].(interface {
+		step(cost int, emit func(operator.Section)) bool
+	})
+	if f.step(cost, p.snapshot.Add) {
 		p.snapshot.Frozen = nil
 		h.pending = nil
 		h.finish(t, p)
@@ -237,11 +276,36 @@ func (h *history) finish(t *rapid.T, p *historyPoint) {
 	if err := b.Restore(&operator.State{Keyed: p.chain()}); err != nil {
 		t.Fatal(err)
 	}
+	p.checkOnce(t)
+	if h.isAlive != nil {
+		maps.DeleteFunc(p.want, func(_, v string) bool { return !h.isAlive(v) })
+	}
 	if got := h.dump(s); !maps.Equal(got, p.want) {
 		t.Fatalf("restored from %d: %s", p.id, difference(got, p.want))
 	}
 	if !p.never {
 		h.completed = append(h.completed, p)
+	}
+}
+
+// checkOnce checks that nothing is written twice.
+func (p *historyPoint) checkOnce(t *rapid.T) {
+	if p.base != nil {
+		return
+	}
+	bytes := 0
+	for _, s := range p.snapshot.State.Keyed {
+		bytes += int(s.Data.Size())
+		if s.Delta {
+			bytes-- // the number of deleted keys
+		}
+	}
+	want := 0
+	for k, v := range p.want {
+		want += len(k) + len(v)
+	}
+	if p.sized && bytes != want {
+		t.Fatalf("%d bytes are written of %d", bytes, want)
 	}
 }
 

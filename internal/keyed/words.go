@@ -182,6 +182,7 @@ func (w *words[V]) free(hash uint64) int {
 
 // rebuild moves all entries to a new slot array: see Map.rebuild.
 func (w *words[V]) rebuild(capacity, slack int, k *marks) {
+	k.keepWritten(len(w.slots))
 	old, oldMarks := w.slots, k.bits
 	w.set(capacity, slack)
 	k.resize(len(w.slots))

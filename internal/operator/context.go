@@ -56,6 +56,8 @@ type Context struct {
 	WakeAt func(millis int64)
 	// WakeAtTime is WakeAt with the clock's full precision.
 	WakeAtTime func(t time.Time)
+	// Go runs work that may block, somewhere else; nil leaves it to the operator's own goroutines.
+	Go func(work func())
 	// Send passes a control element down the chain from here, after what was emitted so far.
 	Send func(c Control)
 	// Coordinator sends a message to the operator's coordinator; nil when it has none.

@@ -146,7 +146,8 @@ func (s *Snapshot) Broadcast(name string, data []byte) {
 }
 
 // Redistribute deals the state of an operator's old subtasks out to subtask of parallelism new
-// ones.
+// ones. Where the parallelism is the old one, each gets its own list items back: a subtask may be
+// restored while the others go on.
 func Redistribute(old []*State, maxParallelism, parallelism, subtask int) *State {
 	first, last := KeyGroupRange(maxParallelism, parallelism, subtask)
 	s := &Snapshot{}
@@ -172,6 +173,12 @@ func Redistribute(old []*State, maxParallelism, parallelism, subtask int) *State
 			s.State.Broadcast = maps.Clone(o.Broadcast)
 			break
 		}
+	}
+	if len(old) == parallelism {
+		if o := old[subtask]; o != nil {
+			s.State.List = maps.Clone(o.List)
+		}
+		return &s.State
 	}
 	for _, name := range listNames(old) {
 		for _, o := range old {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -110,6 +111,7 @@ func (a *Async[T, O]) Open(ctx *operator.Context) error {
 	a.Ctx = ctx
 	a.ctx, a.cancel = context.WithCancel(ctx.Cancelled)
 	a.pool.init(a.cfg.Capacity, a.perform)
+	a.pool.elsewhere = ctx.Go
 	a.done.mail = func() { ctx.Mail(a.collect) }
 	if ctx.Restored == nil {
 		return nil
@@ -211,6 +213,9 @@ func (a *Async[T, O]) Snapshot(w *operator.Snapshot) error {
 	}
 	for i := range a.backlog {
 		add(&a.backlog[i])
+	}
+	if fault.Seeded(fault.SkipInFlightCalls) {
+		return nil
 	}
 	w.List(asyncState, data)
 	return nil
@@ -447,9 +452,11 @@ func (d *asyncDone[T, O]) take(spare []asyncResult[T, O]) []asyncResult[T, O] {
 // asyncPool is the goroutines of one Async: made when they are needed, kept until Close.
 type asyncPool[T, O any] struct {
 	work func(*asyncItem[T, O])
-	max  int
-	wg   sync.WaitGroup
-	mu   struct {
+	// elsewhere runs the work in place of goroutines of the pool, if it is not nil.
+	elsewhere func(func())
+	max       int
+	wg        sync.WaitGroup
+	mu        struct {
 		sync.Mutex
 		ready   sync.Cond
 		queue   []*asyncItem[T, O]
@@ -478,6 +485,10 @@ func (p *asyncPool[T, O]) submit(item *asyncItem[T, O]) {
 		clear(p.mu.queue[len(kept):])
 		p.mu.queue = kept
 	}
+	if p.elsewhere != nil {
+		p.elsewhere(func() { p.perform(item) })
+		return
+	}
 	p.mu.queue = append(p.mu.queue, item)
 	if len(p.mu.queue) > p.mu.idle && p.mu.workers < p.max {
 		p.mu.workers++
@@ -485,6 +496,16 @@ func (p *asyncPool[T, O]) submit(item *asyncItem[T, O]) {
 		return
 	}
 	p.mu.ready.Signal()
+}
+
+// perform works on an item, unless the pool was stopped.
+func (p *asyncPool[T, O]) perform(item *asyncItem[T, O]) {
+	p.mu.Lock()
+	stopped := p.mu.stopped
+	p.mu.Unlock()
+	if !stopped {
+		p.work(item)
+	}
 }
 
 func (p *asyncPool[T, O]) run() {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -122,7 +123,12 @@ func (h *LoopHead[T]) restore(item []byte, first bool) error {
 			return err
 		}
 		b.Add(v, t)
-		if b.Full() {
+		if b.Full() || fault.Seeded(fault.DropOverflow) && len(b.Vals) == 2 {
+			if fault.Seeded(fault.DropOverflow) {
+				b.Release()
+				b = h.pool.Get()
+				continue
+			}
 			h.keep(b)
 			b = h.pool.Get()
 		}
@@ -328,6 +334,9 @@ func (h *LoopHead[T]) SnapshotRest(w *operator.Snapshot) error {
 		number, finished = 0, 0 // waves begin anew
 	}
 	data := appendInt(appendInt(appendInt(nil, number), finished), h.logCounted)
+	if fault.Seeded(fault.SkipLoopLog) {
+		h.log = nil
+	}
 	w.List(loopState, append(data, h.log...))
 	w.Union(loopRoundState, appendInt(nil, number))
 	h.logging, h.log = false, nil

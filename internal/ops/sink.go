@@ -8,6 +8,7 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -67,7 +68,7 @@ func (s *Sink[T]) Open(ctx *operator.Context) error {
 	if s.committer, err = two.Committer(wc); err != nil {
 		return err
 	}
-	if ctx.Restored != nil {
+	if ctx.Restored != nil && !fault.Seeded(fault.SkipCommitAgain) {
 		// The checkpoint that holds them is complete, else it would not be restored.
 		if err := s.commit(ctx.Restored.List[sinkPreparedState]); err != nil {
 			return fmt.Errorf("commit again after restore: %w", err)
@@ -138,6 +139,9 @@ func (s *Sink[T]) Snapshot(w *operator.Snapshot) error {
 		w.List(sinkWriterState, state)
 	}
 	for i := range s.prepared {
+		if fault.Seeded(fault.ForgetPrepared) {
+			break
+		}
 		p := &s.prepared[i]
 		p.checkpoint = min(p.checkpoint, w.Checkpoint)
 		w.List(sinkPreparedState, p.items...)

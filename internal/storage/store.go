@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ type Store struct {
 	files *files
 
 	lead sync.Mutex // is held during what changes the pointer or deletes
+	next bool       // the epoch becomes the one after the pointer's
 	sets map[string]map[string]owner
 
 	mu struct {
@@ -87,6 +89,44 @@ func (s *Store) Lead(ctx context.Context) (warning, err error) {
 	return s.sweep(ctx), nil
 }
 
+// Checkpoint reports whether the target is that of a checkpoint rather than of a savepoint.
+func (t *Target) Checkpoint() bool { return !t.plain }
+
+// TakeOver is Lead in the epoch after that of the last leader, for a job that has no other way to
+// number its leaders.
+func (s *Store) TakeOver(ctx context.Context) (warning, err error) {
+	s.lead.Lock()
+	defer s.lead.Unlock()
+	s.next = true
+	_, err = s.update(ctx, func(*pointer) {})
+	s.next = false
+	if err != nil {
+		return nil, fmt.Errorf("lead job %q: %w", s.job, err)
+	}
+	return s.sweep(ctx), nil
+}
+
+// Discard deletes all checkpoints of the job.
+func (s *Store) Discard(ctx context.Context) error {
+	s.lead.Lock()
+	defer s.lead.Unlock()
+	_, err := s.update(ctx, func(p *pointer) {
+		for _, e := range p.retained {
+			if absolute(e.manifest) {
+				p.claimed = append(p.claimed, e.manifest)
+			}
+		}
+		p.retained = nil
+	})
+	if err != nil {
+		return fmt.Errorf("discard the checkpoints of job %q: %w", s.job, err)
+	}
+	s.mu.Lock()
+	s.mu.highest = math.MaxInt64
+	s.mu.Unlock()
+	return s.sweep(ctx)
+}
+
 // read returns the pointer and its bytes, nil if there is none.
 func (s *Store) read(ctx context.Context) (*pointer, []byte, error) {
 	data, err := s.files.base.Get(ctx, pointerName)
@@ -133,6 +173,9 @@ func (s *Store) update(ctx context.Context, change func(*pointer)) (*pointer, er
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUncertain, err)
+		}
+		if s.next {
+			s.opts.Epoch = p.epoch + 1
 		}
 		if p.epoch > s.opts.Epoch {
 			return nil, fmt.Errorf("%w (%d after %d)", ErrDeposed, p.epoch, s.opts.Epoch)

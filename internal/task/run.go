@@ -41,6 +41,11 @@ func (t *Task) Run(ctx context.Context) (err error) {
 	if err == nil {
 		err = t.loop(ctx)
 	}
+	return t.conclude(err)
+}
+
+// conclude closes the task after err.
+func (t *Task) conclude(err error) error {
 	released := errors.Is(err, errReleased)
 	if closeErr := t.close(); err == nil || released {
 		err = closeErr
@@ -57,8 +62,7 @@ func (t *Task) loop(ctx context.Context) error {
 	stopWatch := context.AfterFunc(ctx, func() { t.Cancel(context.Cause(ctx)) })
 	defer stopWatch()
 	for {
-		s, err := t.Step()
-		t.stats.update(t)
+		s, err := t.turn()
 		if err != nil {
 			return err
 		}
@@ -66,18 +70,84 @@ func (t *Task) loop(ctx context.Context) error {
 		case operator.Progressed:
 			continue
 		case operator.Waiting:
-			t.Flush()
 			if t.yield() {
 				continue
 			}
 			t.park(&t.timing.idle)
 		case operator.Blocked:
 			t.park(&t.timing.blocked)
-		case operator.Ended:
-			return errCancelled
 		}
 	}
 }
+
+// turn does one step, and what has to be done before the task may be parked.
+func (t *Task) turn() (operator.Status, error) {
+	s, err := t.Step()
+	t.stats.update(t)
+	if err == nil && s == operator.Ended {
+		err = errCancelled
+	}
+	if err == nil && s == operator.Waiting {
+		t.Flush()
+	}
+	return s, err
+}
+
+// Stepper runs a task as Run does, but step by step on the goroutine of its caller: for simulations.
+type Stepper struct {
+	t      *Task
+	ctx    context.Context
+	opened bool
+	told   bool // of the cancellation
+	parked bool
+}
+
+// NewStepper returns a Stepper for a task that has not begun.
+func NewStepper(ctx context.Context, t *Task) *Stepper { return &Stepper{t: t, ctx: ctx} }
+
+// Runnable reports whether Step would do anything: the task is not parked, or it was woken.
+func (s *Stepper) Runnable() bool {
+	if s.ctx.Err() != nil && !s.told {
+		s.told, s.parked = true, false
+		s.t.Cancel(context.Cause(s.ctx))
+	}
+	if s.parked {
+		select {
+		case <-s.t.wakeup:
+			s.parked = false
+		default:
+		}
+	}
+	return !s.parked
+}
+
+// Opened reports whether the task has begun.
+func (s *Stepper) Opened() bool { return s.opened }
+
+// Step opens the task or does one step of it. It reports whether the task has ended, and with what
+// Run would return.
+func (s *Stepper) Step() (ended bool, err error) {
+	if !s.opened {
+		s.opened = true
+		s.t.timing.start(s.t.cfg.Clock.Now())
+		if err := s.t.open(); err != nil {
+			return true, s.t.conclude(err)
+		}
+		return false, nil
+	}
+	status, err := s.t.turn()
+	if err != nil {
+		return true, s.t.conclude(err)
+	}
+	if status != operator.Progressed {
+		s.parked = true
+		s.t.arm()
+	}
+	return false, nil
+}
+
+// Fail makes the task end as if its user's code had failed.
+func (s *Stepper) Fail(err error) error { return s.t.conclude(err) }
 
 // yield lets other subtasks run once and reports whether one of them made work, which is cheaper
 // than parking for a moment.

@@ -105,6 +105,9 @@ func (t *Task) dropReport() {
 			f.Discard()
 		}
 	}
+	if r.upload != nil {
+		r.upload.Discard()
+	}
 }
 
 func (t *Task) failSnapshot(checkpoint int64, node int, err error) {

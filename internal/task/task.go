@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/exchange"
+	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/spill"
 )
@@ -39,6 +40,8 @@ type Upload interface {
 	Room() bool
 	// Put takes data, which belongs to the upload from then on, and returns what stands for it.
 	Put(data []byte) operator.Blob
+	// Discard ends an upload whose snapshot is given up.
+	Discard()
 }
 
 // Gate is the input side of a task: an exchange.Gate, or in batch mode an exchange.BatchGate.
@@ -169,6 +172,7 @@ func (t *Task) Trigger(checkpoint int64, flags operator.Flags) {
 		switch {
 		case t.ended:
 			t.snapshot(barrier)
+		case t.inputOver && !fault.Seeded(fault.BarrierAfterEnd): // nothing may follow the end of the input: see end
 		case t.poller != nil || t.outerEnd:
 			t.queue(order{control: barrier})
 		}

@@ -1,0 +1,261 @@
+package keyed
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+const (
+	// stepMax is what one Step may cost: a slot costs one, and costBytes bytes of a section one more.
+	stepMax   = 1 << 14
+	costBytes = 64
+	// A bitmap is looked at this much faster than the slots; to go to a slot from there costs more.
+	bitmapSpeed = 8
+	bitCost     = 3
+)
+
+// A section that gets longer than this is passed as it is, and another one begun. Tests change it.
+var partBytesMax = 4 << 20
+
+// The scan of a group goes from its last slot to the first, as iteration does, and stops in between:
+//
+//	0            cursor                  slots
+//	├──────────────┼──────────────────────┤
+//	  to be written      written
+//
+// An entry that is written needs not be saved when it changes. Entries move meanwhile. A delete moves
+// them towards the first slot: one that thereby leaves the written part gets a mark that says so. A
+// rebuild deals all entries out anew: what is written gets the mark, and the scan begins again, past
+// the marked ones. The marks are in no use otherwise, and cost nothing then.
+
+// beginScan marks a frozen group as to be written.
+func (k *marks) beginScan(kind scanKind) {
+	t := k.track
+	t.scan, t.begun, t.cursor, t.parts, t.bytes = kind, false, math.MaxInt, 0, 0
+}
+
+// endScan forgets what is left to be written.
+func (k *marks) endScan() {
+	t := k.track
+	t.scan, t.saved = scanNothing, nil
+	t.some[markWritten], k.bits[markWritten] = false, nil
+}
+
+// isWritten reports whether the entry at i, of a group that is being written, already is.
+func (k *marks) isWritten(i int) bool {
+	return i >= k.track.cursor || k.track.some[markWritten] && k.has(markWritten, i)
+}
+
+// leaveWritten marks an entry that is about to leave the written part.
+func (k *marks) leaveWritten(from, to int) {
+	if t := k.track; t.scan != scanNothing && from >= t.cursor && to < t.cursor {
+		k.needWritten()
+		k.set(markWritten, from)
+	}
+}
+
+// keepWritten marks the entries that are written, before those of a number of slots are dealt out
+// anew.
+func (k *marks) keepWritten(slots int) {
+	t := k.track
+	if t == nil || t.scan == scanNothing || t.cursor == math.MaxInt {
+		return
+	}
+	k.needWritten()
+	for i := t.cursor; i <= slots; i++ {
+		k.set(markWritten, i)
+	}
+	t.cursor = math.MaxInt
+}
+
+func (k *marks) needWritten() {
+	if k.bits[markWritten] == nil {
+		k.bits[markWritten] = make([]uint64, len(k.bits[markChanged]))
+	}
+}
+
+// Step writes groups, or a part of one, until about a millisecond has gone.
+func (f *frozen[S]) Step(emit func(operator.Section)) (done bool) {
+	return f.step(stepMax, emit)
+}
+
+func (f *frozen[S]) step(cost int, emit func(operator.Section)) (done bool) {
+	f.scan(cost)
+	for _, s := range f.ready {
+		emit(s)
+	}
+	f.ready = nil
+	return f.t.now != f
+}
+
+// scan writes at a given cost. It reports whether all is written.
+func (f *frozen[S]) scan(cost int) (done bool) {
+	t := f.t
+	if t.now != f {
+		return true
+	}
+	for f.next < len(t.groups) && cost > 0 {
+		if cost = t.scanGroup(f.next, cost); t.groups[f.next].marks.track.scan == scanNothing {
+			f.next++
+			cost--
+		}
+	}
+	if f.next < len(t.groups) || t.front != nil && (cost <= 0 || !t.stream()) {
+		return false
+	}
+	t.done()
+	return true
+}
+
+// scanGroup writes what is frozen of a group at a given cost, and returns what is left of that.
+func (t *tracked[S]) scanGroup(g, cost int) int {
+	k := &t.groups[g].marks
+	if k.track.scan == scanNothing {
+		return cost
+	}
+	if !k.track.begun {
+		t.headOf(g)
+	}
+	if k.track.scan == scanFull {
+		cost = t.scanFull(g, cost)
+	} else {
+		cost = t.scanDelta(g, cost)
+	}
+	if k.track.cursor == 0 {
+		t.endGroup(g)
+	} else if len(k.track.saved) > partBytesMax {
+		t.pass(g)
+	}
+	return cost
+}
+
+// writeGroup writes what is left of a group.
+func (t *tracked[S]) writeGroup(g int) {
+	for t.groups[g].marks.track.scan != scanNothing {
+		t.scanGroup(g, math.MaxInt)
+	}
+}
+
+// headOf puts what comes before the scan into the first section of a group.
+func (t *tracked[S]) headOf(g int) {
+	k := t.groups[g].marks.track
+	data := make([]byte, 0, min(t.expect(g), partBytesMax))
+	if k.scan == scanDelta {
+		older, recent := &k.graves[markOlder], &k.graves[markRecent]
+		data = binary.AppendUvarint(data, uint64(older.n+recent.n))
+		data = append(append(data, older.keys...), recent.keys...)
+	}
+	k.saved, k.begun = append(data, k.saved...), true
+}
+
+// expect is about how many bytes the section of a group will have.
+func (t *tracked[S]) expect(g int) int {
+	const entryBytes = 24
+	c := &t.freezes[len(t.freezes)-1].chains[g]
+	switch {
+	case t.groups[g].marks.track.scan == scanDelta:
+		return 0
+	case c.has && (t.front == nil || t.front.view == nil):
+		return c.base + c.base/8 + c.deltaBytes
+	}
+	return t.groups[g].Len() * entryBytes
+}
+
+// scanFull goes on with a full section. When all is written the cursor is 0.
+func (t *tracked[S]) scanFull(g, cost int) int {
+	m := &t.groups[g]
+	k := m.marks.track
+	i := k.cursor
+	if i == math.MaxInt {
+		i = -1
+	}
+	for cost > 0 && k.cursor > 0 && len(k.saved) <= partBytesMax {
+		before := i
+		if i = m.Next(i); i < 0 {
+			k.cursor = 0
+			break
+		}
+		k.cursor = i
+		if before > i {
+			cost -= before - i
+		} else {
+			cost--
+		}
+		if m.marks.has(markChanged, i) || m.marks.has(markWritten, i) || t.isOnDisk(g, i) {
+			continue
+		}
+		t.written(g, i)
+		if t.keep != nil && !t.keep(g, m.valueAt(i)) {
+			continue
+		}
+		n := len(k.saved)
+		k.saved = t.appendEntry(k.saved, g, i)
+		cost -= (len(k.saved) - n) / costBytes
+	}
+	return cost
+}
+
+// scanDelta goes on with a delta. When all is written the cursor is 0.
+func (t *tracked[S]) scanDelta(g, cost int) int {
+	m := &t.groups[g].marks
+	k := m.track
+	w := min(k.cursor, len(m.bits[markChanged])<<6) >> 6
+	for ; cost > 0 && w > 0 && len(k.saved) <= partBytesMax; cost -= 64 / bitmapSpeed {
+		w--
+		n := len(k.saved)
+		eachBit(w, m.changes(w), func(i int) {
+			k.saved = t.appendEntry(k.saved, g, i)
+			t.written(g, i)
+			cost -= bitCost
+		})
+		cost -= (len(k.saved) - n) / costBytes
+		k.cursor = w << 6
+	}
+	if w == 0 {
+		k.cursor = 0
+	}
+	return cost
+}
+
+// endGroup passes the last section of a group.
+func (t *tracked[S]) endGroup(g int) {
+	k := t.groups[g].marks.track
+	record := &t.freezes[len(t.freezes)-1].chains[g]
+	hasRest := t.front != nil && t.front.hasRest(g, k.scan)
+	if hasRest {
+		t.front.rest[g] = k.scan
+	}
+	switch {
+	case k.parts > 0 && len(k.saved) == 1: // no entries
+	case len(k.saved) == 0 && t.now.full && !hasRest: // there is nothing that an empty section had to replace
+	default:
+		t.pass(g)
+	}
+	if k.scan == scanFull {
+		first := !record.has
+		*record = chain{has: true, base: k.bytes}
+		if first {
+			// So that the groups do not all get their next base at one time.
+			record.deltas = g % deltasMax
+		}
+	} else {
+		record.deltas++
+		record.deltaBytes += k.bytes
+	}
+	t.groups[g].marks.endScan()
+}
+
+// pass passes what has been written of a group so far.
+func (t *tracked[S]) pass(g int) {
+	k := t.groups[g].marks.track
+	data := k.saved
+	t.now.ready = append(t.now.ready, operator.Section{
+		State: t.now.name, Group: t.first + g, Delta: k.scan == scanDelta || k.parts > 0,
+		Data: operator.Bytes(data),
+	})
+	k.bytes += len(data)
+	k.parts++
+	k.saved = binary.AppendUvarint(nil, 0) // no deleted keys
+}

@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/flott-dev/flott/connect/collect"
+	"github.com/flott-dev/flott/internal/blob"
+	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/schedule"
+	"github.com/flott-dev/flott/internal/storage"
+	"github.com/flott-dev/flott/stream"
+)
+
+// Program is a job that is run again and again.
+type Program struct {
+	Name string
+	// Build adds the job to env and ends it in sink.
+	Build func(env *stream.Env, sink *collect.Sink[string])
+}
+
+// The times of a simulated job.
+const (
+	interval = 3 * time.Millisecond
+	timeout  = 500 * time.Millisecond
+)
+
+const (
+	parallelismMax = 3
+	stepsMax       = 400_000
+	faultsMax      = 8
+)
+
+// Outcome is what has happened in a run.
+type Outcome struct {
+	Committed []string // sorted
+	Steps     int
+	Restarts  int
+	Processes int
+	Completed int // checkpoints
+	Hits      [faults][phases]int
+}
+
+// Undisturbed is what a program commits when nothing goes wrong, and how many steps that takes.
+func Undisturbed(p Program) (*Outcome, error) {
+	return run(p, rand.New(rand.NewPCG(0, 0)), &plan{})
+}
+
+// Run runs a program with the faults of a seed. steps is how many steps a run without faults takes.
+func Run(p Program, seed uint64, steps int) (*Outcome, error) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	return run(p, rng, newPlan(rng, faultsMax, steps+steps/2))
+}
+
+func run(p Program, rng *rand.Rand, faults *plan) (*Outcome, error) {
+	sink := collect.To[string]()
+	disk := blob.NewMemory(blob.MemoryOptions{Name: "sim", ObjectMax: 1 << 30, TotalMax: 1 << 30})
+	out := &Outcome{}
+	now := time.Unix(1_000_000, 0)
+	for {
+		w := &World{rng: rng, clock: clock.NewManual(now), plan: faults}
+		out.Processes++
+		done, err := w.process(p, sink, disk, out)
+		now = w.clock.Now().Add(time.Millisecond)
+		out.Steps, out.Hits = faults.steps, faults.hits
+		if err != nil {
+			return out, fmt.Errorf("step %d, process %d: %w", faults.steps, out.Processes, err)
+		}
+		if done {
+			break
+		}
+	}
+	out.Committed = sink.Results()
+	slices.Sort(out.Committed)
+	return out, nil
+}
+
+// process runs the job in one process, to its end or to that of the process.
+func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, out *Outcome) (bool, error) {
+	env := stream.NewEnv(stream.Parallelism(1+w.rng.IntN(parallelismMax)), stream.MaxParallelism(8),
+		stream.BufferTimeout(time.Millisecond))
+	p.Build(env, sink)
+	plan, _, err := env.Plan()
+	if err != nil {
+		return false, err
+	}
+	faulty := &blob.Faulty{Store: disk, Hook: w.storageHook}
+	o := job.Options{
+		Name: p.Name, Runner: w, Clock: w.clock, BatchRows: 1 + w.rng.IntN(3),
+		Checkpoints: checkpoint.Config{
+			Interval: int64(interval), Timeout: int64(timeout), TolerableFailures: 1000,
+		},
+		Restart: &schedule.FixedDelay{Attempts: 1000, Delay: int64(10 * time.Millisecond)},
+		Store:   storage.New(faulty, p.Name, storage.Options{Retain: 1 + w.rng.IntN(2), InlineMax: 16}),
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	err = w.guard(func() error {
+		var err error
+		w.job, err = job.Start(context.Background(), plan, o)
+		return err
+	})
+	if err != nil {
+		if w.dead || errors.Is(err, errStorage) {
+			return false, nil // the next process tries again
+		}
+		return false, err
+	}
+	for !w.dead {
+		select {
+		case <-w.job.Done():
+			out.Completed += w.job.Checkpoints().Completed
+			out.Restarts += w.job.Restarts()
+			return true, w.job.Wait()
+		default:
+		}
+		if !w.step() {
+			return false, fmt.Errorf("nothing can happen any more; the job is %v", w.job.State())
+		}
+		if w.plan.steps > stepsMax {
+			return false, fmt.Errorf("the job does not end; it is %v", w.job.State())
+		}
+	}
+	out.Completed += w.job.Checkpoints().Completed
+	out.Restarts += w.job.Restarts()
+	// A job that dies while it deletes its checkpoints has finished: another run would begin anew.
+	return w.job.State().Done(), nil
+}
+
+// guard runs f, in which the process may die.
+func (w *World) guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(killed); !ok {
+				panic(r)
+			}
+			w.dead, err = true, errStorage
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	seeds = flag.Int("seeds", 1000, "the `number` of schedules")
+	from  = flag.Int("from", 0, "the first `seed`")
+)
+
+// TestSchedules runs the programs in turn, each with the faults of a seed.
+func TestSchedules(t *testing.T) {
+	programs := Programs()
+	var want []*Outcome
+	for _, p := range programs {
+		o, err := Undisturbed(p)
+		if err != nil {
+			t.Fatalf("%s: %v", p.Name, err)
+		}
+		if len(o.Committed) == 0 {
+			t.Fatalf("%s commits nothing", p.Name)
+		}
+		t.Logf("%s: %d records, %d steps, %d checkpoints", p.Name, len(o.Committed), o.Steps, o.Completed)
+		want = append(want, o)
+	}
+	var hits [faults][phases]int
+	restarts, processes, completed, failed := 0, 0, 0, 0
+	for seed := *from; seed < *from+*seeds; seed++ {
+		i := seed % len(programs)
+		o, err := Run(programs[i], uint64(seed), want[i].Steps)
+		if err == nil && !slices.Equal(o.Committed, want[i].Committed) {
+			err = fmt.Errorf("committed: %s", difference(want[i].Committed, o.Committed))
+		}
+		if err != nil {
+			t.Errorf("%s: %v\n  replay: go test ./internal/sim -seeds 1 -from %d", programs[i].Name, err, seed)
+			if failed++; failed > 10 {
+				t.Fatal("too many failures")
+			}
+		}
+		restarts, processes, completed = restarts+o.Restarts, processes+o.Processes, completed+o.Completed
+		for f := range faults {
+			for p := range phases {
+				hits[f][p] += o.Hits[f][p]
+			}
+		}
+	}
+	t.Logf("seeds %d to %d: %d processes, %d restarts, %d checkpoints\n%s", *from, *from+*seeds-1, processes,
+		restarts, completed, table(hits))
+	if *seeds < 1000 {
+		return
+	}
+	for f := range faults {
+		for p := range phases {
+			if hits[f][p] == 0 && !cannot(f, p) {
+				t.Errorf("%s never hit %s", faultNames[f], phaseNames[p])
+			}
+		}
+	}
+}
+
+// TestReplay: a seed decides everything.
+func TestReplay(t *testing.T) {
+	for i, p := range Programs() {
+		a, errA := Run(p, uint64(i), 3000)
+		b, errB := Run(p, uint64(i), 3000)
+		if fmt.Sprint(a, errA) != fmt.Sprint(b, errB) {
+			t.Errorf("%s: two runs of seed %d differ:\n%+v %v\n%+v %v", p.Name, i, a, errA, b, errB)
+		}
+	}
+}
+
+func table(hits [faults][phases]int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-16s", "")
+	for _, p := range phaseNames {
+		fmt.Fprintf(&b, "%11s", p)
+	}
+	for f, name := range faultNames {
+		fmt.Fprintf(&b, "\n%-16s", name)
+		for p := range phases {
+			if cannot(Fault(f), p) {
+				fmt.Fprintf(&b, "%11s", "·")
+				continue
+			}
+			fmt.Fprintf(&b, "%11d", hits[f][p])
+		}
+	}
+	return b.String()
+}
+
+func difference(want, got []string) string {
+	count := map[string]int{}
+	for _, w := range want {
+		count[w]++
+	}
+	for _, g := range got {
+		count[g]--
+	}
+	var missing, extra []string
+	for k, n := range count {
+		if n > 0 {
+			missing = append(missing, k)
+		} else if n < 0 {
+			extra = append(extra, k)
+		}
+	}
+	slices.Sort(missing)
+	slices.Sort(extra)
+	const most = 5
+	return fmt.Sprintf("%d records instead of %d, missing %q, too many %q", len(got), len(want),
+		missing[:min(most, len(missing))], extra[:min(most, len(extra))])
+}
