@@ -2,6 +2,7 @@ package flotttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/stream"
@@ -30,6 +32,7 @@ type core struct {
 	clock    *clock.Manual
 	subtasks []*subtask
 	inputs   []input
+	cold     func() operator.Cold
 	failure  error
 }
 
@@ -65,6 +68,9 @@ func Slow() Option { return func(c *config) { c.slow = true } }
 // StartAt is where the clock starts. The default is the Unix epoch.
 func StartAt(t time.Time) Option { return func(c *config) { c.start = t } }
 
+// OnDisk keeps the operator's state on disk, with nothing in memory between batches.
+func OnDisk() Option { return With(stream.StateBackend("pebble"), stream.StateMemory(1)) }
+
 // With passes options on to the environment.
 func With(options ...stream.Option) Option {
 	return func(c *config) { c.options = append(c.options, options...) }
@@ -84,6 +90,13 @@ func New[O any](t testing.TB, build func(env *stream.Env) *stream.Stream[O],
 	}
 	h.clock = clock.NewManual(h.cfg.start)
 	h.open(nil)
+	t.Cleanup(func() {
+		for _, s := range h.subtasks {
+			if err := s.ctx.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	return h
 }
 
@@ -98,6 +111,7 @@ func (h *Harness[O]) open(from *Snapshot) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.cold = lsm.Opener(plan.State.Name, plan.State.Bytes, "")
 	node := operatorOf(plan, h.Out)
 	h.subtasks, h.inputs = nil, nil
 	for i := range h.cfg.parallelism {
@@ -139,6 +153,7 @@ func (c *core) context(n *graph.Node, s *subtask, index int) *operator.Context {
 		Job: "test", Operator: n.Name, UID: n.UID, Subtask: index, Parallelism: n.Parallelism,
 		MaxParallelism: n.MaxParallelism, Attempt: 1, Metrics: &metric.Group{}, Clock: c.clock,
 		Cancelled: context.Background(),
+		Cold:      c.cold,
 		Mail:      func(f func()) { f() },
 		WakeAt: func(millis int64) {
 			if i, ok := slices.BinarySearch(s.wakeUp, millis); !ok {
@@ -211,6 +226,9 @@ func (c *core) control(k operator.Control) {
 func (c *core) Flush() {
 	for _, in := range c.inputs {
 		in.flush()
+	}
+	for _, s := range c.subtasks {
+		c.try(s.ctx.RunBetween)
 	}
 }
 
@@ -304,7 +322,7 @@ func (h *Harness[O]) Restore(s *Snapshot, parallelism int) {
 	h.t.Helper()
 	h.Flush()
 	for _, sub := range h.subtasks {
-		if err := sub.node.Close(); err != nil {
+		if err := errors.Join(sub.node.Close(), sub.ctx.Close()); err != nil {
 			h.t.Fatal(err)
 		}
 	}

@@ -26,6 +26,9 @@ type RestoreOptions struct {
 	// Unaligned takes snapshots whose barriers overtake what is on the way, and makes records pile up
 	// before them.
 	Unaligned bool
+	// Disk keeps the state on disk, with nothing in memory between batches: with DiskBefore up to the
+	// snapshot, with DiskAfter from the restore on.
+	Disk Disk
 	// Options are the environment's.
 	Options []stream.Option
 	// Final reduces the results to what must be the same, for jobs whose intermediate results
@@ -69,6 +72,15 @@ func CheckRestore[T any](t *testing.T, build func(env *stream.Env, sink *collect
 	}
 }
 
+// Disk says when CheckRestore keeps state on disk. Values may be combined.
+type Disk uint8
+
+// When state is on disk.
+const (
+	DiskBefore Disk = 1 << iota
+	DiskAfter
+)
+
 func orDefault(v, d int) int {
 	if v == 0 {
 		return d
@@ -86,12 +98,16 @@ type restoreCheck[T any] struct {
 	inFlight int64 // records in all snapshots
 }
 
-func (c *restoreCheck[T]) env(parallelism int, sink *collect.Sink[T]) *stream.Env {
+func (c *restoreCheck[T]) env(parallelism int, when Disk, sink *collect.Sink[T]) *stream.Env {
 	options := []stream.Option{stream.Parallelism(parallelism), stream.MaxParallelism(16)}
 	if c.opts.Unaligned {
 		options = append(options, stream.Unaligned(), stream.BufferTimeout(0))
 	}
-	env := stream.NewEnv(append(options, c.opts.Options...)...)
+	options = append(options, c.opts.Options...)
+	if c.opts.Disk&when != 0 {
+		options = append(options, stream.StateBackend("pebble"), stream.StateMemory(1))
+	}
+	env := stream.NewEnv(options...)
 	c.build(env, sink)
 	return env
 }
@@ -101,7 +117,7 @@ func (c *restoreCheck[T]) undisturbed(t *testing.T) (results []string, polls int
 	t.Helper()
 	sink := collect.To[T]()
 	var n atomic.Int64
-	err := launch.Run(context.Background(), c.env(1, sink), "undisturbed",
+	err := launch.Run(context.Background(), c.env(1, 0, sink), "undisturbed",
 		launch.BatchRows(c.opts.BatchRows), launch.CountPolls(&n))
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +137,7 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 	if c.opts.Unaligned {
 		stall = stallPolls
 	}
-	err := launch.Run(ctx, c.env(before, sink), "disturbed", launch.BatchRows(c.opts.BatchRows),
+	err := launch.Run(ctx, c.env(before, DiskBefore, sink), "disturbed", launch.BatchRows(c.opts.BatchRows),
 		launch.StallPolls(stall), launch.SnapshotAtPoll(1+rng.Int64N(max(1, polls-1)), func(s *launch.Snapshot, err error) {
 			if err == nil {
 				snapshot = s
@@ -135,7 +151,7 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 		return nil, false
 	}
 	c.inFlight += snapshot.InFlight()
-	err = launch.Run(context.Background(), c.env(after, sink), "restored", launch.Restore(snapshot),
+	err = launch.Run(context.Background(), c.env(after, DiskAfter, sink), "restored", launch.Restore(snapshot),
 		launch.BatchRows(c.opts.BatchRows))
 	if err != nil {
 		t.Fatalf("restore from parallelism %d to %d: %v", before, after, err)

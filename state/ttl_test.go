@@ -200,6 +200,7 @@ func emitOne(c opCtx) func(v string, ok bool) {
 }
 
 func ttlHarness(t testing.TB, in *flotttest.Input[op], kind string, options *[]state.Option,
+	more ...flotttest.Option,
 ) *flotttest.Harness[string] {
 	return flotttest.New(t, func(env *stream.Env) *stream.Stream[string] {
 		h, f := ttlStates[kind](*options...)
@@ -208,7 +209,7 @@ func ttlHarness(t testing.TB, in *flotttest.Input[op], kind string, options *[]s
 			f(c, o)
 			return nil
 		}, stream.Uses(h))
-	})
+	}, more...)
 }
 
 // The idea is that of Flink's stream_state_ttl test: random updates of all kinds of state, with the
@@ -239,7 +240,12 @@ func checkTTL(t *testing.T, rt *rapid.T, kind string) {
 	}
 	setTTL()
 	in := flotttest.NewInput[op]()
-	h := ttlHarness(t, in, kind, &options)
+	// What is on disk only is expired, but there. So no more is known than what is read.
+	var disk []flotttest.Option
+	if !m.returnExpired && rapid.IntRange(0, 9).Draw(rt, "disk") == 9 {
+		disk = append(disk, flotttest.OnDisk())
+	}
+	h := ttlHarness(t, in, kind, &options, disk...)
 	push := func(rt *rapid.T) {
 		o := op{
 			rapid.SampledFrom(strings.Fields("a b c d e f g h i j k l")).Draw(rt, "key"),
@@ -266,11 +272,15 @@ func checkTTL(t *testing.T, rt *rapid.T, kind string) {
 		"restore": func(rt *rapid.T) {
 			s := h.Snapshot()
 			m.drop(h.Now())
-			if bytes := s.Bytes("x"); (bytes > 0) != (len(m.keys) > 0) {
+			if bytes := s.Bytes("x"); (bytes > 0) != (len(m.keys) > 0) && (disk == nil || bytes == 0) {
 				rt.Fatalf("%d bytes for %v", bytes, m.keys)
 			}
 			if rapid.Bool().Draw(rt, "change") { // the new one applies to what is restored
-				m.ttl = rapid.Int64Range(1, 2000).Draw(rt, "ttl")
+				longest := int64(2000)
+				if disk != nil {
+					longest = m.ttl
+				}
+				m.ttl = rapid.Int64Range(1, longest).Draw(rt, "ttl")
 				setTTL()
 			}
 			h.Restore(s, rapid.IntRange(1, 4).Draw(rt, "parallelism"))
@@ -281,35 +291,38 @@ func checkTTL(t *testing.T, rt *rapid.T, kind string) {
 // A state that gets or loses its time to live keeps its entries.
 func TestTTLAddedAndRemoved(t *testing.T) {
 	for kind := range ttlStates {
-		t.Run(kind, func(t *testing.T) {
-			var options []state.Option
-			in := flotttest.NewInput[op]()
-			h := ttlHarness(t, in, kind, &options)
-			read := func(want string) {
-				t.Helper()
-				in.Push(op{Key: "k", Do: "read"}, 0)
-				if got := h.Out.Values(); len(got) != 1 || got[0] != want {
-					t.Errorf("at %d: got %q, want %q", h.Now(), got, want)
-				}
-			}
-			m := ttlModel{kind: kind}
-			full, none := m.render("k", []ttlEntry{{1, 7, 0}}), m.render("k", nil)
-			in.Push(op{"k", "write", 1, 7}, 0)
-			h.AdvanceTo(5000)
-			options = []state.Option{state.TTL(time.Second)}
-			h.Restore(h.Snapshot(), 2)
-			h.AdvanceTo(5999)
-			read(full)
-			options = nil
-			h.Restore(h.Snapshot(), 1)
-			h.AdvanceTo(7000)
-			read(full)
-			options = []state.Option{state.TTL(time.Second)}
-			h.Restore(h.Snapshot(), 3)
-			h.AdvanceTo(8000)
-			read(none)
-		})
+		t.Run(kind, func(t *testing.T) { checkTTLAddedAndRemoved(t, kind) })
+		t.Run(kind+" on disk", func(t *testing.T) { checkTTLAddedAndRemoved(t, kind, flotttest.OnDisk()) })
 	}
+}
+
+func checkTTLAddedAndRemoved(t *testing.T, kind string, more ...flotttest.Option) {
+	var options []state.Option
+	in := flotttest.NewInput[op]()
+	h := ttlHarness(t, in, kind, &options, more...)
+	read := func(want string) {
+		t.Helper()
+		in.Push(op{Key: "k", Do: "read"}, 0)
+		if got := h.Out.Values(); len(got) != 1 || got[0] != want {
+			t.Errorf("at %d: got %q, want %q", h.Now(), got, want)
+		}
+	}
+	m := ttlModel{kind: kind}
+	full, none := m.render("k", []ttlEntry{{1, 7, 0}}), m.render("k", nil)
+	in.Push(op{"k", "write", 1, 7}, 0)
+	h.AdvanceTo(5000)
+	options = []state.Option{state.TTL(time.Second)}
+	h.Restore(h.Snapshot(), 2)
+	h.AdvanceTo(5999)
+	read(full)
+	options = nil
+	h.Restore(h.Snapshot(), 1)
+	h.AdvanceTo(7000)
+	read(full)
+	options = []state.Option{state.TTL(time.Second)}
+	h.Restore(h.Snapshot(), 3)
+	h.AdvanceTo(8000)
+	read(none)
 }
 
 func TestTTLTooShort(t *testing.T) {

@@ -360,5 +360,6 @@ type quiet struct {
 }
 
 func (q quiet) Helper()           {}
+func (q quiet) Cleanup(f func())  { q.T.Cleanup(f) }
 func (q quiet) Name() string      { return "windows" }
 func (q quiet) Fatal(args ...any) { q.T.Fatal(args...) }

@@ -107,6 +107,13 @@ type Graph struct {
 	MaxParallelism int // 0: derived from the largest parallelism
 	BufferTimeout  time.Duration
 	Params         map[string]string
+	State          StateBackend
+}
+
+// StateBackend says where keyed state lies.
+type StateBackend struct {
+	Name  string // "" for the default
+	Bytes int64  // memory in front of the disk, for the whole process; 0 for the default
 }
 
 // Add adds a node of a kind.

@@ -11,6 +11,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/internal/task"
@@ -303,6 +304,7 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
 		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows, Hold: j.polls,
 		Alignment: &j.alignment,
+		Cold:      lsm.Opener(j.plan.State.Name, j.plan.State.Bytes, j.opts.TempDir),
 		Mail:      func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
 			if millis < math.MaxInt64/int64(time.Millisecond) {

@@ -73,6 +73,7 @@ type Backend struct {
 	names  []string
 	states []State
 	since  int64 // the last checkpoint that is known to be complete, 0 for none
+	cold   *cold // the disk behind the tables, nil if there is none
 
 	reads bool  // some state needs the time
 	held  int64 // the time, if holds
@@ -85,6 +86,7 @@ func NewBackend(ctx *operator.Context, isWord bool) *Backend {
 	b := &Backend{
 		IsWord: isWord, MaxParallelism: ctx.MaxParallelism, First: first, Last: last, Now: ctx.NowMillis,
 	}
+	b.cold = newCold(ctx)
 	ctx.Listen(b)
 	return b
 }
@@ -151,6 +153,7 @@ func (b *Backend) Restore(from *operator.State) error {
 	if from == nil {
 		return nil
 	}
+	onDisk := b.restoresOnDisk(from)
 	for i, name := range b.names {
 		d, ok := from.Described[name]
 		if s, can := b.states[i].(adapter); ok && can {
@@ -164,10 +167,17 @@ func (b *Backend) Restore(from *operator.State) error {
 		}
 		data, err := section.Data.Load()
 		if err == nil {
-			err = b.states[i].RestoreGroup(section.Group, section.Delta, data)
+			if s, ok := b.states[i].(coldRestorer); ok && onDisk {
+				err = s.restoreOnDisk(section.Group, section.Delta, data)
+			} else {
+				err = b.states[i].RestoreGroup(section.Group, section.Delta, data)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("restore state %q, key group %d: %w", section.State, section.Group, err)
+		}
+		if b.cold != nil {
+			b.cold.trim() // not all of it goes past the tables
 		}
 	}
 	return nil

@@ -27,6 +27,7 @@ func NewList[E any](b *Backend, c *codec.Codec[E]) *List[E] {
 	l.init(b, 1, func(dst, list []byte) []byte {
 		return append(binary.AppendUvarint(dst, uint64(len(list))), list...)
 	})
+	l.chill(l.form())
 	return l
 }
 
@@ -100,8 +101,7 @@ func (l *List[E]) change() (group, i int) {
 		l.tracked.change(group, i)
 		return group, i
 	}
-	l.upsert(l.b)
-	return l.find(&l.b.Current)
+	return l.insert(&l.b.Current)
 }
 
 // Describe is the form of the entries; the value of one is the number of bytes of a list, then its

@@ -174,6 +174,10 @@ func (m *Map[V]) removeSlot(i int) {
 	if m.marks.track != nil {
 		m.bury(i)
 	}
+	m.closeGap(i)
+}
+
+func (m *Map[V]) closeGap(i int) {
 	m.dead += recordBytes(m.log[m.slots[i].off:])
 	gap := i
 	for j := i + 1; j < len(m.slots); j++ {

@@ -35,7 +35,7 @@ type MapState[MK comparable, V any] struct {
 	decodeStored func(src []byte, v *V) (rest []byte, err error)
 }
 
-type mapHead struct{ first, n uint32 }
+type mapHead struct{ first, n uint32 } // n may have the bit mapWhole
 
 type mapNode struct {
 	hash       uint64
@@ -53,7 +53,7 @@ func NewMapState[MK comparable, V any](b *Backend, mk *codec.Key[MK], c *codec.C
 		nodes: make([]mapNode, 1),
 	}
 	entries := &Backend{
-		MaxParallelism: b.MaxParallelism, First: b.First, Last: b.Last,
+		MaxParallelism: b.MaxParallelism, First: b.First, Last: b.Last, cold: b.cold,
 		delimit: func(src []byte) (int, error) {
 			_, _, n, err := s.split(src)
 			return n, err
@@ -67,6 +67,7 @@ func NewMapState[MK comparable, V any](b *Backend, mk *codec.Key[MK], c *codec.C
 		return entryHash(k.Hash, entry)
 	}
 	s.init(entries, 4, func(dst, record []byte) []byte { return append(dst, record[nodeBytes:]...) })
+	s.chill(s.form())
 	return s
 }
 
@@ -126,8 +127,7 @@ func (s *MapState[MK, V]) put(g, i int) {
 		s.tracked.change(g, i)
 		node = s.nodeOf(g, i)
 	} else {
-		s.upsert(s.b)
-		_, i = s.find(&s.b.Current)
+		g, i = s.insert(&s.b.Current)
 		node = s.link(s.b.Hash)
 	}
 	binary.LittleEndian.PutUint32(s.scratch, node)
@@ -150,8 +150,9 @@ func (s *MapState[MK, V]) delete(g, i int) {
 
 // Len is the number of entries of the current key.
 func (s *MapState[MK, V]) Len() int {
+	s.fetch()
 	if h := s.head(); h != nil {
-		return int(h.n)
+		return int(h.n &^ mapWhole)
 	}
 	return 0
 }
@@ -159,6 +160,7 @@ func (s *MapState[MK, V]) Len() int {
 // All iterates over the entries of the current key. The loop may change the map; entries that it adds
 // are not visited.
 func (s *MapState[MK, V]) All(yield func(MK, V) bool) {
+	s.fetch()
 	h := s.head()
 	if h == nil {
 		return
@@ -185,6 +187,7 @@ func (s *MapState[MK, V]) All(yield func(MK, V) bool) {
 
 // Drop deletes the map of the current key.
 func (s *MapState[MK, V]) Drop() {
+	s.fetch()
 	for h := s.head(); h != nil; h = s.head() {
 		s.delete(s.entryOf(h.first))
 	}
@@ -262,7 +265,7 @@ func (s *MapState[MK, V]) unlink(node uint32) {
 	s.nodes[n.next].prev = n.prev
 	s.nodes[node] = mapNode{next: s.free}
 	s.free = node
-	if h.n--; h.n > 0 {
+	if h.n--; h.n&^mapWhole > 0 {
 		return
 	}
 	if k := &s.keys.Current; s.keys.IsWord {

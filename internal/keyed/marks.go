@@ -27,6 +27,9 @@ const (
 	markRecent         // changed between the last freeze and the one before
 	markOlder          // changed before that
 	markWritten        // already in the section that is being written: see scan.go
+	markUsed           // looked up since evict came by; this and the rest: only in front of the disk
+	markDirty          // differs from what is on disk
+	markBacked         // is on disk
 	markKinds
 )
 
@@ -35,6 +38,7 @@ type track struct {
 	owner  tracker
 	group  int
 	some   [markKinds]bool   // a bitmap that is not in here is zero, or nil
+	always [markKinds]bool   // what is always in some
 	graves [markKinds]graves // keys of deleted entries, by the time of the delete
 	scan   scanKind          // what is still to be written of the last freeze
 	begun  bool              // the scan has
@@ -172,7 +176,7 @@ func (k *marks) carry(from *[markKinds][]uint64, i, j int) {
 func (k *marks) clear(slots int) {
 	if t := k.track; t != nil {
 		k.endScan()
-		t.some, t.graves = [markKinds]bool{}, [markKinds]graves{}
+		t.some, t.graves = t.always, [markKinds]graves{}
 		k.resize(slots)
 	}
 }

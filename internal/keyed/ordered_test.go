@@ -172,12 +172,18 @@ func TestMultiset(t *testing.T) {
 }
 
 func TestUpsertAll(t *testing.T) {
-	for _, isWord := range []bool{true, false} {
-		s := NewValues(newTestBackend(isWord), mustCodec[int64](t))
+	for i := range 4 {
+		isWord, onDisk := i%2 == 0, i/2 != 0
+		b := newTestBackend(isWord)
+		defer putOnDisk(b, onDisk)()
+		s := NewValues(b, mustCodec[int64](t))
 		want := map[uint64]int64{}
 		x := xorshift(1)
 		for range 50 {
 			const n = 100
+			if onDisk {
+				b.cold.tables[0].evict(0.5)
+			}
 			var hashes, words []uint64
 			var keys [][]byte
 			for range n {

@@ -37,6 +37,7 @@ type openValue[V any] struct {
 func (p *packed[V]) init(b *Backend, c *codec.Codec[V]) {
 	p.codec = c
 	p.records.init(b, 4, func(dst, value []byte) []byte { return append(dst, value...) })
+	p.chill(p.form())
 }
 
 // current is Values.Current.
@@ -50,8 +51,7 @@ func (p *packed[V]) current() (v *V, fresh bool) {
 	p.close(e)
 	g, i := p.find(k)
 	if fresh = i < 0; fresh {
-		p.upsert(p.b)
-		_, i = p.find(k)
+		g, i = p.insert(k)
 	}
 	p.load(e, g, i)
 	e.dirty = true
@@ -70,6 +70,9 @@ func (p *packed[V]) lookup() *V {
 		return nil
 	}
 	p.close(e)
+	if p.front != nil {
+		g, i = p.find(k) // close may have moved it
+	}
 	p.load(e, g, i)
 	return &e.v
 }

@@ -102,7 +102,7 @@ func (f *frozen[S]) scan(cost int) (done bool) {
 			cost--
 		}
 	}
-	if f.next < len(t.groups) {
+	if f.next < len(t.groups) || t.front != nil && (cost <= 0 || !t.stream()) {
 		return false
 	}
 	t.done()
@@ -131,6 +131,13 @@ func (t *tracked[S]) scanGroup(g, cost int) int {
 	return cost
 }
 
+// writeGroup writes what is left of a group.
+func (t *tracked[S]) writeGroup(g int) {
+	for t.groups[g].marks.track.scan != scanNothing {
+		t.scanGroup(g, math.MaxInt)
+	}
+}
+
 // headOf puts what comes before the scan into the first section of a group.
 func (t *tracked[S]) headOf(g int) {
 	k := t.groups[g].marks.track
@@ -150,7 +157,7 @@ func (t *tracked[S]) expect(g int) int {
 	switch {
 	case t.groups[g].marks.track.scan == scanDelta:
 		return 0
-	case c.has:
+	case c.has && (t.front == nil || t.front.view == nil):
 		return c.base + c.base/8 + c.deltaBytes
 	}
 	return t.groups[g].Len() * entryBytes
@@ -176,8 +183,11 @@ func (t *tracked[S]) scanFull(g, cost int) int {
 		} else {
 			cost--
 		}
-		if m.marks.has(markChanged, i) || m.marks.has(markWritten, i) ||
-			t.keep != nil && !t.keep(g, m.valueAt(i)) {
+		if m.marks.has(markChanged, i) || m.marks.has(markWritten, i) || t.isOnDisk(g, i) {
+			continue
+		}
+		t.written(g, i)
+		if t.keep != nil && !t.keep(g, m.valueAt(i)) {
 			continue
 		}
 		n := len(k.saved)
@@ -197,6 +207,7 @@ func (t *tracked[S]) scanDelta(g, cost int) int {
 		n := len(k.saved)
 		eachBit(w, m.changes(w), func(i int) {
 			k.saved = t.appendEntry(k.saved, g, i)
+			t.written(g, i)
 			cost -= bitCost
 		})
 		cost -= (len(k.saved) - n) / costBytes
@@ -212,9 +223,13 @@ func (t *tracked[S]) scanDelta(g, cost int) int {
 func (t *tracked[S]) endGroup(g int) {
 	k := t.groups[g].marks.track
 	record := &t.freezes[len(t.freezes)-1].chains[g]
+	hasRest := t.front != nil && t.front.hasRest(g, k.scan)
+	if hasRest {
+		t.front.rest[g] = k.scan
+	}
 	switch {
 	case k.parts > 0 && len(k.saved) == 1: // no entries
-	case len(k.saved) == 0 && t.now.full: // there is nothing that an empty section had to replace
+	case len(k.saved) == 0 && t.now.full && !hasRest: // there is nothing that an empty section had to replace
 	default:
 		t.pass(g)
 	}

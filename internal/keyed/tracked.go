@@ -37,6 +37,7 @@ type tracked[S any] struct {
 	chains  []chain    // of each group, as of the last confirmed checkpoint
 	freezeN uint64     // how many there were
 	waiting int64      // a checkpoint that is confirmed when now is done, 0 for none
+	front   *front[S]  // nil if there is no disk behind the table
 }
 
 // chain is the sections that a group is restored from.
@@ -64,6 +65,9 @@ func newTracked[S any](b *Backend, appendValue func([]byte, int, *S) []byte) tra
 //
 //flott:hot
 func (t *tracked[S]) upsert(b *Backend) (v *S, fresh bool) {
+	if t.front != nil {
+		return t.upsertCold(&b.Current)
+	}
 	if b.IsWord {
 		return t.groupOf(b.Hash).Upsert(b.Hash, b.Word)
 	}
@@ -74,6 +78,12 @@ func (t *tracked[S]) upsert(b *Backend) (v *S, fresh bool) {
 //
 //flott:hot
 func (t *tracked[S]) get(b *Backend) *S {
+	if t.front != nil {
+		if g, i := t.find(&b.Current); i >= 0 {
+			return t.groups[g].valueAt(i)
+		}
+		return nil
+	}
 	if b.IsWord {
 		return t.groupOf(b.Hash).Get(b.Hash, b.Word)
 	}
@@ -82,6 +92,15 @@ func (t *tracked[S]) get(b *Backend) *S {
 
 // find is the group and the index of a key, -1 if it is absent.
 func (t *tracked[S]) find(k *Current) (group, i int) {
+	group, i = t.seek(k)
+	if t.front != nil {
+		i = t.found(group, i, k)
+	}
+	return group, i
+}
+
+// seek is find in the table.
+func (t *tracked[S]) seek(k *Current) (group, i int) {
 	group = t.indexOf(k.Hash)
 	m := &t.groups[group]
 	if t.b.IsWord {
@@ -91,13 +110,21 @@ func (t *tracked[S]) find(k *Current) (group, i int) {
 }
 
 // deleteAt deletes the entry at an index of a group.
-func (t *tracked[S]) deleteAt(group, i int) { t.groups[group].DeleteAt(i) }
+func (t *tracked[S]) deleteAt(group, i int) {
+	if t.front != nil {
+		t.unback(group, i)
+	}
+	t.groups[group].DeleteAt(i)
+}
 
 // change marks the entry at an index as changed, before it is.
 func (t *tracked[S]) change(group, i int) *S {
 	m := &t.groups[group]
 	if m.marks.isFirst(i) {
 		m.firstChange(i)
+	}
+	if t.front != nil {
+		m.marks.set(markDirty, i)
 	}
 	return m.valueAt(i)
 }
@@ -110,13 +137,21 @@ func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.F
 	if t.chains == nil {
 		t.track()
 	}
+	deltas := deltasMax
+	if t.front != nil {
+		if t.front.freeze(); t.front.view != nil {
+			deltas = coldDeltasMax
+		}
+	}
 	record := freeze{checkpoint, t.freezeN, slices.Clone(t.chains)}
 	for g := range t.groups {
 		k := &t.groups[g].marks
 		k.freeze()
 		c := &record.chains[g]
-		switch changed := k.track.some[markRecent] || k.track.some[markOlder]; {
-		case full || !c.has || changed && (c.deltas >= deltasMax || c.deltaBytes > c.base/2):
+		changed := k.track.some[markRecent] || k.track.some[markOlder]
+		changed = changed || t.front != nil && t.front.hasRest(g, scanDelta)
+		switch {
+		case full || !c.has || changed && (c.deltas >= deltas || c.deltaBytes > c.base/2):
 			k.beginScan(scanFull)
 		case changed:
 			k.beginScan(scanDelta)
@@ -155,6 +190,9 @@ func (t *tracked[S]) Confirm(checkpoint int64) {
 	}
 	record := &t.freezes[i]
 	t.chains = record.chains
+	if t.front != nil && t.freezeN-record.number <= 1 { // as below
+		t.front.confirm(record.number)
+	}
 	// Changes are told apart by two freezes; those before an older one stay with what came after.
 	for g := range t.groups {
 		k := &t.groups[g].marks
@@ -180,6 +218,9 @@ func (t *tracked[S]) finish() {
 // done lets go of the freeze that has been written.
 func (t *tracked[S]) done() {
 	t.now = nil
+	if t.front != nil {
+		t.front.end()
+	}
 	if c := t.waiting; c != 0 {
 		t.waiting = 0
 		t.Confirm(c)
@@ -200,6 +241,9 @@ func (t *tracked[S]) discard() {
 func (t *tracked[S]) Clear() {
 	t.finish()
 	t.Table.Clear()
+	if t.front != nil {
+		t.front.clearCold()
+	}
 	clear(t.chains)
 	for _, f := range t.freezes {
 		clear(f.chains)
@@ -209,6 +253,7 @@ func (t *tracked[S]) Clear() {
 // save keeps an entry as it is for the section of its group.
 func (t *tracked[S]) save(group, i int) {
 	k := t.groups[group].marks.track
+	t.written(group, i)
 	if k.scan == scanFull && t.keep != nil && !t.keep(group, t.groups[group].valueAt(i)) {
 		return
 	}
@@ -217,6 +262,9 @@ func (t *tracked[S]) save(group, i int) {
 
 // bury remembers that a key is deleted.
 func (t *tracked[S]) bury(group, i int) {
+	if t.freezeN == 0 {
+		return // what is written first is written whole; neither are keys noted that leave for the disk
+	}
 	if fault.Seeded(fault.SkipGraves) {
 		return
 	}

@@ -32,6 +32,7 @@ func checkTTLValues[V any](t *testing.T, name string, value func(x int) V) {
 			b := newTestBackend(rapid.Bool().Draw(t, "word"))
 			now := int64(0)
 			b.Now = func() int64 { return now }
+			defer putOnDisk(b, rapid.Bool().Draw(t, "disk"))()
 			with := TTL{Millis: ttl, Sweep: rapid.SampledFrom([]int{-1, 1, 100}).Draw(t, "sweep")}
 			s := NewTTLValues(b, c, bare, with)
 			h := newHistory(b, s, func(b *Backend) State {

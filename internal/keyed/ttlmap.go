@@ -61,12 +61,13 @@ func (s *TTLMap[MK, V]) Remove(mk MK) {
 // Len is the number of entries of the current key. It looks at all of them.
 func (s *TTLMap[MK, V]) Len() int {
 	now, n := s.begin(), 0
+	s.fetch()
 	h := s.head()
 	if h == nil {
 		return 0
 	}
 	if s.sweeper.ReturnExpired {
-		return int(h.n)
+		return int(h.n &^ mapWhole)
 	}
 	for node := h.first; node != 0; node = s.nodes[node].next {
 		g, i := s.entryOf(node)

@@ -25,6 +25,7 @@ func NewValues[V any](b *Backend, c *codec.Codec[V]) *Values[V] {
 	s := &Values[V]{b: b, codec: c, isPlain: c.PointerFree()}
 	if s.isPlain {
 		s.plain = newTracked(b, func(dst []byte, _ int, v *V) []byte { return c.Append(dst, v) })
+		s.plain.chill(s.plainForm())
 	} else {
 		s.packed.init(b, c)
 	}
@@ -87,6 +88,9 @@ func (s *Values[V]) Touch(hashes []uint64) (sink uint64) {
 
 // Len is the number of keys that have a value.
 func (s *Values[V]) Len() int {
+	if s.b.cold != nil {
+		return s.lenCold()
+	}
 	if s.isPlain {
 		return s.plain.Len()
 	}
@@ -95,6 +99,9 @@ func (s *Values[V]) Len() int {
 
 // Range calls f for all entries until it returns false. f must not use s, and not change the value.
 func (s *Values[V]) Range(f func(hash, word uint64, key []byte, v *V) bool) {
+	if s.b.cold != nil && !s.rangeCold(f) {
+		return
+	}
 	if s.isPlain {
 		s.plain.Range(f)
 		return

@@ -57,10 +57,13 @@ func checkValues[V any](t *testing.T, name string, mutate func(v *V, x int)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, isWord := range []bool{true, false} {
-		t.Run(fmt.Sprintf("%s/word=%v", name, isWord), func(t *testing.T) {
+	for i := range 4 {
+		isWord, onDisk := i%2 == 0, i/2 != 0
+		t.Run(fmt.Sprintf("%s/word=%v,disk=%v", name, isWord, onDisk), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				s := NewValues(newTestBackend(isWord), c)
+				b := newTestBackend(isWord)
+				defer putOnDisk(b, onDisk)()
+				s := NewValues(b, c)
 				h := newHistory(s.b, s, func(b *Backend) State { return NewValues(b, c) })
 				h.dump = func(s State) map[string]string { return dumpValues(s.(*Values[V])) }
 				h.touch = func() {
@@ -215,6 +218,10 @@ func (h *history) run(t *rapid.T, actions map[string]func(*rapid.T)) {
 			clear(h.model)
 		}
 	}
+	if h.b.cold != nil {
+		actions["evict"] = h.evict
+		actions["evict "] = h.evict
+	}
 	actions["look at all"] = func(t *rapid.T) {
 		if h.isAlive != nil {
 			maps.DeleteFunc(h.model, func(_, v string) bool { return !h.isAlive(v) })
@@ -263,6 +270,7 @@ func (h *history) step(t *rapid.T) {
 func (h *history) finish(t *rapid.T, p *historyPoint) {
 	p.snapshot.Finish()
 	b := &Backend{IsWord: h.b.IsWord, MaxParallelism: h.b.MaxParallelism, First: 0, Last: h.b.Last}
+	defer putOnDisk(b, h.b.cold != nil != (p.id%4 == 0))()
 	s := h.fresh(b)
 	b.Add("state", s)
 	if err := b.Restore(&operator.State{Keyed: p.chain()}); err != nil {

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -42,6 +43,12 @@ type Context struct {
 	// is told to nodes only, since it belongs to whoever asked for it.
 	Listeners []CheckpointListener
 
+	// Cold makes the disk behind a keyed state, nil for state in memory: see Between and OnClose.
+	Cold func() Cold
+
+	between []func()
+	onClose []func() error
+
 	// Mail runs f on the subtask's goroutine, soon. It is the only method that other goroutines
 	// may call.
 	Mail func(f func())
@@ -59,6 +66,29 @@ type Context struct {
 
 // Listen adds a listener.
 func (c *Context) Listen(l CheckpointListener) { c.Listeners = append(c.Listeners, l) }
+
+// Between has f called between batches, when no operator of the subtask is in the middle of anything.
+func (c *Context) Between(f func()) { c.between = append(c.between, f) }
+
+// OnClose has f called after the operator was closed, or its opening has failed.
+func (c *Context) OnClose(f func() error) { c.onClose = append(c.onClose, f) }
+
+// RunBetween calls what Between was given. Only a task does.
+func (c *Context) RunBetween() {
+	for _, f := range c.between {
+		f()
+	}
+}
+
+// Close calls what OnClose was given. Only a task does.
+func (c *Context) Close() error {
+	var errs []error
+	for _, f := range c.onClose {
+		errs = append(errs, f())
+	}
+	c.onClose = nil
+	return errors.Join(errs...)
+}
 
 // NowMillis is the processing time.
 func (c *Context) NowMillis() int64 { return c.Clock.Now().UnixMilli() }

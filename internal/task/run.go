@@ -205,6 +205,9 @@ func (t *Task) close() (err error) {
 		if e := t.closeNode(n); e != nil && err == nil {
 			err = t.cfg.Contexts[i].NewError(e, nil)
 		}
+		if e := t.cfg.Contexts[i].Close(); e != nil && err == nil {
+			err = t.cfg.Contexts[i].NewError(e, nil)
+		}
 	}
 	if t.cfg.Gate != nil {
 		t.cfg.Gate.Discard()

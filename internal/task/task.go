@@ -338,6 +338,9 @@ func (t *Task) work() (operator.Status, error) {
 		push()
 		return operator.Progressed, nil
 	}
+	for _, c := range t.cfg.Contexts {
+		c.RunBetween()
+	}
 	if len(t.controls) > 0 {
 		return t.deliver(), nil
 	}

@@ -1,0 +1,357 @@
+package lsm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/flott-dev/flott/internal/operator"
+)
+
+// Store is the tree of one subtask, made by the first write.
+type Store struct {
+	space  *Space
+	dir    string
+	db     *pebble.DB
+	failed chan struct{} // closed at the first error of the background
+	once   sync.Once
+	cause  atomic.Pointer[Error]
+	closed bool
+}
+
+// Error is a failure of the disk that holds a job's state.
+type Error struct {
+	Dir string
+	Op  string
+	Err error
+}
+
+// Error names the directory and the remedy.
+func (e *Error) Error() string {
+	return fmt.Sprintf("state on disk in %s: %s: %v (launch.TempDir sets the directory)",
+		e.Dir, e.Op, e.Err)
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// open makes the tree.
+func (s *Store) open() error {
+	if s.db != nil {
+		return s.err()
+	}
+	if s.space.FS == nil {
+		dir, err := os.MkdirTemp(s.space.Dir, "flott-state-")
+		if err != nil {
+			return &Error{or(s.space.Dir, os.TempDir()), "make a directory", err}
+		}
+		s.dir = dir
+	} else {
+		s.dir = fmt.Sprintf("state-%d", storeNumber.Add(1))
+	}
+	shared := s.space.acquire()
+	options := s.options(shared)
+	db, err := pebble.Open(s.dir, options)
+	if err != nil {
+		s.space.release()
+		s.remove()
+		return &Error{s.dir, "open", err}
+	}
+	s.db = db
+	return nil
+}
+
+var storeNumber atomic.Int64
+
+func (s *Store) options(c *caches) *pebble.Options {
+	fs := s.space.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
+	o := &pebble.Options{
+		FS:                          fs,
+		Cache:                       c.blocks,
+		FileCache:                   c.files,
+		DisableWAL:                  true,
+		MemTableSize:                s.space.memtable(),
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       20,
+		FormatMajorVersion:          pebble.FormatNewest,
+		Merger:                      concat,
+		Logger:                      logger{s},
+		EventListener:               &pebble.EventListener{BackgroundError: s.fail},
+		NoSyncOnClose:               true,
+		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = 8 << 10
+	}
+	return o
+}
+
+// fail keeps the first error of the background.
+func (s *Store) fail(err error) {
+	s.once.Do(func() {
+		s.cause.Store(&Error{s.dir, "write in the background", err})
+		close(s.failed)
+	})
+}
+
+func (s *Store) err() error {
+	if e := s.cause.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// guard runs f, which may wait inside of pebble for a background that has failed.
+func (s *Store) guard(op string, f func() error) error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return &Error{s.dir, op, err}
+		}
+		return nil
+	case <-s.failed:
+		return s.err()
+	}
+}
+
+// Share is this store's share of the memory for tables.
+func (s *Store) Share() int64 { return s.space.share() }
+
+// Written reports whether the tree exists.
+func (s *Store) Written() bool { return s.db != nil }
+
+// Get appends the value of a key to dst.
+func (s *Store) Get(dst, key []byte) (value []byte, ok bool, err error) {
+	if s.db == nil {
+		return dst, false, nil
+	}
+	if err := s.err(); err != nil {
+		return dst, false, err
+	}
+	return s.get(s.db, dst, key)
+}
+
+func (s *Store) get(r pebble.Reader, dst, key []byte) (value []byte, ok bool, err error) {
+	v, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return dst, false, nil
+	}
+	if err != nil {
+		return dst, false, &Error{s.dir, "read", err}
+	}
+	dst = append(dst, v...)
+	if err := closer.Close(); err != nil {
+		return dst, false, &Error{s.dir, "read", err}
+	}
+	return dst, true, nil
+}
+
+// Scan iterates over a range of keys.
+func (s *Store) Scan(first, end []byte) (operator.ColdScan, error) {
+	if s.db == nil {
+		return nothing{}, nil
+	}
+	return s.scan(s.db, first, end)
+}
+
+func (s *Store) scan(r pebble.Reader, first, end []byte) (operator.ColdScan, error) {
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	it, err := r.NewIter(&pebble.IterOptions{
+		LowerBound: slices.Clone(first), UpperBound: slices.Clone(end),
+	})
+	if err != nil {
+		return nil, &Error{s.dir, "read", err}
+	}
+	return &scan{s: s, it: it}, nil
+}
+
+// View is the tree as it is now.
+func (s *Store) View() (operator.ColdView, error) {
+	if s.db == nil {
+		return nothing{}, nil
+	}
+	v := &view{s: s}
+	return v, s.guard("read", func() error {
+		v.snapshot = s.db.NewSnapshot()
+		return nil
+	})
+}
+
+// Batch begins a batch of writes.
+func (s *Store) Batch() operator.ColdBatch {
+	b := &batch{s: s}
+	if b.err = s.open(); b.err == nil {
+		b.b = s.db.NewBatch()
+	}
+	return b
+}
+
+// Close deletes the tree.
+func (s *Store) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.space.leave()
+	if s.db == nil {
+		return nil
+	}
+	err := s.guard("close", s.db.Close)
+	if s.err() == nil {
+		s.space.release()
+	}
+	if e := s.remove(); err == nil && e != nil {
+		err = &Error{s.dir, "remove the directory", e}
+	}
+	return err
+}
+
+func (s *Store) remove() error {
+	if s.space.FS != nil {
+		return s.space.FS.RemoveAll(s.dir)
+	}
+	return os.RemoveAll(s.dir)
+}
+
+// logger keeps pebble quiet, and the process alive.
+type logger struct{ s *Store }
+
+func (logger) Infof(string, ...any)  {}
+func (logger) Errorf(string, ...any) {}
+
+// Fatalf must not return: what called it holds locks and cannot go on.
+func (l logger) Fatalf(format string, args ...any) {
+	l.s.fail(fmt.Errorf(format, args...))
+	select {}
+}
+
+type view struct {
+	s        *Store
+	snapshot *pebble.Snapshot
+}
+
+func (v *view) Get(dst, key []byte) ([]byte, bool, error) { return v.s.get(v.snapshot, dst, key) }
+
+func (v *view) Scan(first, end []byte) (operator.ColdScan, error) {
+	return v.s.scan(v.snapshot, first, end)
+}
+
+func (v *view) Close() error { return v.s.guard("read", v.snapshot.Close) }
+
+type scan struct {
+	s       *Store
+	it      *pebble.Iterator
+	started bool
+	err     error
+}
+
+func (c *scan) Next() bool {
+	if !c.started {
+		c.started = true
+		return c.it.First()
+	}
+	return c.it.Next()
+}
+
+func (c *scan) Entry() (key, value []byte) {
+	value, err := c.it.ValueAndErr()
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return c.it.Key(), value
+}
+
+func (c *scan) Close() error {
+	if err := c.it.Close(); err != nil && c.err == nil {
+		c.err = err
+	}
+	if c.err != nil {
+		return &Error{c.s.dir, "read", c.err}
+	}
+	return nil
+}
+
+// nothing is a view of a tree that does not exist.
+type nothing struct{}
+
+func (nothing) Get(dst, _ []byte) ([]byte, bool, error)     { return dst, false, nil }
+func (nothing) Scan(_, _ []byte) (operator.ColdScan, error) { return nothing{}, nil }
+func (nothing) Next() bool                                  { return false }
+func (nothing) Entry() (key, value []byte)                  { return nil, nil }
+func (nothing) Close() error                                { return nil }
+
+type batch struct {
+	s   *Store
+	b   *pebble.Batch
+	err error
+}
+
+func (b *batch) do(f func() error) {
+	if b.err == nil {
+		b.err = f()
+	}
+}
+
+func (b *batch) Put(key, value []byte) {
+	b.do(func() error { return b.b.Set(key, value, nil) })
+}
+
+func (b *batch) Merge(key, more []byte) {
+	b.do(func() error { return b.b.Merge(key, more, nil) })
+}
+
+func (b *batch) Delete(key []byte) {
+	b.do(func() error { return b.b.Delete(key, nil) })
+}
+
+func (b *batch) DeleteRange(first, end []byte) {
+	b.do(func() error { return b.b.DeleteRange(first, end, nil) })
+}
+
+func (b *batch) Bytes() int {
+	if b.b == nil {
+		return 0
+	}
+	return b.b.Len()
+}
+
+func (b *batch) Commit() error {
+	if b.err != nil {
+		return b.err
+	}
+	if b.b.Empty() {
+		return b.b.Close()
+	}
+	return b.s.guard("write", func() error {
+		if err := b.b.Commit(pebble.NoSync); err != nil {
+			return err
+		}
+		return b.b.Close()
+	})
+}
+
+func or(s, other string) string {
+	if s != "" {
+		return s
+	}
+	return other
+}
