@@ -43,8 +43,16 @@ func text[T any](s *stream.Stream[T]) *stream.Stream[string] {
 // records of different sources and subtasks meet.
 func Programs() []Program {
 	return []Program{
-		{"counts", counts}, {"churn", churn(120, 480, 2)}, {"drift", churn(160, 420, 5)}, {"windows", windows}, {"sessions", sessions}, {"joins", joins},
-		{"timers", timers}, {"broadcast", broadcast}, {"async", async}, {"loop", loop},
+		{"counts", counts},
+		{"churn", churn(120, 480, 2)},
+		{"drift", churn(160, 420, 5)},
+		{"windows", windows},
+		{"sessions", sessions},
+		{"joins", joins},
+		{"timers", timers},
+		{"broadcast", broadcast},
+		{"async", async},
+		{"loop", loop},
 	}
 }
 
