@@ -15,7 +15,8 @@ import (
 )
 
 // TestJobReadsEachLineOnce restarts a job that watches a directory from its snapshots, with other
-// parallelisms, until all lines are there. Each snapshot commits what the sink has.
+// parallelisms, until all lines are there. Each checkpoint commits what the sink has, and the snapshot
+// after it has what is prepared since.
 func TestJobReadsEachLineOnce(t *testing.T) {
 	files, want := map[string]string{}, []string{}
 	for f := range 4 {
@@ -40,6 +41,8 @@ func TestJobReadsEachLineOnce(t *testing.T) {
 		job, err := launch.Start(ctx, env, "watch", launch.Restore(last))
 		must(t, err)
 		for n := 0; !enough(n); n++ {
+			_, err = job.Checkpoint(ctx)
+			must(t, err)
 			last, err = job.Snapshot(ctx)
 			must(t, err)
 		}
