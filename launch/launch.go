@@ -195,8 +195,9 @@ func (s *Snapshot) InFlight() (n int64) {
 	return n
 }
 
-// Snapshot takes the state of the job while it runs. It waits until all operators have delivered
-// theirs.
+// Snapshot takes the state of the job while it runs, into memory. It waits until all operators have
+// delivered theirs. Sinks do not commit what it holds before a checkpoint does (see Checkpoint), or a
+// job that is restored from it.
 func (j *Job) Snapshot(ctx context.Context) (*Snapshot, error) {
 	s, err := j.job.Snapshot(ctx)
 	if err != nil {
