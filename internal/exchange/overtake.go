@@ -1,6 +1,9 @@
 package exchange
 
-import "github.com/flott-dev/flott/internal/operator"
+import (
+	"github.com/flott-dev/flott/internal/fault"
+	"github.com/flott-dev/flott/internal/operator"
+)
 
 // This file is how an unaligned barrier gets ahead of the batches in a gate.
 //
@@ -283,7 +286,7 @@ func (g *Gate) scan(elements []element) {
 		e := &elements[i]
 		c := g.channels[e.channel.index]
 		switch {
-		case !c.collecting:
+		case !c.collecting || e.batch != nil && fault.Seeded(fault.SkipFlights):
 		case e.batch != nil:
 			c.flight.batches = append(c.flight.batches, e.batch.Ref())
 		case e.control.Kind == operator.EndOfInput,

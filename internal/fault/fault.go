@@ -23,7 +23,7 @@ const (
 	LoseSplitsBack        // splits of a reader that failed are lost
 	BarrierFirst          // readers take their state before the enumerator does
 	SkipAlignment         // a gate does not wait for the other barriers
-	BarrierAfterEnd       // a source sends a barrier behind its end
+	SkipFlights           // what an unaligned barrier has overtaken is not part of the state
 	SkipLoopLog           // what is on its way back to a loop's head is not part of the state
 	SkipTimers            // timers are not restored
 	SkipBroadcast         // broadcast state is not restored
@@ -38,7 +38,7 @@ const (
 var names = [Bugs]string{
 	"none", "skip graves", "skip pre-image", "confirm aborted", "keep replaced", "delta without base",
 	"commit at publish", "skip commit again", "forget prepared", "lose splits back", "barrier first",
-	"skip alignment", "barrier after end", "skip loop log", "skip timers", "skip broadcast",
+	"skip alignment", "skip flights", "skip loop log", "skip timers", "skip broadcast",
 	"skip in-flight calls", "miss one part", "ignore upload error", "restart anew", "drop overflow",
 }
 

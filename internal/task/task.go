@@ -10,7 +10,6 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/exchange"
-	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/spill"
 )
@@ -188,7 +187,7 @@ func (t *Task) Trigger(checkpoint int64, flags operator.Flags) {
 		switch {
 		case t.ended:
 			t.snapshot(barrier)
-		case t.inputOver && !fault.Seeded(fault.BarrierAfterEnd): // nothing may follow the end of the input: see end
+		case t.inputOver: // nothing may follow the end of the input: see end
 		case t.poller != nil || t.outerEnd:
 			t.queue(order{control: barrier})
 		case t.gate != nil:
