@@ -2,11 +2,17 @@ package file
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // Encoder turns records into the bytes of a part file.
@@ -15,8 +21,81 @@ type Encoder[T any] struct {
 	Header []byte
 	// Append appends a record, with its end. Several goroutines call it.
 	Append func(dst []byte, v *T) ([]byte, error)
+	// Bulk, if not nil, is used instead of Header and Append: see BulkWriter.
+	Bulk func(w io.Writer) (BulkWriter[T], error)
+	// Suffix ends the names of part files, like ".gz".
+	Suffix string
 	err    error
 }
+
+// BulkWriter writes one part file of a format that has an end of its own, so that a file which was
+// not closed cannot be read or continued: a compressed one, or one of columns. Such files end at each
+// checkpoint.
+type BulkWriter[T any] interface {
+	// Write adds records, which are valid during the call only, as a connect.Writer's are.
+	Write(records []T) error
+	// Close writes the rest of the file. It does not close the io.Writer.
+	Close() error
+}
+
+// Gzip compresses the part files of e; the sources of this package know them by their .gz.
+func Gzip[T any](e Encoder[T]) Encoder[T] {
+	return compress(e, ".gz", func(w io.Writer) (io.WriteCloser, error) {
+		return gzip.NewWriter(w), nil
+	})
+}
+
+// Zstd compresses the part files of e; the sources of this package know them by their .zst.
+func Zstd[T any](e Encoder[T]) Encoder[T] {
+	return compress(e, ".zst", func(w io.Writer) (io.WriteCloser, error) {
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	})
+}
+
+func compress[T any](e Encoder[T], suffix string,
+	open func(w io.Writer) (io.WriteCloser, error),
+) Encoder[T] {
+	err := e.err
+	if e.Bulk != nil {
+		err = errors.New("file: an encoder that is a bulk one cannot be compressed")
+	}
+	return Encoder[T]{
+		Suffix: e.Suffix + suffix, err: err,
+		Bulk: func(w io.Writer) (BulkWriter[T], error) {
+			z, err := open(w)
+			return &compressor[T]{e: e, z: z, buf: slices.Clone(e.Header)}, err
+		},
+	}
+}
+
+// compressor compresses what an encoder writes.
+type compressor[T any] struct {
+	e   Encoder[T]
+	z   io.WriteCloser
+	buf []byte
+}
+
+func (c *compressor[T]) Write(records []T) (err error) {
+	for i := range records {
+		if c.buf, err = c.e.Append(c.buf, &records[i]); err != nil {
+			return fmt.Errorf("encode record %d of %d, %+v: %w", i+1, len(records), records[i], err)
+		}
+		if len(c.buf) >= flushBytes {
+			if err := c.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *compressor[T]) flush() error {
+	_, err := c.z.Write(c.buf)
+	c.buf = c.buf[:0]
+	return err
+}
+
+func (c *compressor[T]) Close() error { return errors.Join(c.flush(), c.z.Close()) }
 
 // EncodeLines writes the text of each record as a line.
 func EncodeLines[T any](text func(v T) string) Encoder[T] {

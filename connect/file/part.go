@@ -28,14 +28,26 @@ type part struct {
 	kept    bool // a snapshot or a committable refers to it
 }
 
+// Write adds bytes: bulk writers do.
+func (p *part) Write(b []byte) (int, error) {
+	p.buf = append(p.buf, b...)
+	p.bytes += int64(len(b))
+	if len(p.buf) < flushBytes {
+		return len(b), nil
+	}
+	return len(b), p.drain()
+}
+
 // write writes what is buffered.
-func (p *part) write() error {
+func (p *part) write() error { return p.failed(p.drain()) }
+
+func (p *part) drain() error {
 	if len(p.buf) == 0 {
 		return nil
 	}
 	_, err := p.file.Write(p.buf)
 	p.buf = p.buf[:0]
-	return p.failed(err)
+	return err
 }
 
 func (p *part) sync() error {

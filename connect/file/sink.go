@@ -30,8 +30,12 @@ type SinkOptions[T any] struct {
 	// Bucket names the directory, below the sink's, for a record; the event time is zero where a
 	// record has none. Several goroutines call it. Nil puts all files in the sink's directory.
 	Bucket func(v *T, eventTime time.Time) string
-	// Suffix ends the names of part files, like ".csv". By default they have none.
+	// Suffix ends the names of part files, like ".csv", before that of the encoder. By default they
+	// have none.
 	Suffix string
+	// RollOnCheckpoint ends all part files at each checkpoint, so that what a checkpoint contains is
+	// visible when it is complete. Bulk encoders always do that.
+	RollOnCheckpoint bool
 }
 
 func (o SinkOptions[T]) withDefaults() SinkOptions[T] {
@@ -52,7 +56,7 @@ func (s *sink[T]) validate() error {
 	if s.dir == "" {
 		errs = append(errs, errors.New("file: the sink's directory is empty"))
 	}
-	if s.enc.Append == nil {
+	if s.enc.Append == nil && s.enc.Bulk == nil {
 		errs = append(errs, errors.New("file: the sink's encoder is empty; use file.EncodeLines or "+
 			"another of its kind"))
 	}
@@ -60,11 +64,13 @@ func (s *sink[T]) validate() error {
 		errs = append(errs, fmt.Errorf("file: PartBytes is %d, want 0 (the default) or more",
 			s.o.PartBytes))
 	}
-	if filepath.Base(s.o.Suffix) != s.o.Suffix && s.o.Suffix != "" {
-		errs = append(errs, fmt.Errorf("file: Suffix is %q, want the end of a file's name", s.o.Suffix))
+	if x := s.suffix(); filepath.Base(x) != x && x != "" {
+		errs = append(errs, fmt.Errorf("file: Suffix is %q, want the end of a file's name", x))
 	}
 	return errors.Join(append(errs, s.enc.err)...)
 }
+
+func (s *sink[T]) suffix() string { return s.o.Suffix + s.enc.Suffix }
 
 // ByTime is a SinkOptions.Bucket of event times, in UTC, in a layout of package time, like
 // "2006-01-02" or "2006/01/02/15". Records without a time go to "undated".
@@ -80,7 +86,8 @@ func ByTime[T any](layout string) func(v *T, eventTime time.Time) string {
 // Sink writes records to part files in a directory: part-<subtask>-<number>, and the suffix. A file
 // is written under a hidden name and is renamed when the checkpoint that contains its end is
 // complete, or at the end of a bounded job, so that each record is in the visible files once. Files
-// are ended by size, age and inactivity; a job without checkpoints shows its files at its end only.
+// are ended by size, age, inactivity and, where that is asked for or the encoder is a bulk one, by
+// each checkpoint; a job without checkpoints shows its files at its end only.
 //
 // A file that was open in a snapshot is cut to its length then when the job is restored, and ended.
 // Hidden files of other runs are never deleted, since a snapshot may need them: one whose run is
@@ -122,7 +129,7 @@ func (s *sink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Wr
 		return nil, err
 	}
 	w := &writer[T]{
-		sink: s, ctx: ctx, buckets: map[string]bool{}, open: map[string]*part{},
+		sink: s, ctx: ctx, buckets: map[string]bool{}, open: map[string]*openPart[T]{},
 	}
 	for _, state := range states {
 		if err := w.restore(state); err != nil {

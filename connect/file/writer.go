@@ -18,12 +18,13 @@ import (
 type writer[T any] struct {
 	sink    *sink[T]
 	ctx     connect.WriterContext
-	next    int64            // number of the next part
-	buckets map[string]bool  // that are made, and whose files next is above of
-	open    map[string]*part // by bucket
-	ended   []*part          // to be prepared
-	alarm   time.Time        // of the Tick that is ordered
-	err     error            // the first, which all later calls return
+	next    int64                   // number of the next part
+	buckets map[string]bool         // that are made, and whose files next is above of
+	open    map[string]*openPart[T] // by bucket
+	ended   []*part                 // to be prepared
+	names   []string                // the buckets of the records at hand
+	alarm   time.Time               // of the Tick that is ordered
+	err     error                   // the first, which all later calls return
 }
 
 // Write encodes records into the files of their buckets.
@@ -39,38 +40,87 @@ func (w *writer[T]) keep(err error) error {
 	return w.err
 }
 
-func (w *writer[T]) write(records []T, times []int64) (err error) {
+func (w *writer[T]) write(records []T, times []int64) error {
 	if w.err != nil {
 		return w.err
 	}
-	var p *part
-	bucket, now := "", w.ctx.Now()
-	for i := range records {
-		if w.sink.o.Bucket != nil {
-			bucket = w.sink.o.Bucket(&records[i], eventTime(times[i]))
-		}
-		if p == nil || p.file == nil || p.bucket != bucket {
-			if p, err = w.part(bucket, now); err != nil {
-				return err
-			}
-		}
-		before := len(p.buf)
-		buf, err := w.sink.enc.Append(p.buf, &records[i])
+	now := w.ctx.Now()
+	w.name(records, times)
+	for from := 0; from < len(records); {
+		bucket, to := w.run(from, len(records))
+		p, err := w.part(bucket, now)
 		if err != nil {
-			return fmt.Errorf("file: encode record %d of %d, %+v: %w", i+1, len(records), records[i], err)
+			return err
 		}
-		p.buf = buf
-		p.bytes += int64(len(buf) - before)
-		if p.bytes >= w.sink.o.PartBytes {
-			err = w.end(p)
-		} else if len(buf) >= flushBytes {
-			err = p.write()
+		n := 0
+		if p.bulk != nil {
+			n, err = w.addBulk(p, records[from:to])
+		} else {
+			n, err = w.add(p, records[from:to])
 		}
 		if err != nil {
 			return err
 		}
+		from += n
+		if p.bytes >= w.sink.o.PartBytes {
+			if err := w.end(p); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// name computes the buckets of records.
+func (w *writer[T]) name(records []T, times []int64) {
+	if w.sink.o.Bucket == nil {
+		return
+	}
+	w.names = w.names[:0]
+	for i := range records {
+		w.names = append(w.names, w.sink.o.Bucket(&records[i], eventTime(times[i])))
+	}
+}
+
+// run is the bucket of a record, and the end of those that follow it into the same.
+func (w *writer[T]) run(from, n int) (bucket string, to int) {
+	if w.sink.o.Bucket == nil {
+		return "", n
+	}
+	bucket = w.names[from]
+	for to = from + 1; to < n && w.names[to] == bucket; to++ {
+	}
+	return bucket, to
+}
+
+// add encodes records until the part is long enough, and returns how many it has taken.
+func (w *writer[T]) add(p *openPart[T], records []T) (int, error) {
+	for i := range records {
+		before := len(p.buf)
+		buf, err := w.sink.enc.Append(p.buf, &records[i])
+		if err != nil {
+			return i, fmt.Errorf("file: encode record %d of %d, %+v: %w", i+1, len(records), records[i], err)
+		}
+		p.buf = buf
+		p.bytes += int64(len(buf) - before)
+		if p.bytes >= w.sink.o.PartBytes {
+			return i + 1, nil
+		}
+		if len(buf) >= flushBytes {
+			if err := p.write(); err != nil {
+				return i, err
+			}
+		}
+	}
+	return len(records), nil
+}
+
+// addBulk adds all records: how long a bulk file is shows only as it is written.
+func (w *writer[T]) addBulk(p *openPart[T], records []T) (int, error) {
+	if err := p.bulk.Write(records); err != nil {
+		return 0, p.failed(err)
+	}
+	return len(records), nil
 }
 
 func eventTime(ms int64) time.Time {
@@ -80,8 +130,14 @@ func eventTime(ms int64) time.Time {
 	return time.UnixMilli(ms)
 }
 
+// openPart is a part that is being written.
+type openPart[T any] struct {
+	part
+	bulk BulkWriter[T] // nil for an encoder that appends
+}
+
 // part returns the open file of a bucket.
-func (w *writer[T]) part(bucket string, now time.Time) (*part, error) {
+func (w *writer[T]) part(bucket string, now time.Time) (*openPart[T], error) {
 	p := w.open[bucket]
 	if p != nil {
 		p.written = now
@@ -98,7 +154,7 @@ func (w *writer[T]) part(bucket string, now time.Time) (*part, error) {
 	}
 	p.created, p.written = now, now
 	w.open[bucket] = p
-	w.order(p)
+	w.order(&p.part)
 	return p, nil
 }
 
@@ -132,15 +188,15 @@ func (w *writer[T]) enter(bucket string) error {
 
 // create makes the next part file. Other sinks may write to the same directory: the hidden file is
 // made first, so that of two with one number only one finds the visible name free.
-func (w *writer[T]) create(bucket string) (*part, error) {
+func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 	for {
 		n := w.next
 		w.next++
-		p := &part{
+		p := &openPart[T]{part: part{
 			bucket: bucket,
 			hidden: filepath.Join(bucket, hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)),
-			target: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.o.Suffix)),
-		}
+			target: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.suffix())),
+		}}
 		hidden := filepath.Join(w.sink.dir, p.hidden)
 		f, err := w.sink.disk.create(hidden)
 		if errors.Is(err, fs.ErrExist) {
@@ -156,15 +212,31 @@ func (w *writer[T]) create(bucket string) (*part, error) {
 			continue
 		}
 		p.file = f
-		p.buf = append(p.buf, w.sink.enc.Header...)
-		p.bytes = int64(len(p.buf))
-		return p, nil
+		return p, w.begin(p)
 	}
 }
 
+// begin makes a part ready for its first record.
+func (w *writer[T]) begin(p *openPart[T]) (err error) {
+	if w.sink.enc.Bulk != nil {
+		if p.bulk, err = w.sink.enc.Bulk(&p.part); err != nil {
+			return errors.Join(p.failed(err), p.file.Close())
+		}
+		return nil
+	}
+	p.buf = append(p.buf, w.sink.enc.Header...)
+	p.bytes = int64(len(p.buf))
+	return nil
+}
+
 // end closes a part, durably; the next Prepare hands it out.
-func (w *writer[T]) end(p *part) error {
-	if err := w.sync(p); err != nil {
+func (w *writer[T]) end(p *openPart[T]) error {
+	if p.bulk != nil {
+		if err := p.bulk.Close(); err != nil {
+			return p.failed(err)
+		}
+	}
+	if err := w.sync(&p.part); err != nil {
 		return err
 	}
 	if err := p.failed(p.file.Close()); err != nil {
@@ -172,7 +244,7 @@ func (w *writer[T]) end(p *part) error {
 	}
 	p.file, p.buf = nil, nil
 	delete(w.open, p.bucket)
-	w.ended = append(w.ended, p)
+	w.ended = append(w.ended, &p.part)
 	return nil
 }
 
@@ -210,7 +282,7 @@ func (w *writer[T]) Tick(now time.Time) error {
 	for _, p := range w.parts() {
 		at := p.deadline(w.sink.o.Rollover, w.sink.o.Inactivity)
 		if at.IsZero() || now.Before(at) {
-			w.order(p)
+			w.order(&p.part)
 			continue
 		}
 		if err := w.keep(w.end(p)); err != nil {
@@ -221,25 +293,34 @@ func (w *writer[T]) Tick(now time.Time) error {
 }
 
 // parts are the open ones, in the order in which they were made.
-func (w *writer[T]) parts() []*part {
-	out := make([]*part, 0, len(w.open))
+func (w *writer[T]) parts() []*openPart[T] {
+	out := make([]*openPart[T], 0, len(w.open))
 	for _, p := range w.open {
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b *part) int { return a.created.Compare(b.created) })
+	slices.SortFunc(out, func(a, b *openPart[T]) int { return a.created.Compare(b.created) })
 	return out
 }
 
-// Flush makes all files durable and, at the end, ends them.
+// opened are the same, without what only writing needs.
+func (w *writer[T]) opened() (out []*part) {
+	for _, p := range w.parts() {
+		out = append(out, &p.part)
+	}
+	return out
+}
+
+// Flush makes all files durable, and ends them if that is due.
 func (w *writer[T]) Flush(endOfInput bool) error {
+	end := endOfInput || w.sink.o.RollOnCheckpoint || w.sink.enc.Bulk != nil
 	for _, p := range w.parts() {
 		if w.err != nil {
 			break
 		}
-		if endOfInput {
+		if end {
 			_ = w.keep(w.end(p))
 		} else {
-			_ = w.keep(w.sync(p))
+			_ = w.keep(w.sync(&p.part))
 		}
 	}
 	return w.err
@@ -264,7 +345,7 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 func (w *writer[T]) Snapshot() ([]byte, error) {
 	b := binary.AppendUvarint(nil, uint64(w.next))
 	b = binary.AppendUvarint(b, uint64(w.ctx.Subtask))
-	for _, p := range append(w.parts(), w.ended...) {
+	for _, p := range append(w.opened(), w.ended...) {
 		p.kept = true
 		b = p.encode(b)
 	}
@@ -332,7 +413,7 @@ func (w *writer[T]) cut(p *part) error {
 // Close closes the files and deletes those that no snapshot knows.
 func (w *writer[T]) Close() error {
 	var errs []error
-	for _, p := range append(w.parts(), w.ended...) {
+	for _, p := range append(w.opened(), w.ended...) {
 		if p.file != nil {
 			errs = append(errs, p.file.Close())
 		}
