@@ -271,7 +271,7 @@ func (c *Coordinator) Deliver(now int64, d Delivery) []Action {
 		o.Subtasks[d.Part.Subtask] = &s.State
 	}
 	p.Stats.add(stats)
-	if most := c.cfg.SizeMax; most > 0 && p.Stats.FullSize > most && !p.Outlived() {
+	if most := c.cfg.SizeMax; most > 0 && p.Stats.FullSize > most && !p.Outlived() && p.Directory == "" {
 		return c.Decline(now, d.ID, fmt.Errorf("its state has more than %d bytes, which is the limit for "+
 			"checkpoints in memory; set a checkpoint directory (execution.checkpointing.dir)", most))
 	}

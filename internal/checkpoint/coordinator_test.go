@@ -272,6 +272,11 @@ func TestMemoryHasALimit(t *testing.T) {
 	if err := actions[0].Err.Error(); !strings.Contains(err, "set a checkpoint directory") {
 		t.Errorf("the error is %q", err)
 	}
+	_, err := c.Begin(second, Request{Flags: operator.Savepoint | operator.Suspend, Directory: "elsewhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "a savepoint on disk", deliver(c, second, 2, 0, snapshot(0, nil, big)), "")
 }
 
 func TestHistoryKeepsTheLastOnes(t *testing.T) {
