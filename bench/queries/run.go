@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -17,7 +18,9 @@ import (
 type Options struct {
 	Config      nexmark.Config
 	Parallelism int
-	Interval    time.Duration // between snapshots; 0 takes none
+	Interval    time.Duration // between checkpoints; 0 takes none
+	Directory   string        // of the checkpoints; by default they stay in memory
+	Backend     string        // of state; by default hashmap
 	Hash        bool          // compute the hash of the result
 	Paced       bool          // events come at their time
 	Started     func(*launch.Job)
@@ -31,6 +34,8 @@ type Report struct {
 	Parallelism        int     `json:"parallelism"`
 	StateBackend       string  `json:"state_backend"`
 	CheckpointInterval int64   `json:"checkpoint_interval_ms"`
+	Checkpoints        int     `json:"checkpoints"`
+	StateBytes         int64   `json:"state_bytes"` // of the largest of the last checkpoints
 	Events             int64   `json:"events"`
 	Seconds            float64 `json:"seconds"`
 	CPUSeconds         float64 `json:"cpu_seconds"`
@@ -55,7 +60,9 @@ func (q Query) Build(env *stream.Env, o Options, p *Probe) {
 
 // Run runs a query to the end of its events.
 func (q Query) Run(ctx context.Context, o Options) (Report, error) {
-	env := stream.NewEnv(stream.Parallelism(max(1, o.Parallelism)), stream.Checkpoint(o.Interval))
+	backend := cmp.Or(o.Backend, "hashmap")
+	env := stream.NewEnv(stream.Parallelism(max(1, o.Parallelism)), stream.Checkpoint(o.Interval),
+		stream.CheckpointDir(o.Directory), stream.StateBackend(backend))
 	p := &Probe{Hash: o.Hash}
 	q.Build(env, o, p)
 	cpu, start := cputime.Process(), time.Now()
@@ -71,12 +78,26 @@ func (q Query) Run(ctx context.Context, o Options) (Report, error) {
 	}
 	used := (cputime.Process() - cpu).Seconds()
 	out := p.Output()
+	taken, state := checkpoints(j)
 	return Report{
 		Query: q.Name, API: "stream", Track: "G", Parallelism: max(1, o.Parallelism),
-		StateBackend: "hashmap", CheckpointInterval: o.Interval.Milliseconds(),
+		StateBackend: backend, CheckpointInterval: o.Interval.Milliseconds(),
+		Checkpoints: taken, StateBytes: state,
 		Events: o.Config.Events, Seconds: time.Since(start).Seconds(), CPUSeconds: used,
 		EventsPerCPUSecond: int64(float64(o.Config.Events) / used), MaxRSSBytes: cputime.MaxRSS(),
 		OutputRows: out.Rows, OutputChecksum: strconv.FormatUint(out.Checksum, 16),
 		OutputHash: p.FinalHash(), Counted: out.Counted,
 	}, nil
+}
+
+// checkpoints is the number of a job's checkpoints and the size of the largest: the one after the end of
+// the input has little left.
+func checkpoints(j *launch.Job) (completed int, size int64) {
+	last, completed, _ := j.Checkpoints()
+	for _, c := range last {
+		if c.Err == nil {
+			size = max(size, c.FullSize)
+		}
+	}
+	return completed, size
 }

@@ -38,6 +38,22 @@ var bars = []bar{
 	{"keyed exchange, parallelism 2", "KeyedExchange/2 cpu-ns/op", "Source cpu-ns/op", 40, "ns/record", false},
 	{"keyed count, 1 million keys", "KeyedCount/1M cpu-ns/op", "Source cpu-ns/op", 60, "ns/record", false},
 	{"keyed count, 10 million keys", "KeyedCount/10M cpu-ns/op", "Source cpu-ns/op", 90, "ns/record", false},
+	{"keyed update with changes tracked, 1 million keys", "Values/word=true/1M/tracked=true ns/op", "", 60, "ns", false},
+	{"the same, 10 million keys", "Values/word=true/10M/tracked=true ns/op", "", 90, "ns", false},
+	{"the same, 1 million string keys", "Values/word=false/1M/tracked=true ns/op", "", 90, "ns", false},
+	{"the same, 10 million string keys", "Values/word=false/10M/tracked=true ns/op", "", 150, "ns", false},
+	{"the same on disk, keys in the table", "DiskHot ns/op", "", 150, "ns", false},
+	{"the same on disk, keys not in the table", "DiskCold ns/op", "", 10_000, "ns", false},
+	{"freeze, base of 10 million keys", "Snapshot/base freeze-max-us", "", 60_000, "µs", false},
+	{"freeze, 2 million of 10 million keys changed", "Snapshot/uniform freeze-max-us", "", 60_000, "µs", false},
+	{"freeze, a hot thousandth of them changed", "Snapshot/hot freeze-max-us", "", 10_000, "µs", false},
+	{"snapshot, encoded", "Snapshot/base MB/s", "", 500, "MB/s", true},
+	{"garbage collector beside 10 million keys", "GC/int64 gc-%", "", 5, "% of CPU", false},
+	{"the same, string values", "GC/string gc-%", "", 5, "% of CPU", false},
+	{"restore of 1 GB, 2 to 4 to 3 subtasks, in memory", "Restore/hashmap s/GB", "", 10, "s", false},
+	{"the same, on disk", "Restore/pebble s/GB", "", 10, "s", false},
+	{"checkpoint each second, q4", "Checkpoints/q4 cost-%", "", 5, "% of CPU", false},
+	{"checkpoint each second, q5", "Checkpoints/q5 cost-%", "", 5, "% of CPU", false},
 	{"sliding-window count, above source and key", "WindowCount/sliding cpu-ns/op", "WindowNone cpu-ns/op", 40, "ns/record", false},
 	{"timer set and fired, a million pending", "Timers cpu-ns/op", "WindowNone cpu-ns/op", 150, "ns/timer", false},
 	{"auction generator, all columns, as rows", "GenerateBatch/all ns/event", "", 70, "ns/event", false},
@@ -76,6 +92,10 @@ func report(runs int, events, rows int64) error {
 		{"./bench", "^BenchmarkWindowCount$/^(tumbling|sliding|session)$", micro},
 		{"./bench", "^BenchmarkLatency$", "1x"},
 		{"./connect/nexmark", "^BenchmarkGenerateBatch$", "1s"},
+		{"./internal/keyed", "^Benchmark(Values|DiskHot|DiskCold|GC)$", "2s"},
+		{"./internal/keyed", "^BenchmarkSnapshot$", "3x"},
+		{"./bench", "^BenchmarkRestore$", "1x"},
+		{"./bench", "^BenchmarkCheckpoints$", "3x"},
 	} {
 		for i := range runs {
 			fmt.Fprintf(os.Stderr, "run %d of %d: %s %s\n", i+1, runs, set.pkg, set.match)
@@ -102,7 +122,7 @@ func report(runs int, events, rows int64) error {
 type figures map[string]float64
 
 func (f figures) add(name string, v float64) {
-	more := strings.HasSuffix(name, "/cpu-s")
+	more := strings.HasSuffix(name, "/cpu-s") || strings.HasSuffix(name, " MB/s")
 	if old, ok := f[name]; !ok || more == (v > old) {
 		f[name] = v
 	}

@@ -38,7 +38,9 @@ type nexmarkRunCmd struct {
 	eventFlags
 	Queries            []string      `arg:"" optional:"" help:"Queries to run (gen q0 q1 q2 q3 q4 q5 q7 q8 q11 q12); all by default."`
 	Parallelism        int           `default:"1" short:"p" help:"Subtasks of each operator."`
-	CheckpointInterval time.Duration `default:"0s" help:"Time between snapshots; 0 takes none."`
+	CheckpointInterval time.Duration `default:"0s" help:"Time between checkpoints; 0 takes none."`
+	CheckpointDir      string        `placeholder:"DIR" help:"Where checkpoints are kept; by default in memory."`
+	StateBackend       string        `default:"hashmap" enum:"hashmap,pebble,rocksdb" help:"Where state is kept: hashmap or pebble."`
 	Repeat             int           `default:"1" short:"r" help:"Runs of each query; the best is printed."`
 	Hash               bool          `help:"Also compute the hash of the final result (slow)."`
 	JSON               bool          `name:"json" help:"Print one JSON object for each query."`
@@ -93,7 +95,8 @@ func (c *nexmarkRunCmd) Run(ctx context.Context) error {
 func (c *nexmarkRunCmd) best(ctx context.Context, q queries.Query) (best queries.Report, err error) {
 	for i := range max(1, c.Repeat) {
 		r, err := q.Run(ctx, queries.Options{
-			Config: c.config(), Parallelism: c.Parallelism, Interval: c.CheckpointInterval, Hash: c.Hash,
+			Config: c.config(), Parallelism: c.Parallelism, Interval: c.CheckpointInterval,
+			Directory: c.CheckpointDir, Backend: c.StateBackend, Hash: c.Hash,
 		})
 		if err != nil {
 			return best, err

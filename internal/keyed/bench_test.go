@@ -278,6 +278,7 @@ func BenchmarkSnapshot(b *testing.B) {
 			b.ReportMetric(float64(longest.Microseconds()), "step-max-us")
 			b.ReportMetric(float64(all.Milliseconds())/float64(b.N), "all-ms")
 			b.ReportMetric(float64(bytes)/1e6/float64(b.N), "MB")
+			b.ReportMetric(float64(bytes)/1e6/all.Seconds(), "MB/s")
 		})
 	}
 }
