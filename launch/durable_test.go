@@ -318,20 +318,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 			},
 		}
 		build := func(env *stream.Env, out *collect.Sink[[2]int64]) {
-			// Enough state that it is not inline.
-			wide := stream.Scan(stream.KeyBy(slowly(env, 300), func(v int64) int64 { return v % 10 }),
-				func(c *stream.Ctx[int64, [2]int64], s *[]int64, _ int64) error {
-					if *s == nil {
-						*s = make([]int64, 4000)
-						for i := range *s {
-							(*s)[i] = int64(i) * 0x9E3779B9
-						}
-					}
-					(*s)[0]++
-					c.Emit([2]int64{c.Key(), (*s)[0]})
-					return nil
-				})
-			wide.To(out)
+			wideCounts(slowly(env, 300)).To(out)
 		}
 		for name, damage := range damages {
 			for which := range 4 {

@@ -110,7 +110,7 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 		Name: name, AtLeastOnce: settings.AtLeastOnce,
 		Checkpoints: settings.Checkpoints, Restart: settings.Strategy(),
 		DeleteOnCancel: settings.DeleteOnCancel, Batch: settings.Mode == stream.Batch,
-		AlignedTimeout: settings.AlignedTimeout,
+		AlignedTimeout: settings.AlignedTimeout, LocalRecovery: settings.LocalRecovery,
 	}
 	for _, o := range options {
 		o(&opts)

@@ -22,6 +22,8 @@ type Settings struct {
 	Retain int
 	// DeleteOnCancel deletes the checkpoints of a job that is cancelled.
 	DeleteOnCancel bool
+	// LocalRecovery keeps copies of checkpoints on the local disk.
+	LocalRecovery bool
 	// AlignedTimeout lets the barriers of aligned checkpoints overtake when they are so old; 0 is never.
 	AlignedTimeout time.Duration
 	// Restart makes the restart strategy; nil takes the default.
@@ -122,6 +124,11 @@ func CheckpointsRetained(n int) Option {
 // DeleteCheckpointsOnCancel deletes the checkpoints of a job that is cancelled, as those of one that
 // has finished always are. By default they are kept.
 func DeleteCheckpointsOnCancel() Option { return func(e *Env) { e.settings.DeleteOnCancel = true } }
+
+// LocalRecovery keeps a copy of what checkpoints write on the local disk (launch.TempDir) as well, from
+// which a restart after a failure reads it, instead of from CheckpointDir: for directories that are far
+// away, such as those in S3.
+func LocalRecovery() Option { return func(e *Env) { e.settings.LocalRecovery = true } }
 
 // SavepointDir is where savepoints go whose request names no directory.
 func SavepointDir(uri string) Option { return func(e *Env) { e.settings.SavepointDirectory = uri } }

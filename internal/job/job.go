@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/exchange"
@@ -61,6 +62,8 @@ type Options struct {
 	// DeleteOnCancel deletes the checkpoints of a job that is cancelled; those of one that has
 	// finished are always deleted.
 	DeleteOnCancel bool
+	// LocalRecovery keeps copies of what goes to Store in TempDir, for restarts after a failure.
+	LocalRecovery bool
 	// AtLeastOnce counts barriers instead of aligning them.
 	AtLeastOnce bool
 	// Restart decides whether what has failed is restarted; nil never does.
@@ -145,24 +148,34 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")
 	}
 	j.ctx, j.abort = context.WithCancelCause(context.WithoutCancel(ctx))
-	if err := j.resume(ctx); err != nil {
+	if err := j.open(ctx); err != nil {
 		j.abort(err)
-		return nil, err
-	}
-	if err := j.checkRestore(); err != nil {
-		j.abort(err)
-		return nil, err
-	}
-	j.polls = j.pollHook()
-	j.mu.state = Running
-	j.mu.started = j.opts.Clock.Now()
-	if err := j.prepare(); err != nil {
-		j.abort(err)
-		return nil, err
+		return nil, errors.Join(err, j.spill.Close())
 	}
 	j.unwatch = context.AfterFunc(ctx, j.Cancel)
 	j.master.post(j.launch)
 	return j, nil
+}
+
+// open does what may fail before anything runs.
+func (j *Job) open(ctx context.Context) error {
+	if j.opts.LocalRecovery && j.opts.Store != nil {
+		dir, err := j.spill.Sub("checkpoints")
+		if err != nil {
+			return fmt.Errorf("local recovery: %w", err)
+		}
+		j.opts.Store.CopyTo(blob.NewDir(dir))
+	}
+	if err := j.resume(ctx); err != nil {
+		return err
+	}
+	if err := j.checkRestore(); err != nil {
+		return err
+	}
+	j.polls = j.pollHook()
+	j.mu.state = Running
+	j.mu.started = j.opts.Clock.Now()
+	return j.prepare()
 }
 
 func (j *Job) withDefaults() {

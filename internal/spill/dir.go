@@ -55,15 +55,8 @@ func (d *Dir) File() (*os.File, error) {
 }
 
 func (d *Dir) fileLocked() (*os.File, error) {
-	if d.mu.closed {
-		return nil, &Error{"make a temporary file", errors.New("the job has ended")}
-	}
-	if d.mu.dir == "" {
-		dir, err := os.MkdirTemp(d.Parent, "flott-")
-		if err != nil {
-			return nil, &Error{"make a temporary directory", err}
-		}
-		d.mu.dir = dir
+	if err := d.makeLocked(); err != nil {
+		return nil, err
 	}
 	d.mu.files++
 	f, err := os.Create(filepath.Join(d.mu.dir, fmt.Sprint(d.mu.files)))
@@ -71,6 +64,31 @@ func (d *Dir) fileLocked() (*os.File, error) {
 		return nil, &Error{"make a temporary file", err}
 	}
 	return f, nil
+}
+
+// Sub is the path of a directory of that name for somebody else's files, which goes with the rest.
+func (d *Dir) Sub(name string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.makeLocked(); err != nil {
+		return "", err
+	}
+	return filepath.Join(d.mu.dir, name), nil
+}
+
+func (d *Dir) makeLocked() error {
+	if d.mu.closed {
+		return &Error{"make a temporary file", errors.New("the job has ended")}
+	}
+	if d.mu.dir != "" {
+		return nil
+	}
+	dir, err := os.MkdirTemp(d.Parent, "flott-")
+	if err != nil {
+		return &Error{"make a temporary directory", err}
+	}
+	d.mu.dir = dir
+	return nil
 }
 
 // fileFor makes a file of owner, which is closed with the directory.

@@ -19,9 +19,10 @@ type Opener func(ctx context.Context, uri string) (blob.Store, error)
 
 // files reads objects by name: below the base, or by URI.
 type files struct {
-	base blob.Store
-	open Opener
-	mu   struct {
+	base  blob.Store
+	local *local // nil for no copies
+	open  Opener
+	mu    struct {
 		sync.Mutex
 		opened  map[string]blob.Store // by URI of the directory
 		windows []window
@@ -154,6 +155,11 @@ func (f *files) read(ctx context.Context, r *checkpoint.Ref) ([]byte, error) {
 
 // load returns the bytes of a blob: a CorruptError if they are not what was written.
 func (f *files) load(ctx context.Context, r *checkpoint.Ref, op, state string) ([]byte, error) {
+	if stored := f.local.read(ctx, r); stored != nil {
+		if data, err := decompress(stored, r.Size, r.Codec); err == nil {
+			return data, nil
+		}
+	}
 	stored, err := f.read(ctx, r)
 	if err != nil {
 		if c := damage(f.uri(r.Object), err); c != nil {

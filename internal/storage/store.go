@@ -62,6 +62,10 @@ func New(root blob.Store, job string, o Options) *Store {
 	return s
 }
 
+// CopyTo keeps copies of the objects that this process writes in a store of its own, from which it
+// reads them again: for local recovery. It must be called before any other method.
+func (s *Store) CopyTo(copies blob.Store) { s.files.local = &local{copies} }
+
 // URI is the job's directory.
 func (s *Store) URI() string { return s.files.base.URI() }
 

@@ -78,13 +78,18 @@ func (s *Store) stale(name string) bool {
 }
 
 func (s *Store) sweepOwn(ctx context.Context, live map[string]owner) error {
+	unneeded := func(name string) bool {
+		_, needed := live[name]
+		return !needed && s.stale(name)
+	}
+	s.files.local.sweep(ctx, unneeded)
 	list, err := s.files.base.List(ctx, checkpointDir)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, i := range list {
-		if _, needed := live[i.Name]; !needed && s.stale(i.Name) {
+		if unneeded(i.Name) {
 			errs = append(errs, s.files.base.Delete(ctx, i.Name))
 		}
 	}

@@ -123,7 +123,10 @@ func (w *Writer) write(stored []byte) error {
 			return err
 		}
 		w.out = out
-		if _, err := out.Write(w.head); err != nil {
+		if copy := w.target.files.local.create(w.ctx, w.name); copy != nil {
+			w.out = &tee{out, copy}
+		}
+		if _, err := w.out.Write(w.head); err != nil {
 			return err
 		}
 		w.head = nil
