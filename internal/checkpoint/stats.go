@@ -60,9 +60,10 @@ func (s *Stats) finish(now int64, err error) {
 	}
 }
 
+// clone shares the subtasks' statistics, which are only ever appended to.
 func (s *Stats) clone() Stats {
 	c := *s
-	c.Subtasks = slices.Clone(s.Subtasks)
+	c.Subtasks = slices.Clip(s.Subtasks)
 	return c
 }
 

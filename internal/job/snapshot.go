@@ -95,9 +95,6 @@ func (j *Job) pollHook() func() bool {
 		if j.opts.StallPolls > 0 {
 			runtime.Gosched() // lets the others keep pace until they stall
 		}
-		if j.opts.StallPolls > 0 {
-			runtime.Gosched() // lets the others keep pace until they stall
-		}
 		if j.opts.CountPolls.Add(1) != j.opts.SnapshotAtPoll {
 			return false
 		}
