@@ -92,8 +92,15 @@ func TestKilledProcesses(t *testing.T) {
 	if err := killedJob(dir); err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("%d kills", killed)
+	wantOnce(t, filepath.Join(dir, "out"), killRecords)
+}
+
+// wantOnce checks that the visible files of a directory hold n different lines, each once.
+func wantOnce(t *testing.T, dir string, n int) {
+	t.Helper()
 	seen := map[string]int{}
-	parts, err := filepath.Glob(filepath.Join(dir, "out", "part-*"))
+	parts, err := filepath.Glob(filepath.Join(dir, "part-*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,13 +113,12 @@ func TestKilledProcesses(t *testing.T) {
 			seen[strings.TrimSuffix(line, "\n")]++
 		}
 	}
-	if len(seen) != killRecords {
-		t.Errorf("%d different records in %d files after %d kills, want %d", len(seen), len(parts), killed, killRecords)
+	if len(seen) != n {
+		t.Errorf("%d different records in %d files, want %d", len(seen), len(parts), n)
 	}
-	for k, n := range seen {
-		if n != 1 {
-			t.Fatalf("%q is there %d times", k, n)
+	for k, times := range seen {
+		if times != 1 {
+			t.Fatalf("%q is there %d times", k, times)
 		}
 	}
-	t.Logf("%d kills, %d files", killed, len(parts))
 }
