@@ -8,13 +8,14 @@ PKG       ?= ./...
 BENCH     ?= .
 FUZZTIME  ?= 10s
 SEEDS     ?= 100000
+SIZE      ?= 1GB
 
 # bash counts the seconds that it runs in a variable of this name: take ours only from the caller.
 ifeq ($(origin SECONDS),environment)
 SECONDS   := 0
 endif
 
-.PHONY: help build demo test check bench fuzz sim
+.PHONY: help build demo test check bench fuzz sim bigstate
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -33,6 +34,9 @@ check: ## format, go vet, staticcheck, import directions and links
 
 sim: ## simulations of SEEDS=100000 random schedules
 	go test ./internal/sim -v -timeout 0 -run TestSchedules -seeds $(SEEDS)
+
+bigstate: ## keyed state of SIZE=20GB in less than 256 MB of memory
+	CGO_ENABLED=0 go run ./bench/bigstate -size $(SIZE)
 
 bench: build ## run all benchmarks, print their bars, append to bench/results; BENCHFLAGS="-runs 1"
 	go run ./bench/report $(BENCHFLAGS)

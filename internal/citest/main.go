@@ -4,7 +4,7 @@
 //	go run ./internal/citest                  all phases
 //	go run ./internal/citest format vet       only these
 //
-// Phases: format, vet, staticcheck, archtest, unit (with -race), invariants, sim. All phases run,
+// Phases: format, vet, staticcheck, archtest, unit (with -race), invariants, sim, bigstate. All phases run,
 // also after one that failed; the exit code is 1 if any did.
 package main
 
@@ -31,6 +31,7 @@ var phases = []phase{
 	{"unit", "unit tests with -race", testUnit},
 	{"invariants", "unit tests with -tags invariants", testInvariants},
 	{"sim", "simulations", testSim},
+	{"bigstate", "1 GB of keyed state in 256 MB of memory", testBigState},
 }
 
 func main() {

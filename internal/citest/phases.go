@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	module  = "github.com/flott-dev/flott"
-	archPkg = module + "/internal/archtest"
-	simPkg  = module + "/internal/sim"
+	module      = "github.com/flott-dev/flott"
+	archPkg     = module + "/internal/archtest"
+	simPkg      = module + "/internal/sim"
+	bigStatePkg = module + "/bench/bigstate"
 )
 
 func checkFormat(r *report) error {
@@ -66,6 +67,17 @@ func testSim(r *report) error {
 		return err
 	}
 	return r.goTest("-tags", "seededbugs", "-run", "TestSeededBugs", simPkg)
+}
+
+// testBigState runs as the program is shipped: without cgo, whose memory the collector does not see,
+// and without the race detector, which multiplies memory.
+func testBigState(r *report) error {
+	for name, value := range map[string]string{"CGO_ENABLED": "0", "FLOTT_BIGSTATE_SIZE": "1GB"} {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return r.goTest("-v", "-run", "TestStateLargerThanMemory", bigStatePkg)
 }
 
 func isSim(pkg string) bool { return pkg == simPkg || strings.HasPrefix(pkg, simPkg+"/") }

@@ -11,7 +11,7 @@ import (
 )
 
 // uploadBytes is how much of its state a task may be ahead of its upload.
-const uploadBytes = 16 << 20
+const uploadBytes = 4 << 20
 
 // memory keeps keyed state where it is.
 type memory struct{}

@@ -180,6 +180,9 @@ func (b *Backend) Restore(from *operator.State) error {
 			b.cold.trim() // not all of it goes past the tables
 		}
 	}
+	if err := b.cold.restored(); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
 	return nil
 }
 

@@ -30,6 +30,7 @@ type cold struct {
 	share  int64 // of memory; as of the last look
 	added  int   // entries since then
 	ticks  int
+	bulk   operator.ColdBulk // of a restore, nil when there is none
 }
 
 // frontTable is a table in front of the disk.
@@ -428,7 +429,7 @@ func (f *front[S]) clearCold() {
 // restoreCold applies a section on disk.
 func (t *tracked[S]) restoreCold(kg int, delta bool, src []byte) error {
 	f := t.front
-	b := f.cold.store.Batch()
+	b := f.cold.restoring()
 	prefix := f.prefix(nil, kg-t.first)
 	take := func() (key []byte, err error) {
 		_, rest, err := t.b.TakeKey(src)
@@ -463,13 +464,25 @@ func (t *tracked[S]) restoreCold(kg int, delta bool, src []byte) error {
 		}
 		b.Put(key, raw)
 		src = rest
-		if b.Bytes() > batchBytes {
-			if err := b.Commit(); err != nil {
-				return err
-			}
-			b = f.cold.store.Batch()
-		}
 	}
+	return nil
+}
+
+// restoring is where sections go that are restored past the tables.
+func (c *cold) restoring() operator.ColdBulk {
+	if c.bulk == nil {
+		c.bulk = c.store.Bulk()
+	}
+	return c.bulk
+}
+
+// restored ends a restore.
+func (c *cold) restored() error {
+	if c == nil || c.bulk == nil {
+		return nil
+	}
+	b := c.bulk
+	c.bulk = nil
 	return b.Commit()
 }
 

@@ -14,6 +14,7 @@ const (
 	// DefaultBytes is the memory of a Space that sets none.
 	DefaultBytes = 256 << 20
 	openFilesMax = 500
+	memtables    = 3 // of a tree: one that is written to, others that are being flushed
 	memtableMin  = 64 << 10
 	blocksMin    = 256 << 10
 	memtableMax  = 32 << 20
@@ -22,8 +23,11 @@ const (
 // Space is the memory and the disk of keyed state for the subtasks of a job within this process.
 //
 //	Bytes ┬ a half      tables in front of the trees, in equal shares
-//	      ├ a quarter   blocks of the trees, one cache for all
-//	      └ a quarter   memtables, two for each tree
+//	      └ a half      one cache for all trees: up to a half of it memtables, up to three for each
+//	                    tree, the rest blocks
+//
+// pebble takes the memtables off the cache. Of a cache that is no larger than they are nothing is
+// left, so that each look-up would read the index of a file from the disk.
 type Space struct {
 	// Bytes is the memory for state; 0 means DefaultBytes. Some is always taken; with 1 the tables are
 	// emptied between any two batches, for tests.
@@ -125,7 +129,7 @@ func (p *Space) share() int64 {
 func (p *Space) memtable() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	each := p.bytes() / 4 / 2 / int64(max(p.mu.stores, 1))
+	each := p.bytes() / 4 / memtables / int64(max(p.mu.stores, 1))
 	return uint64(min(max(each, memtableMin), memtableMax))
 }
 
@@ -136,7 +140,7 @@ func (p *Space) acquire() *caches {
 	c := p.mu.caches
 	if c == nil {
 		c = &caches{
-			blocks: pebble.NewCache(max(p.bytes()/4, blocksMin)),
+			blocks: pebble.NewCache(max(p.bytes()/2, blocksMin)),
 			files:  pebble.NewFileCache(1, openFilesMax),
 		}
 		p.mu.caches = c

@@ -20,7 +20,8 @@ type Store struct {
 	space  *Space
 	dir    string
 	db     *pebble.DB
-	failed chan struct{} // closed at the first error of the background
+	made   *pebble.Options // of db
+	failed chan struct{}   // closed at the first error of the background
 	once   sync.Once
 	cause  atomic.Pointer[Error]
 	closed bool
@@ -58,30 +59,27 @@ func (s *Store) open() error {
 	}
 	shared := s.space.acquire()
 	options := s.options(shared)
+	options.EnsureDefaults()
 	db, err := pebble.Open(s.dir, options)
 	if err != nil {
 		s.space.release()
 		s.remove()
 		return &Error{s.dir, "open", err}
 	}
-	s.db = db
+	s.db, s.made = db, options
 	return nil
 }
 
 var storeNumber atomic.Int64
 
 func (s *Store) options(c *caches) *pebble.Options {
-	fs := s.space.FS
-	if fs == nil {
-		fs = vfs.Default
-	}
 	o := &pebble.Options{
-		FS:                          fs,
+		FS:                          s.fs(),
 		Cache:                       c.blocks,
 		FileCache:                   c.files,
 		DisableWAL:                  true,
 		MemTableSize:                s.space.memtable(),
-		MemTableStopWritesThreshold: 3,
+		MemTableStopWritesThreshold: memtables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       20,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -96,6 +94,13 @@ func (s *Store) options(c *caches) *pebble.Options {
 		o.Levels[i].BlockSize = 8 << 10
 	}
 	return o
+}
+
+func (s *Store) fs() vfs.FS {
+	if s.space.FS != nil {
+		return s.space.FS
+	}
+	return noSync{vfs.Default}
 }
 
 // fail keeps the first error of the background.

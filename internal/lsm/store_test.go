@@ -176,3 +176,76 @@ func TestReadFailure(t *testing.T) {
 		t.Log(err)
 	}
 }
+
+// A bulk in any order, larger than a file of it, with keys that come again and graves, on top of what
+// was written before.
+func TestBulk(t *testing.T) {
+	dir := t.TempDir()
+	s := (&Space{Dir: dir}).Open()
+	write(t, s, func(b operator.ColdBatch) {
+		b.Put([]byte("v-kept"), []byte("old"))
+		b.Put([]byte("v-gone"), []byte("old"))
+		b.Put([]byte("v00000007"), []byte("old"))
+	})
+	b := s.Bulk()
+	value := make([]byte, 1000)
+	const keys = 3 * bulkBytes / 1000 / 2
+	for round := range 2 {
+		for i := range keys {
+			k := (i*7919 + round) % keys
+			value[0] = byte(round)
+			b.Put(fmt.Appendf(nil, "v%08d", k), value)
+		}
+	}
+	b.Put([]byte("v00000003"), []byte("newest"))
+	b.Delete([]byte("v00000004"))
+	b.Delete([]byte("v-gone"))
+	b.Put([]byte("v00000005"), nil)
+	if err := b.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"v-kept": "old", "v00000003": "newest", "v00000005": "",
+	} {
+		if got, ok, err := s.Get(nil, []byte(key)); string(got) != want || !ok || err != nil {
+			t.Errorf("%s is %q, %v, %v", key, got, ok, err)
+		}
+	}
+	for _, key := range []string{"v-gone", "v00000004"} {
+		if _, ok, err := s.Get(nil, []byte(key)); ok || err != nil {
+			t.Errorf("%s is there, %v", key, err)
+		}
+	}
+	scan, err := s.Scan([]byte("v0"), []byte("v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for scan.Next() {
+		if _, v := scan.Entry(); len(v) == len(value) && v[0] != 1 {
+			t.Fatal("an entry is not the newest")
+		}
+		n++
+	}
+	if err := errors.Join(scan.Close(), s.Close()); err != nil || n != keys-1 {
+		t.Errorf("%d entries, want %d: %v", n, keys-1, err)
+	}
+	if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Memtables leave most of the cache to blocks: pebble takes them off it.
+func TestMemtablesLeaveBlocks(t *testing.T) {
+	for _, stores := range []int{1, 2, 16} {
+		space := &Space{Bytes: 64 << 20, FS: vfs.NewMem()}
+		for range stores {
+			space.Open()
+		}
+		c := space.acquire()
+		if taken := int64(space.memtable()) * memtables * int64(stores); taken > c.blocks.MaxSize()/2 {
+			t.Errorf("%d trees: memtables take %d of %d", stores, taken, c.blocks.MaxSize())
+		}
+		space.release()
+	}
+}

@@ -13,6 +13,8 @@ type Cold interface {
 	View() (ColdView, error)
 	// Batch begins a batch of writes.
 	Batch() ColdBatch
+	// Bulk begins writes of any size, for a restore.
+	Bulk() ColdBulk
 	// Close deletes the store.
 	Close() error
 }
@@ -50,5 +52,15 @@ type ColdBatch interface {
 	// Bytes is about how much there is to commit.
 	Bytes() int
 	// Commit writes the batch and ends it.
+	Commit() error
+}
+
+// ColdBulk is writes that need not be seen before Commit, and are not done together.
+type ColdBulk interface {
+	// Put sets a value.
+	Put(key, value []byte)
+	// Delete deletes a key.
+	Delete(key []byte)
+	// Commit writes the rest.
 	Commit() error
 }

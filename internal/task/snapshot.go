@@ -54,6 +54,27 @@ func (t *Task) snapshot(barrier operator.Control) {
 	t.write()
 }
 
+// writeShare writes frozen state for half as long as the task has worked since it wrote last, and at
+// least once. Where a batch takes long, as with state on disk, one write for each would take a
+// checkpoint longer than the interval until the next. It reports what write does.
+func (t *Task) writeShare() bool {
+	began, worked := t.now, int64(0)
+	if t.wrote != 0 {
+		worked = min(t.now-t.wrote, int64(workMax))
+	}
+	t.wrote = 0
+	for t.write() {
+		if now := t.cfg.Clock.Now().UnixNano(); now-began >= worked/2 {
+			t.wrote = now
+			return true
+		}
+	}
+	return false
+}
+
+// workMax bounds how long writeShare writes, to half of it.
+const workMax = 100 * time.Millisecond
+
 // write writes some of the frozen state. It reports whether there is more that can be written now.
 func (t *Task) write() bool {
 	r := t.report

@@ -102,6 +102,7 @@ type Task struct {
 	snapped   int64
 	outerEnd  bool     // of a loop: all input from outside has come
 	report    *report  // a snapshot that is not complete
+	wrote     int64    // when writeShare returned, with more to write
 	restored  []func() // pushes of what was in flight within the chain
 	reported  SnapshotStats
 	overdrawn bool  // writers take more than there is room for
@@ -315,7 +316,7 @@ func (t *Task) step() (operator.Status, error) {
 		return operator.Ended, t.stop
 	}
 	t.hasten()
-	writing := t.write()
+	writing := t.writeShare()
 	s, err := t.work()
 	if writing && (s == operator.Waiting || s == operator.Blocked) {
 		return operator.Progressed, err

@@ -26,6 +26,8 @@ type pass struct {
 	at   func(c *pass)    // called by Open
 	fail map[string]error // by method
 	busy int              // calls of ProcessingTime that find no room
+	// frozen is what a snapshot leaves to be written; nil is nothing.
+	frozen operator.Frozen
 }
 
 func newPass(name string, log *[]string) *pass {
@@ -73,6 +75,9 @@ func (p *pass) Control(c operator.Control) { p.note("control %d/%d", c.Kind, c.I
 func (p *pass) Snapshot(w *operator.Snapshot) error {
 	p.note("snapshot %d", w.Checkpoint)
 	w.List("name", []byte(p.name))
+	if p.frozen != nil {
+		w.Frozen = append(w.Frozen, p.frozen)
+	}
 	return p.fail["snapshot"]
 }
 
@@ -199,7 +204,54 @@ func (r *rig) Snapshotted(_ *task.Task, id int64, states []*operator.Snapshot, e
 	r.log = append(r.log, fmt.Sprintf("reported %d %s %v", id, names, err))
 }
 
-func (r *rig) Upload(*task.Task, int64) task.Upload { return nil }
+func (r *rig) Upload(*task.Task, int64) task.Upload { return anyRoom{} }
+
+// anyRoom is an upload that takes everything at once.
+type anyRoom struct{}
+
+func (anyRoom) Room() bool                    { return true }
+func (anyRoom) Put(data []byte) operator.Blob { return operator.Bytes(data) }
+func (anyRoom) Discard()                      {}
+
+// slowly is frozen state of so many steps, each of which takes a millisecond.
+type slowly struct {
+	clock *clock.Manual
+	left  int
+}
+
+func (s *slowly) Step(func(operator.Section)) (done bool) {
+	s.clock.Advance(time.Millisecond)
+	s.left--
+	return s.left == 0
+}
+
+func (s *slowly) Discard() {}
+
+// A snapshot gets half as much time as the records between two steps of it have taken, and no more
+// than half of a tenth of a second.
+func TestSnapshotsGetTheirShare(t *testing.T) {
+	for work, want := range map[time.Duration]int{0: 1, 10 * time.Millisecond: 5, time.Minute: 50} {
+		r := newRig(t, nil)
+		frozen := &slowly{clock: r.clock, left: 1000}
+		r.nodes[0].frozen = frozen
+		r.last.on = func(int) { r.clock.Advance(work) }
+		r.control(operator.Barrier, 1)
+		r.send(1)
+		step := func() {
+			if _, err := r.Step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for len(r.log) == 0 || r.log[len(r.log)-1] != "c 1" {
+			step()
+		}
+		before := frozen.left
+		step()
+		if n := before - frozen.left; n != want {
+			t.Errorf("after a batch of %v a snapshot has written %d steps, want %d", work, n, want)
+		}
+	}
+}
 
 func (r *rig) Ended(_ *task.Task, err error) {
 	r.ended = append(r.ended, err)
