@@ -58,6 +58,8 @@ type Options struct {
 	// makes it the job's own, which deletes it when it is no longer needed.
 	RestorePath string
 	Claim       bool
+	// Last, if it is not nil, is the snapshot to be taken when all input is processed.
+	Last *checkpoint.Request
 	// DeleteOnCancel deletes the checkpoints of a job that is cancelled; those of one that has
 	// finished are always deleted.
 	DeleteOnCancel bool
@@ -159,6 +161,9 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	if err := j.prepare(); err != nil {
 		j.abort(err)
 		return nil, err
+	}
+	if opts.Last != nil {
+		j.m.final = &request{Request: *opts.Last}
 	}
 	j.unwatch = context.AfterFunc(ctx, j.Cancel)
 	j.master.post(j.launch)
