@@ -73,3 +73,8 @@ func (c *cursor) sized() []byte {
 	}
 	return c.take(int(n))
 }
+
+// appendSized appends bytes behind their number.
+func appendSized(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}

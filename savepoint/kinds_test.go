@@ -180,7 +180,6 @@ func snapshotsOf(t *testing.T, options ...stream.Option) (chk, path string) {
 }
 
 func TestEveryStateIsReadable(t *testing.T) {
-	// One bubble, since the encoder of savepoints is made in the first one.
 	synctest.Test(t, func(t *testing.T) {
 		for _, backend := range []string{"hashmap", "pebble"} {
 			chk, path := snapshotsOf(t, stream.StateBackend(backend), stream.StateMemory(1))
