@@ -62,7 +62,7 @@ func (l *layout) next(c *cursor) (e entry) {
 	body := c.src
 	switch l.kind {
 	case "list":
-		l.eachItem(c.sized(), func(item []byte) {}, c)
+		l.eachItem(c.sized(), func([]byte) {}, c)
 	default:
 		c.value(&l.stored, &l.stored, 0, true)
 	}
@@ -119,24 +119,6 @@ func (l *layout) plainKey(c *cursor) []byte {
 		return c.fixed(8)
 	}
 	return c.sized()
-}
-
-// appendKey appends a key as takeKey reads it.
-func (l *layout) appendKey(dst []byte, key []byte, start, end int64) []byte {
-	if !l.windowed {
-		return l.appendPlain(dst, key)
-	}
-	inner := l.appendPlain(nil, key)
-	inner = binary.BigEndian.AppendUint64(inner, uint64(start))
-	inner = binary.BigEndian.AppendUint64(inner, uint64(end))
-	return append(binary.AppendUvarint(dst, uint64(len(inner))), inner...)
-}
-
-func (l *layout) appendPlain(dst, key []byte) []byte {
-	if !isWord(&l.key) {
-		dst = binary.AppendUvarint(dst, uint64(len(key)))
-	}
-	return append(dst, key...)
 }
 
 // eachItem passes the items of a list, errors to c.
