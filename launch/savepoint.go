@@ -3,12 +3,15 @@ package launch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/storage"
+	"github.com/flott-dev/flott/stream"
 )
 
 // RestoreMode says whom the snapshot belongs to that a job starts from.
@@ -45,6 +48,40 @@ func (j *Job) Checkpoint(ctx context.Context) (id int64, err error) {
 func (j *Job) Savepoint(ctx context.Context, dir string) (path string, err error) {
 	path, err = j.job.Savepoint(ctx, cmp.Or(dir, j.savepoints))
 	return path, j.wrap(err)
+}
+
+// Bootstrap runs a job over bounded input to its end, and returns the path of a savepoint, in a new
+// directory below dir, of what its operators hold then: state made of data that was there before a job
+// is. savepoint.Writer's Graft gives it to a job that goes on with other input. Timers and windows in
+// event time have fired by then, since the end of the input ends time.
+func Bootstrap(ctx context.Context, env *stream.Env, name, dir string, options ...Option,
+) (path string, err error) {
+	result := errors.New("it has taken no savepoint")
+	options = append(options, func(o *job.Options) {
+		o.Last = &checkpoint.Request{
+			Flags: operator.Savepoint | operator.Full, Directory: dir,
+			End: func(_ *checkpoint.Snapshot, location string, err error) { path, result = location, err },
+		}
+	})
+	_, settings, err := env.Plan()
+	if err == nil && settings.Mode == stream.Batch {
+		err = errors.New("a job in batch mode has no state at its end; give the environment " +
+			"stream.RuntimeMode(stream.Streaming)")
+	}
+	if err != nil {
+		return "", fmt.Errorf("bootstrap %q: %w", name, err)
+	}
+	j, err := Start(ctx, env, name, options...)
+	if err != nil {
+		return "", err
+	}
+	if err := j.Wait(); err != nil {
+		return "", fmt.Errorf("bootstrap: %w", err)
+	}
+	if result != nil {
+		return "", fmt.Errorf("bootstrap %q: %w", name, result)
+	}
+	return path, nil
 }
 
 // StopWithSavepoint ends the job with a savepoint, as a restart with a new version needs it: nothing

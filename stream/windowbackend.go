@@ -29,6 +29,7 @@ const windowBytes = 16
 
 func newWindowBackend(ctx *operator.Context, keys *keyed.Backend) *windowBackend {
 	b := &windowBackend{Backend: keyed.NewBackend(ctx, false), keys: keys}
+	b.KeySchema = windowKeySchema(keys.KeySchema)
 	b.HashOf = func(key []byte) uint64 {
 		k, w, err := b.split(key)
 		if err != nil {
@@ -37,6 +38,15 @@ func newWindowBackend(ctx *operator.Context, keys *keyed.Backend) *windowBackend
 		return windowHash(k.Hash, w)
 	}
 	return b
+}
+
+// windowKeySchema is the schema by which readers of snapshots know keys with a window: see
+// operator.WindowKey.
+func windowKeySchema(key codec.Schema) codec.Schema {
+	number := codec.Schema{Kind: codec.KindInt64}
+	return codec.Schema{Kind: codec.KindStruct, Name: operator.WindowKey, Fields: []codec.Field{
+		{Name: "key", Schema: key}, {Name: "start", Schema: number}, {Name: "end", Schema: number},
+	}}
 }
 
 func windowHash(key uint64, w window.Window) uint64 {

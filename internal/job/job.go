@@ -59,6 +59,8 @@ type Options struct {
 	// makes it the job's own, which deletes it when it is no longer needed.
 	RestorePath string
 	Claim       bool
+	// Last, if it is not nil, is the snapshot to be taken when all input is processed.
+	Last *checkpoint.Request
 	// DeleteOnCancel deletes the checkpoints of a job that is cancelled; those of one that has
 	// finished are always deleted.
 	DeleteOnCancel bool
@@ -151,6 +153,9 @@ func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	if err := j.open(ctx); err != nil {
 		j.abort(err)
 		return nil, errors.Join(err, j.spill.Close())
+	}
+	if opts.Last != nil {
+		j.m.final = &request{Request: *opts.Last}
 	}
 	j.unwatch = context.AfterFunc(ctx, j.Cancel)
 	j.master.post(j.launch)

@@ -407,7 +407,8 @@ func (j *Job) checkRestore() error {
 		}
 		if maximum != o.MaxParallelism {
 			return fmt.Errorf("operator %q: its state has %d key groups, but its maximum parallelism"+
-				" is now %d; set MaxParallelism to %d", o.Name, o.MaxParallelism, maximum, o.MaxParallelism)
+				" is now %d; set MaxParallelism to %d, or rewrite the snapshot with "+
+				"flott state rehash", o.Name, o.MaxParallelism, maximum, o.MaxParallelism)
 		}
 	}
 	if len(lost) > 0 && !j.opts.AllowNonRestored {

@@ -61,11 +61,16 @@ type InFlight struct {
 	Data Blob
 }
 
+// WindowKey is the name of the key's schema where the state belongs to a key and a window, which is no
+// name of a Go type. Its fields are key, start and end. References within the schema of the key count
+// from there.
+const WindowKey = "key and window"
+
 // Description is what can be known of a keyed state without the job's code.
 type Description struct {
 	// Kind is "value", "list", "map", "timer" and so on: it says how entries are laid out.
 	Kind string
-	// Key is the schema of the operator's key.
+	// Key is the schema of the operator's key, or of a WindowKey with it.
 	Key codec.Schema
 	// Namespace is the schema of what stands between key and value, such as a window or the key of a
 	// map's entry; its kind is KindInvalid when there is none.

@@ -145,6 +145,54 @@ func Open(ctx context.Context, location string, open Opener) (*checkpoint.Snapsh
 	return s, f.bind(ctx, s)
 }
 
+// OpenLatest returns the newest checkpoint of the job whose directory dir is, as Open does, without
+// taking the job over. The error is ErrNone if there is no pointer. A checkpoint that is retired
+// meanwhile shows as a CorruptError: the caller asks again.
+func OpenLatest(ctx context.Context, dir blob.Store) (*checkpoint.Snapshot, error) {
+	f := newFiles(dir, nil)
+	data, err := dir.Get(ctx, pointerName)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, fmt.Errorf("%s: %w", dir.URI(), ErrNone)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := decodePointer(data)
+	if err != nil {
+		return nil, &CorruptError{Object: f.uri(pointerName), Problem: err.Error()}
+	}
+	if len(p.retained) == 0 {
+		return nil, fmt.Errorf("%s: the job has not completed a checkpoint yet, or has deleted them", dir.URI())
+	}
+	s, err := f.manifest(ctx, p.retained[0].manifest)
+	if err == nil {
+		err = f.verify(ctx, s, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, f.bind(ctx, s)
+}
+
+// Create begins a savepoint in the directory at uri, which must not have one.
+func Create(ctx context.Context, uri string, open Opener) (*Target, error) {
+	if open == nil {
+		open = blob.Open
+	}
+	base, err := open(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	list, err := base.List(ctx, "")
+	if err == nil && len(list) > 0 {
+		err = fmt.Errorf("%s is not empty; name a new directory", uri)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return New(base, "", Options{}).savepoint(base, 1), nil
+}
+
 // Verify compares the objects of a snapshot that Open has returned with what is there: their
 // lengths, or if deep their checksums. Its error has a CorruptError for each that is damaged.
 func Verify(ctx context.Context, s *checkpoint.Snapshot, open Opener, deep bool) error {
