@@ -3,7 +3,6 @@ package codec
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -61,7 +60,8 @@ func (k Kind) String() string {
 }
 
 // Schema describes the encoding of a type as a tree. It holds all that is needed to walk encoded
-// bytes without the Go type, except those of KindBinary and KindCustom, which carry their length.
+// bytes without the Go type, except those of KindBinary and KindCustom, which carry their length,
+// and of slices whose elements have no fields.
 type Schema struct {
 	Kind   Kind
 	Name   string  // see Kind; names of Go types are as reflect.Type.String gives them
@@ -75,6 +75,9 @@ type Schema struct {
 type Field struct {
 	Name   string // name of the Go field, or of its tag
 	Schema Schema
+	// Was is the names that the field had before. It says how to read older schemas and is not
+	// encoded, nor does it count in comparisons.
+	Was []string `flott:"-"`
 }
 
 // String returns the schema as text that determines it, such as
@@ -132,7 +135,7 @@ func (s *Schema) writeStruct(b *strings.Builder) {
 func (s Schema) Fingerprint() uint64 { return xxh3.HashString(s.String()) }
 
 // Equal reports whether values of both schemas are encoded alike and have the same names.
-func (s Schema) Equal(t Schema) bool { return reflect.DeepEqual(s, t) }
+func (s Schema) Equal(t Schema) bool { return s.String() == t.String() }
 
 // Resolve returns the schema that ref, found below s, stands for: ref itself unless it is a
 // KindRef. It returns nil if there is none, which a decoded schema may lead to.
