@@ -27,8 +27,15 @@ type windowBackend struct {
 
 const windowBytes = 16
 
+// windowSchema says what stands behind the key.
+var windowSchema = codec.Schema{Kind: codec.KindStruct, Name: "window.Window", Fields: []codec.Field{
+	{Name: "Start", Schema: codec.Schema{Kind: codec.KindInt64}},
+	{Name: "End", Schema: codec.Schema{Kind: codec.KindInt64}},
+}}
+
 func newWindowBackend(ctx *operator.Context, keys *keyed.Backend) *windowBackend {
 	b := &windowBackend{Backend: keyed.NewBackend(ctx, false), keys: keys}
+	b.KeySchema, b.Namespace = keys.KeySchema, windowSchema
 	b.HashOf = func(key []byte) uint64 {
 		k, w, err := b.split(key)
 		if err != nil {

@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -149,6 +150,49 @@ func (s *Schema) Resolve(ref *Schema) *Schema {
 		return nil
 	}
 	return found
+}
+
+// Part returns the schema of a field of s as one that stands by itself.
+func (s *Schema) Part(field int) Schema {
+	before := 1 // schemas ahead of the field
+	for i := range field {
+		before += s.Fields[i].Schema.count()
+	}
+	part := s.Fields[field].Schema
+	return *part.moved(before)
+}
+
+// count returns the number of schemas that s consists of.
+func (s *Schema) count() int {
+	n := 1
+	for _, child := range []*Schema{s.Key, s.Elem} {
+		if child != nil {
+			n += child.count()
+		}
+	}
+	for i := range s.Fields {
+		n += s.Fields[i].Schema.count()
+	}
+	return n
+}
+
+// moved returns a copy of s whose references count from before schemas further on.
+func (s *Schema) moved(before int) *Schema {
+	t := *s
+	if t.Kind == KindRef {
+		t.Len -= before
+	}
+	if s.Key != nil {
+		t.Key = s.Key.moved(before)
+	}
+	if s.Elem != nil {
+		t.Elem = s.Elem.moved(before)
+	}
+	t.Fields = slices.Clone(s.Fields)
+	for i := range t.Fields {
+		t.Fields[i].Schema = *s.Fields[i].Schema.moved(before)
+	}
+	return &t
 }
 
 // nth returns the schema that comes after *n others in preorder: itself, key, element, fields.
