@@ -3,6 +3,8 @@ package state_test
 import (
 	"context"
 	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/flott-dev/flott/connect/print"
 	"github.com/flott-dev/flott/connect/slice"
@@ -34,6 +36,44 @@ func ExampleValue() {
 	// Output:
 	// apple, then avocado
 	// avocado, then apple
+}
+
+// The first version of a job keeps prices as texts, the second one in cents. It goes on from a snapshot
+// of the first.
+func ExampleMigrate() {
+	type priceV1 struct{ Text string }
+	type price struct{ Cents int64 }
+	prices := func() (*stream.Env, *stream.Keyed[string, string]) {
+		env := stream.NewEnv()
+		texts := stream.From(env, slice.Of("12.50", "9.99"))
+		return env, stream.KeyBy(texts, func(string) string { return "lamp" })
+	}
+
+	env, texts := prices()
+	v1 := state.NewValue[priceV1]("last")
+	stream.Process(texts, func(c *stream.Ctx[string, string], text string) error {
+		v1.Set(c, priceV1{text})
+		return nil
+	}, stream.Uses(v1)).To(print.Sink[string]())
+	var snapshot *launch.Snapshot
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = launch.Run(ctx, env, "prices", launch.BatchRows(1),
+		launch.SnapshotAtPoll(1, func(s *launch.Snapshot, _ error) { snapshot = s; cancel() }))
+
+	env, texts = prices()
+	v2 := state.NewValue[price]("last", state.Migrate("cents", func(old priceV1) (price, error) {
+		euros, err := strconv.ParseFloat(old.Text, 64)
+		return price{int64(math.Round(euros * 100))}, err
+	}))
+	stream.Process(texts, func(c *stream.Ctx[string, string], text string) error {
+		last, _ := v2.Get(c)
+		c.Emit(fmt.Sprint(text, " comes after ", last.Cents, " cents"))
+		return nil
+	}, stream.Uses(v2)).To(print.Sink[string]())
+	if err := launch.Run(context.Background(), env, "prices", launch.Restore(snapshot)); err != nil {
+		fmt.Println(err)
+	}
+	// Output: 9.99 comes after 1250 cents
 }
 
 func ExampleList() {

@@ -15,6 +15,23 @@
 // State is part of every snapshot and moves with its key when the job is rescaled. It may have a time
 // to live: see TTL.
 //
+// # When a type changes
+//
+// A snapshot says how each state is encoded. If a job is restored whose types have changed since, its
+// state is converted, where that is possible without the program's help:
+//
+//   - a field comes: it is zero; a field goes: it is dropped; fields change places
+//   - a field gets another name, if its tag says the old one: `flott:"name,was=old"`, or `flott:",was=Old"`
+//     for a field without a name of its own
+//   - a number gets a wider type that holds all of the old one's: int32 to int64, uint32 to int64 or
+//     float64, float32 to float64
+//   - a value becomes a pointer to it, or a pointer a value (nil is the zero)
+//   - a type, or its package, gets another name
+//   - any of these within slices, arrays of the same length, values of maps, and recursive types
+//
+// Everything else is refused with the path of the field, and needs Migrate. The kind of a state, the
+// key of the operator and the key of a Map cannot change.
+//
 // Data flow: an operator binds its handles to its keyed backend when it opens; Get and Set go
 // straight to the backend's tables.
 package state
@@ -62,6 +79,9 @@ func (h *base[V]) Schema(r *codec.Registry) (string, error) {
 	if err == nil {
 		err = h.err
 	}
+	if err == nil {
+		_, err = h.steps(r)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -81,8 +101,7 @@ func (h *base[V]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
 		}
 		s = keyed.NewTTLValues(b, timed, c, *h.ttl)
 	}
-	b.Add(h.name, s)
-	return s, nil
+	return s, h.add(b, r, s)
 }
 
 // current is the value of the current key for the caller to change.
@@ -151,8 +170,7 @@ func (h *List[E]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
 		}
 		s = keyed.NewTTLList(b, timed, c, *h.ttl)
 	}
-	b.Add(h.name, s)
-	return s, nil
+	return s, h.add(b, r, s)
 }
 
 // list is keyed.List and keyed.TTLList.
@@ -212,8 +230,7 @@ func (h *Map[MK, V]) Bind(b *keyed.Backend, r *codec.Registry) (any, error) {
 		}
 		s = keyed.NewTTLMap(b, mk, timed, c, *h.ttl)
 	}
-	b.Add(h.name, s)
-	return s, nil
+	return s, h.add(b, r, s)
 }
 
 // mapping is keyed.MapState and keyed.TTLMap.

@@ -12,8 +12,9 @@ import (
 type Option func(s *settings)
 
 type settings struct {
-	ttl *keyed.TTL
-	err error
+	ttl        *keyed.TTL
+	migrations []func(r *codec.Registry) (keyed.Migration, error)
+	err        error
 }
 
 // TTLOption is a setting of a state's time to live.

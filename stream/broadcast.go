@@ -86,12 +86,22 @@ func restoreRules[MK comparable, V any](ctx *operator.Context, enc *codec.Codec[
 	if ctx.Restored == nil || fault.Seeded(fault.SkipBroadcast) {
 		return nil
 	}
-	if data := ctx.Restored.Broadcast[broadcastState]; data != nil {
-		if _, err := enc.Decode(data, &into.m); err != nil {
-			return err
-		}
+	data := ctx.Restored.Broadcast[broadcastState]
+	if data == nil {
+		return nil
 	}
-	return nil
+	items := operator.Items{Kind: operator.BroadcastItems, Name: broadcastState}
+	decode, err := operator.Decoding(ctx, items, enc)
+	if err == nil {
+		_, err = decode(data, &into.m)
+	}
+	return err
+}
+
+// save writes the broadcast state of a subtask.
+func (r *Rules[MK, V]) save(w *operator.Snapshot, enc *codec.Codec[map[MK]V]) {
+	w.Broadcast(broadcastState, enc.Append(nil, &r.m))
+	w.DescribeItems(operator.BroadcastItems, broadcastState, enc.Schema())
 }
 
 type broadcastOp[T, B, O any, MK comparable, V any] struct {
@@ -151,7 +161,7 @@ func (o *broadcastOp[T, B, O, MK, V]) Connect(tag string, receiver any) error {
 func (o *broadcastOp[T, B, O, MK, V]) Control(operator.Control) {}
 
 func (o *broadcastOp[T, B, O, MK, V]) Snapshot(w *operator.Snapshot) error {
-	w.Broadcast(broadcastState, o.codec.Append(nil, &o.rules.m))
+	o.rules.save(w, o.codec)
 	return nil
 }
 
@@ -235,6 +245,6 @@ func (o *keyedBroadcastOp[K, T, B, O, MK, V]) Right(b *batch.Rows[B], from, to i
 }
 
 func (o *keyedBroadcastOp[K, T, B, O, MK, V]) Snapshot(w *operator.Snapshot) error {
-	w.Broadcast(broadcastState, o.codec.Append(nil, &o.rules.m))
+	o.rules.save(w, o.codec)
 	return o.keyedCore.Snapshot(w)
 }

@@ -67,21 +67,29 @@ func operatorState[E any](t *Task, name string, union bool) (*Listed[E], error) 
 	if err != nil {
 		return nil, err
 	}
-	l := &Listed[E]{}
+	l, kind := &Listed[E]{}, operator.ListItems
+	if union {
+		kind = operator.UnionItems
+	}
 	if r := t.ctx.Restored; r != nil {
 		items := r.List[name]
 		if union {
 			items = r.Union[name]
 		}
+		decode, err := operator.Decoding(t.ctx, operator.Items{Kind: kind, Name: name}, c)
+		if err != nil {
+			return nil, err
+		}
 		for _, b := range items {
 			var v E
-			if _, err := c.Decode(b, &v); err != nil {
+			if _, err := decode(b, &v); err != nil {
 				return nil, err
 			}
 			l.items = append(l.items, v)
 		}
 	}
 	t.saves = append(t.saves, func(w *operator.Snapshot) {
+		w.DescribeItems(kind, name, c.Schema())
 		for i := range l.items {
 			item := c.Append(nil, &l.items[i])
 			if union {

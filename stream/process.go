@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
@@ -48,28 +49,53 @@ func newSpec(n *graph.Node, r *codec.Registry, options []ProcessOption) *process
 	for _, o := range options {
 		o.applyTo(s)
 	}
-	seen := map[string]string{}
-	for _, h := range s.uses {
-		schema, err := h.Schema(r)
-		if err != nil {
-			n.Fail(fmt.Errorf("state %q: %w", h.StateName(), err))
-			continue
-		}
-		what := h.Kind() + " " + schema
-		if old, ok := seen[h.StateName()]; ok {
-			n.Fail(fmt.Errorf("two states are named %q: %s and %s", h.StateName(), old, what))
-		}
-		seen[h.StateName()] = what
-		n.States = append(n.States, h.StateName()+": "+what)
-	}
+	names := stateNames{}
+	s.uses = declare(n, r, names, s.uses, "")
 	timers := map[string]bool{}
 	for _, name := range s.names {
 		if timers[name] {
 			n.Fail(fmt.Errorf("two timers are named %q", name))
 		}
 		timers[name] = true
+		names.add(n, timerState+name, "timer")
 	}
 	return s
+}
+
+// stateNames are the names of an operator's states, with what each is.
+type stateNames map[string]string
+
+// add adds a state, which is a mistake if there is another one of the name.
+func (s stateNames) add(n *graph.Node, name, what string) {
+	switch old, ok := s[name]; {
+	case ok && old == what:
+		n.Fail(fmt.Errorf("two states are named %q, both %s; declare one handle and use it wherever "+
+			"the state is meant", name, what))
+	case ok:
+		n.Fail(fmt.Errorf("two states are named %q: %s and %s", name, old, what))
+	}
+	s[name] = what
+}
+
+// declare adds the states of handles to the names and to what n has. A handle that is there more than
+// once is left out of the result.
+func declare(n *graph.Node, r *codec.Registry, names stateNames, handles []state.Handle, of string,
+) (once []state.Handle) {
+	for _, h := range handles {
+		if slices.Contains(once, h) {
+			continue
+		}
+		once = append(once, h)
+		schema, err := h.Schema(r)
+		if err != nil {
+			n.Fail(fmt.Errorf("state %q: %w", h.StateName(), err))
+			continue
+		}
+		what := h.Kind() + " " + schema + of
+		names.add(n, h.StateName(), what)
+		n.States = append(n.States, h.StateName()+": "+what)
+	}
+	return once
 }
 
 // Process calls f for each record, with the states, timers and side outputs of the record's key:

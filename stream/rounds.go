@@ -238,13 +238,17 @@ func (r *roundCore[S, O]) open(task *operator.Context) error {
 	if task.Restored == nil {
 		return nil
 	}
+	decode, err := operator.Decoding(task, operator.Items{Name: roundState}, r.codec)
+	if err != nil {
+		return err
+	}
 	for i, item := range task.Restored.List[roundState] {
 		over, n := binary.Varint(item)
 		if n <= 0 {
 			return errors.New("the state of rounds is cut off")
 		}
 		var s S
-		if _, err := r.codec.Decode(item[n:], &s); err != nil {
+		if _, err := decode(item[n:], &s); err != nil {
 			return err
 		}
 		r.over = max(r.over, over)
@@ -286,6 +290,7 @@ func (r *roundCore[S, O]) control(c operator.Control) {
 }
 
 func (r *roundCore[S, O]) snapshot(w *operator.Snapshot) {
+	w.DescribeItems(operator.ListItems, roundState, r.codec.Schema())
 	w.List(roundState, r.codec.Append(binary.AppendVarint(nil, r.over), &r.state))
 }
 

@@ -24,6 +24,9 @@ func NewProcessingTimer[P any](name string) *Timer[P] {
 	return &Timer[P]{name: name, processing: true}
 }
 
+// timerState is what the state of a timer is named by, ahead of its name.
+const timerState = "timer "
+
 // timerContext is a context in which timers can be set.
 type timerContext interface {
 	timersOf(handle any, name string) any
@@ -97,7 +100,7 @@ func (d onTimer[K, O, P]) bind(ctx any, b *keyed.Backend, r *codec.Registry) (ti
 		return nil, err
 	}
 	q := keyed.NewTimers(b, enc)
-	b.Add("timer "+d.timer.name, q)
+	b.Add(timerState+d.timer.name, q)
 	return &runner[K, O, P]{decl: d, c: c, q: q}, nil
 }
 

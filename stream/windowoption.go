@@ -1,8 +1,6 @@
 package stream
 
 import (
-	"fmt"
-
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/state"
@@ -42,35 +40,22 @@ func OnClear[K, O any](f func(c *WindowCtx[K, O])) WindowOption {
 type windowSpec struct {
 	uses, each []state.Handle
 	clear      any // func(*WindowCtx[K, O])
-	names      map[string]string
+	names      stateNames
 }
 
 func newWindowSpec(n *graph.Node, r *codec.Registry, options []WindowOption) *windowSpec {
-	s := &windowSpec{names: map[string]string{}}
+	s := &windowSpec{names: stateNames{}}
 	for _, o := range options {
 		o.applyToWindow(s)
 	}
-	declare := func(handles []state.Handle, of string) {
-		for _, h := range handles {
-			schema, err := h.Schema(r)
-			if err != nil {
-				n.Fail(fmt.Errorf("state %q: %w", h.StateName(), err))
-				continue
-			}
-			s.name(n, h.StateName(), h.Kind()+" "+schema+of)
-		}
-	}
-	declare(s.uses, "")
-	declare(s.each, " per window")
+	s.uses = declare(n, r, s.names, s.uses, "")
+	s.each = declare(n, r, s.names, s.each, " per window")
 	return s
 }
 
 // name notes a state; names are unique in the operator.
 func (s *windowSpec) name(n *graph.Node, name, what string) {
-	if old, ok := s.names[name]; ok {
-		n.Fail(fmt.Errorf("two states are named %q: %s and %s", name, old, what))
-	}
-	s.names[name] = what
+	s.names.add(n, name, what)
 	n.States = append(n.States, name+": "+what)
 }
 

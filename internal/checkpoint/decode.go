@@ -140,8 +140,33 @@ func (m *manifest) operatorRecord(o *OperatorState, tag uint64, d reader) error 
 		return nil
 	case tagSubtask:
 		return m.subtask(o, d)
+	case tagSchemas:
+		return m.schemas(o, d)
 	}
 	return unknown(tag)
+}
+
+// schemas gives the schemas of operator state to the subtasks that have come before.
+func (m *manifest) schemas(o *OperatorState, d reader) error {
+	n := d.count(3)
+	all := make(map[operator.Items]codec.Schema, n)
+	for range n {
+		items := operator.Items{Kind: operator.ItemKind(d.byte()), Name: m.string(&d)}
+		if items.Kind > operator.BroadcastItems {
+			return errBody
+		}
+		schema, rest, err := codec.DecodeSchema([]byte(m.string(&d)))
+		if err != nil || len(rest) > 0 {
+			return errBody
+		}
+		all[items] = schema
+	}
+	for _, s := range o.Subtasks {
+		if s != nil && n > 0 {
+			s.Schemas = all
+		}
+	}
+	return d.done()
 }
 
 func (m *manifest) subtask(o *OperatorState, d reader) error {

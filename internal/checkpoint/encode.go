@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -29,6 +30,7 @@ const (
 	tagIdentity    = 2 // within an operator, as are those below
 	tagCoordinator = 4
 	tagSubtask     = 6
+	tagSchemas     = 7
 )
 
 // Flags of a subtask and of a section.
@@ -163,8 +165,34 @@ func (e *encoder) operator(uid string, o *OperatorState) error {
 		}
 		out = appendRecord(out, tagSubtask, buf)
 	}
+	if schemas := e.schemas(o.Subtasks); schemas != nil {
+		out = appendRecord(out, tagSchemas, schemas)
+	}
 	e.out = appendRecord(e.out, tagOperator, out)
 	return nil
+}
+
+// schemas encodes the schemas of operator state, which all subtasks have in common.
+func (e *encoder) schemas(subtasks []*operator.State) []byte {
+	all := map[operator.Items]codec.Schema{}
+	for _, s := range subtasks {
+		if s != nil {
+			maps.Copy(all, s.Schemas)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	sorted := slices.SortedFunc(maps.Keys(all), func(a, b operator.Items) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	dst := binary.AppendUvarint(nil, uint64(len(all)))
+	for _, items := range sorted {
+		dst = binary.AppendUvarint(append(dst, byte(items.Kind)), e.strings.index(items.Name))
+		schema := codec.AppendSchema(nil, all[items])
+		dst = binary.AppendUvarint(dst, e.strings.index(string(schema)))
+	}
+	return dst
 }
 
 func (e *encoder) subtask(dst []byte, i int, s *operator.State, rest operator.Blob) ([]byte, error) {

@@ -236,3 +236,31 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// Schemas of operator state are given back to all subtasks, and are in a record that older programs
+// skip.
+func TestManifestHasSchemasOfOperatorState(t *testing.T) {
+	schemas := map[operator.Items]codec.Schema{
+		{Kind: operator.ListItems, Name: "x"}:      {Kind: codec.KindInt64},
+		{Kind: operator.BroadcastItems, Name: "x"}: {Kind: codec.KindString},
+	}
+	s := &Snapshot{Operators: map[string]*OperatorState{"uid": {Name: "op", Subtasks: []*operator.State{
+		{Schemas: schemas, List: map[string][][]byte{"x": {{1}}}}, nil, {Finished: true},
+	}}}}
+	data, err := AppendManifest(nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeManifest(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{0, 2} {
+		if sub := got.Operators["uid"].Subtasks[i]; !reflect.DeepEqual(sub.Schemas, schemas) {
+			t.Errorf("subtask %d has %v", i, sub.Schemas)
+		}
+	}
+	if tagSchemas%2 == 0 {
+		t.Error("programs that do not know the record refuse it")
+	}
+}

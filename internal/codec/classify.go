@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"cmp"
 	"encoding"
 	"math/big"
 	"reflect"
@@ -133,6 +134,7 @@ func isWrapper(m reflect.Method) bool {
 // field is a field of a struct that takes part in the encoding.
 type field struct {
 	name   string // in the schema
+	was    []string
 	goName string // in the source
 	typ    reflect.Type
 	off    uintptr
@@ -148,19 +150,34 @@ func (c *compiler) fieldsOf(t reflect.Type) (fields []field, skips bool, err err
 			skips = skips || f.Type.Size() > 0
 			continue
 		}
-		name := f.Name
-		if tag != "" {
-			name = tag
+		name, was, ok := parseTag(tag)
+		if name == "" {
+			name = f.Name
 		}
-		if seen[name] || !isFieldName(name) {
+		if seen[name] || !ok || !isFieldName(name) {
 			c.push("." + f.Name)
 			defer c.pop()
-			return nil, false, c.refuse(f.Type, "has the bad or repeated name "+name, adviceTag)
+			return nil, false, c.refuse(f.Type, "has the bad or repeated name "+cmp.Or(tag, name), adviceTag)
 		}
 		seen[name] = true
-		fields = append(fields, field{name: name, goName: f.Name, typ: f.Type, off: f.Offset})
+		fields = append(fields, field{name: name, was: was, goName: f.Name, typ: f.Type, off: f.Offset})
 	}
 	return fields, skips, nil
+}
+
+// parseTag reads a tag: a name, and the names that the field had before, each as was=name.
+func parseTag(tag string) (name string, was []string, ok bool) {
+	name, options, more := strings.Cut(tag, ",")
+	for more {
+		var option string
+		option, options, more = strings.Cut(options, ",")
+		old, isWas := strings.CutPrefix(option, "was=")
+		if !isWas || !isFieldName(old) {
+			return name, nil, false
+		}
+		was = append(was, old)
+	}
+	return name, was, true
 }
 
 // isFieldName keeps out the characters that the text of a schema is made of. Go identifiers pass.

@@ -31,7 +31,7 @@
 // fields and belongs to the standard library or to another package than the type the user encodes
 // (sync.Mutex, regexp.Regexp): its bytes mean nothing outside its package. Blank fields are
 // skipped. The tag `flott:"-"` skips a field, which is then zero after decoding; `flott:"name"`
-// names it in the schema.
+// names it in the schema, and `flott:"name,was=old"` says under which name older schemas have it.
 //
 // A marshaler must be the type's own: MarshalBinary promoted from an embedded field would leave out
 // the other fields, so that such a struct is encoded field by field.

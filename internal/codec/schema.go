@@ -3,7 +3,7 @@ package codec
 import (
 	"errors"
 	"fmt"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +61,8 @@ func (k Kind) String() string {
 }
 
 // Schema describes the encoding of a type as a tree. It holds all that is needed to walk encoded
-// bytes without the Go type, except those of KindBinary and KindCustom, which carry their length.
+// bytes without the Go type, except those of KindBinary and KindCustom, which carry their length,
+// and of slices whose elements have no fields.
 type Schema struct {
 	Kind   Kind
 	Name   string  // see Kind; names of Go types are as reflect.Type.String gives them
@@ -75,6 +76,9 @@ type Schema struct {
 type Field struct {
 	Name   string // name of the Go field, or of its tag
 	Schema Schema
+	// Was is the names that the field had before. It says how to read older schemas and is not
+	// encoded, nor does it count in comparisons.
+	Was []string `flott:"-"`
 }
 
 // String returns the schema as text that determines it, such as
@@ -132,7 +136,7 @@ func (s *Schema) writeStruct(b *strings.Builder) {
 func (s Schema) Fingerprint() uint64 { return xxh3.HashString(s.String()) }
 
 // Equal reports whether values of both schemas are encoded alike and have the same names.
-func (s Schema) Equal(t Schema) bool { return reflect.DeepEqual(s, t) }
+func (s Schema) Equal(t Schema) bool { return s.String() == t.String() }
 
 // Resolve returns the schema that ref, found below s, stands for: ref itself unless it is a
 // KindRef. It returns nil if there is none, which a decoded schema may lead to.
@@ -146,6 +150,49 @@ func (s *Schema) Resolve(ref *Schema) *Schema {
 		return nil
 	}
 	return found
+}
+
+// Part returns the schema of a field of s as one that stands by itself.
+func (s *Schema) Part(field int) Schema {
+	before := 1 // schemas ahead of the field
+	for i := range field {
+		before += s.Fields[i].Schema.count()
+	}
+	part := s.Fields[field].Schema
+	return *part.moved(before)
+}
+
+// count returns the number of schemas that s consists of.
+func (s *Schema) count() int {
+	n := 1
+	for _, child := range []*Schema{s.Key, s.Elem} {
+		if child != nil {
+			n += child.count()
+		}
+	}
+	for i := range s.Fields {
+		n += s.Fields[i].Schema.count()
+	}
+	return n
+}
+
+// moved returns a copy of s whose references count from before schemas further on.
+func (s *Schema) moved(before int) *Schema {
+	t := *s
+	if t.Kind == KindRef {
+		t.Len -= before
+	}
+	if s.Key != nil {
+		t.Key = s.Key.moved(before)
+	}
+	if s.Elem != nil {
+		t.Elem = s.Elem.moved(before)
+	}
+	t.Fields = slices.Clone(s.Fields)
+	for i := range t.Fields {
+		t.Fields[i].Schema = *s.Fields[i].Schema.moved(before)
+	}
+	return &t
 }
 
 // nth returns the schema that comes after *n others in preorder: itself, key, element, fields.

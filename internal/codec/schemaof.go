@@ -63,7 +63,7 @@ func (b *schemaBuilder) buildStruct(s *Schema, t reflect.Type) {
 	fields, _, _ := b.c.fieldsOf(t)
 	s.Fields = make([]Field, len(fields))
 	for i, f := range fields {
-		s.Fields[i].Name = f.name
+		s.Fields[i].Name, s.Fields[i].Was = f.name, f.was
 		b.build(&s.Fields[i].Schema, f.typ)
 	}
 }

@@ -75,6 +75,8 @@ type Backend struct {
 	since  int64 // the last checkpoint that is known to be complete, 0 for none
 	cold   *cold // the disk behind the tables, nil if there is none
 
+	migrations map[string][]Migration // by state
+
 	reads bool  // some state needs the time
 	held  int64 // the time, if holds
 	holds bool
@@ -108,9 +110,7 @@ func (b *Backend) Snapshot(w *operator.Snapshot) {
 	full := w.Full || b.since == 0
 	for i, s := range b.states {
 		name := b.names[i]
-		d := s.Describe()
-		d.Key = b.KeySchema
-		w.Describe(name, d)
+		w.Describe(name, b.describe(i))
 		if whole, ok := s.(Whole); ok {
 			whole.Snapshot(func(kg int, data []byte) { w.Keyed(name, kg, data) })
 			continue
@@ -121,6 +121,13 @@ func (b *Backend) Snapshot(w *operator.Snapshot) {
 			w.Deltas = append(w.Deltas, name)
 		}
 	}
+}
+
+// describe is the form of the entries of a state.
+func (b *Backend) describe(i int) operator.Description {
+	d := b.states[i].Describe()
+	d.Key = b.KeySchema
+	return d
 }
 
 // Completed makes later deltas stand on a checkpoint. A savepoint is none: see operator.Context.
@@ -154,11 +161,9 @@ func (b *Backend) Restore(from *operator.State) error {
 		return nil
 	}
 	onDisk := b.restoresOnDisk(from)
-	for i, name := range b.names {
-		d, ok := from.Described[name]
-		if s, can := b.states[i].(adapter); ok && can {
-			s.Adapt(d)
-		}
+	rewriters, err := b.adapt(from)
+	if err != nil {
+		return err
 	}
 	for _, section := range from.Keyed {
 		i := slices.Index(b.names, section.State)
@@ -166,6 +171,9 @@ func (b *Backend) Restore(from *operator.State) error {
 			continue
 		}
 		data, err := section.Data.Load()
+		if r := rewriters[i]; r != nil && err == nil {
+			data, err = r.section(section.Delta, data)
+		}
 		if err == nil {
 			if s, ok := b.states[i].(coldRestorer); ok && onDisk {
 				err = s.restoreOnDisk(section.Group, section.Delta, data)
@@ -184,6 +192,24 @@ func (b *Backend) Restore(from *operator.State) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
+}
+
+// adapt prepares the states for the form of what is restored.
+func (b *Backend) adapt(from *operator.State) (rewriters []*rewriter, err error) {
+	rewriters = make([]*rewriter, len(b.names))
+	for i, name := range b.names {
+		d, ok := from.Described[name]
+		if !ok {
+			continue
+		}
+		if rewriters[i], err = b.rewriterFor(i, d); err != nil {
+			return nil, err
+		}
+		if s, can := b.states[i].(adapter); can {
+			s.Adapt(d)
+		}
+	}
+	return rewriters, nil
 }
 
 // Clear drops the contents of all states.

@@ -54,6 +54,12 @@
 // full one are more than half of its size; the groups take turns. A group without a section has not
 // changed.
 //
+// # Types that change
+//
+// A description has the schemas that a state was written with. Backend.Restore compares it with that
+// of today, once for each state: if values have changed, sections are rewritten before they are
+// applied (evolve.go), and the states know nothing of it. What cannot be rewritten is refused.
+//
 // # In order, in batches
 //
 // Ordered is for each key a map whose entries are in order, Multiset a number for each row of a key:

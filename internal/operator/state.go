@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"fmt"
 	"maps"
 
 	"github.com/flott-dev/flott/internal/codec"
@@ -11,6 +12,8 @@ import (
 type State struct {
 	// Described has the form of each keyed state, by its name.
 	Described map[string]Description
+	// Schemas has the schemas of what List, Union and Broadcast hold, as far as it has any.
+	Schemas map[Items]codec.Schema
 	// Keyed is the entries of the keyed states. Sections of one state and key group are applied in
 	// their order: a full one, then the deltas on top of it.
 	Keyed []Section
@@ -77,6 +80,47 @@ type Description struct {
 	Namespace codec.Schema
 	// Value is the schema of the value of an entry.
 	Value codec.Schema
+}
+
+// Items names operator state.
+type Items struct {
+	Kind ItemKind
+	Name string
+}
+
+// ItemKind is where a State has operator state.
+type ItemKind byte
+
+// The kinds; the numbers are part of the format of checkpoints.
+const (
+	ListItems ItemKind = iota
+	UnionItems
+	BroadcastItems
+)
+
+// String returns list, union or broadcast.
+func (k ItemKind) String() string { return [...]string{"list", "union", "broadcast"}[k%3] }
+
+// Decoding returns the function that decodes a value of restored operator state: c's own, or one that
+// converts values of an older type.
+func Decoding[T any](ctx *Context, items Items, c *codec.Codec[T],
+) (func(src []byte, v *T) (rest []byte, err error), error) {
+	was, ok := ctx.Restored.Schemas[items]
+	is := c.Schema()
+	if !ok || was.Equal(is) {
+		return c.Decode, nil
+	}
+	convert, err := codec.Convert(was, is)
+	if err != nil {
+		return nil, fmt.Errorf("%s state %q: %w", items.Kind, items.Name, err)
+	}
+	var buf []byte
+	return func(src []byte, v *T) (rest []byte, err error) {
+		if buf, rest, err = convert.Append(buf[:0], src); err == nil {
+			_, err = c.Decode(buf, v)
+		}
+		return rest, err
+	}, nil
 }
 
 // Section is the entries of one key group of a keyed state, or what has changed in them.
@@ -158,6 +202,14 @@ func (s *Snapshot) Describe(name string, d Description) {
 	s.State.Described[name] = d
 }
 
+// DescribeItems tells the schema of what operator state holds.
+func (s *Snapshot) DescribeItems(kind ItemKind, name string, schema codec.Schema) {
+	if s.State.Schemas == nil {
+		s.State.Schemas = map[Items]codec.Schema{}
+	}
+	s.State.Schemas[Items{kind, name}] = schema
+}
+
 // List adds items that are dealt out on restore.
 func (s *Snapshot) List(name string, items ...[]byte) {
 	if s.State.List == nil {
@@ -200,6 +252,9 @@ func Redistribute(old []*State, maxParallelism, parallelism, subtask int) *State
 		}
 		for name, d := range o.Described {
 			s.Describe(name, d)
+		}
+		for items, schema := range o.Schemas {
+			s.DescribeItems(items.Kind, items.Name, schema)
 		}
 		for name, items := range o.Union {
 			s.Union(name, items...)

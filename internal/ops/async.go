@@ -116,6 +116,10 @@ func (a *Async[T, O]) Open(ctx *operator.Context) error {
 	if ctx.Restored == nil {
 		return nil
 	}
+	decode, err := operator.Decoding(ctx, operator.Items{Name: asyncState}, a.cfg.Codec)
+	if err != nil {
+		return err
+	}
 	for _, data := range ctx.Restored.List[asyncState] {
 		for len(data) > 0 {
 			t, rest, err := takeInt(data)
@@ -123,7 +127,7 @@ func (a *Async[T, O]) Open(ctx *operator.Context) error {
 				return err
 			}
 			r := asyncRecord[T]{time: t}
-			if data, err = a.cfg.Codec.Decode(rest, &r.v); err != nil {
+			if data, err = decode(rest, &r.v); err != nil {
 				return fmt.Errorf("restore a record in flight: %w", err)
 			}
 			a.backlog = append(a.backlog, r)
@@ -217,6 +221,7 @@ func (a *Async[T, O]) Snapshot(w *operator.Snapshot) error {
 	if fault.Seeded(fault.SkipInFlightCalls) {
 		return nil
 	}
+	w.DescribeItems(operator.ListItems, asyncState, a.cfg.Codec.Schema())
 	w.List(asyncState, data)
 	return nil
 }

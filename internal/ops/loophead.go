@@ -81,8 +81,12 @@ func (h *LoopHead[T]) Open(ctx *operator.Context) error {
 		}
 		h.number = n
 	}
+	decode, err := operator.Decoding(ctx, operator.Items{Name: loopState}, h.cfg.Codec)
+	if err != nil {
+		return err
+	}
 	for i, item := range ctx.Restored.List[loopState] {
-		if err := h.restore(item, i == 0); err != nil {
+		if err := h.restore(item, i == 0, decode); err != nil {
 			return fmt.Errorf("restore a loop: %w", err)
 		}
 	}
@@ -94,7 +98,9 @@ func (h *LoopHead[T]) Open(ctx *operator.Context) error {
 	return nil
 }
 
-func (h *LoopHead[T]) restore(item []byte, first bool) error {
+func (h *LoopHead[T]) restore(item []byte, first bool,
+	decode func(src []byte, v *T) (rest []byte, err error),
+) error {
 	number, item, err := takeInt(item)
 	if err != nil {
 		return err
@@ -119,7 +125,7 @@ func (h *LoopHead[T]) restore(item []byte, first bool) error {
 			return err
 		}
 		var v T
-		if item, err = h.cfg.Codec.Decode(rest, &v); err != nil {
+		if item, err = decode(rest, &v); err != nil {
 			return err
 		}
 		b.Add(v, t)
@@ -337,6 +343,7 @@ func (h *LoopHead[T]) SnapshotRest(w *operator.Snapshot) error {
 	if fault.Seeded(fault.SkipLoopLog) {
 		h.log = nil
 	}
+	w.DescribeItems(operator.ListItems, loopState, h.cfg.Codec.Schema())
 	w.List(loopState, append(data, h.log...))
 	w.Union(loopRoundState, appendInt(nil, number))
 	h.logging, h.log = false, nil
