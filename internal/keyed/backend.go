@@ -76,6 +76,7 @@ type Backend struct {
 	cold   *cold // the disk behind the tables, nil if there is none
 
 	migrations map[string][]Migration // by state
+	groupBytes int64                  // of all sections of the key group that is being restored
 
 	reads bool  // some state needs the time
 	held  int64 // the time, if holds
@@ -165,11 +166,13 @@ func (b *Backend) Restore(from *operator.State) error {
 	if err != nil {
 		return err
 	}
+	sizes := groupSizes(from.Keyed)
 	for _, section := range from.Keyed {
 		i := slices.Index(b.names, section.State)
 		if i < 0 {
 			continue
 		}
+		b.groupBytes = sizes[place{section.State, section.Group}]
 		data, err := section.Data.Load()
 		if r := rewriters[i]; r != nil && err == nil {
 			data, err = r.section(section.Delta, data)
@@ -192,6 +195,21 @@ func (b *Backend) Restore(from *operator.State) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
+}
+
+// place is where sections belong.
+type place struct {
+	state string
+	group int
+}
+
+// groupSizes is the bytes of all sections of each key group.
+func groupSizes(sections []operator.Section) map[place]int64 {
+	sizes := map[place]int64{}
+	for _, s := range sections {
+		sizes[place{s.State, s.Group}] += s.Data.Size()
+	}
+	return sizes
 }
 
 // adapt prepares the states for the form of what is restored.

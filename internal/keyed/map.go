@@ -63,12 +63,21 @@ func (m *Map[V]) Clear() {
 	m.marks.clear(max(len(m.slots), len(m.words.slots)))
 }
 
-// Reserve makes room for n word keys in all, so that filling a table of known size does not rebuild
-// it on the way.
+// Reserve makes room for n entries in all, so that filling a table of known size does not rebuild it
+// on the way. An empty table is taken for one of word keys.
 func (m *Map[V]) Reserve(n int) {
-	if n > m.words.limit {
+	switch {
+	case m.n > 0 && n > m.limit:
+		m.rebuild(capacityOf(n), 0)
+	case m.n == 0 && n > m.words.limit:
 		m.words.reserve(n, &m.marks)
 	}
+}
+
+// capacityOf returns the capacity of the smallest table that n entries do not make grow.
+func capacityOf(n int) int {
+	slots := (n*loadDen + loadNum - 1) / loadNum
+	return max(capacityMin, 1<<bits.Len(uint(slots-1)))
 }
 
 // stored returns the hash as slots hold it: 0 is taken by free slots.

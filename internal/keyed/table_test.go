@@ -103,3 +103,33 @@ func TestTableRefusesForeignKeyGroups(t *testing.T) {
 		}()
 	}
 }
+
+// A table that has room for its entries is not rebuilt while they come.
+func TestReserve(t *testing.T) {
+	const n = 10_000
+	for _, words := range []bool{true, false} {
+		var m Map[int64]
+		put := func(k uint64) {
+			if words {
+				v, _ := m.Upsert(mix(k), k)
+				*v = int64(k)
+				return
+			}
+			v, _ := m.UpsertString(mix(k), text(k))
+			*v = int64(k)
+		}
+		put(0)
+		m.Reserve(n)
+		before := len(m.words.slots) + len(m.slots)
+		for k := range uint64(n) {
+			put(k)
+		}
+		if after := len(m.words.slots) + len(m.slots); after != before || m.Len() != n {
+			t.Errorf("words %v: %d slots grew to %d for %d entries", words, before, after, m.Len())
+		}
+		m.Reserve(1) // does not shrink it
+		if after := len(m.words.slots) + len(m.slots); after != before {
+			t.Errorf("words %v: %d slots became %d", words, before, after)
+		}
+	}
+}

@@ -1,10 +1,6 @@
 package keyed
 
-import (
-	"math/bits"
-
-	"github.com/flott-dev/flott/internal/codec"
-)
+import "github.com/flott-dev/flott/internal/codec"
 
 // words is the part of a Map that holds word keys: open addressing with linear probing, 16 bytes a
 // slot for a value of eight. It needs no hash in its slots, since the hash of a word is cheap to
@@ -256,8 +252,7 @@ func (w *words[V]) clear() {
 }
 
 func (w *words[V]) reserve(n int, k *marks) {
-	slots := (max(n, w.n)*loadDen + loadNum - 1) / loadNum
-	w.rebuild(max(capacityMin, 1<<bits.Len(uint(slots-1))), 0, k)
+	w.rebuild(capacityOf(max(n, w.n)), 0, k)
 }
 
 // next is Map.Next. The entry of the largest word stands behind the slots.
