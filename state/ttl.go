@@ -25,7 +25,8 @@ type TTLOption struct{ apply func(t *keyed.TTL) }
 // millisecond, and d must be one at least.
 //
 // Expired entries are not returned and are left out of full snapshots. They are dropped when they
-// are come upon, and found by looking at a few entries with each access: see CleanupIncrementally.
+// are come upon, and found by looking at a few entries with each access: see CleanupIncrementally. With
+// stream.StateBackend("pebble") what is on disk is looked through too, a few entries with each batch.
 //
 // A state may get, change or lose its time to live between a snapshot and its restore. The new
 // one counts from the last update; where that is not known, from the restore.

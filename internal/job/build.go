@@ -295,6 +295,14 @@ func (b *builder) inlets(head *graph.Node, node operator.Node) ([]task.Inlet, er
 	return inlets, nil
 }
 
+// cold is how operators get to the disk behind their state, nil for state in memory.
+func (j *Job) cold() func() operator.Cold {
+	if j.opts.Cold != nil {
+		return j.opts.Cold
+	}
+	return lsm.Opener(j.plan.State.Name, j.plan.State.Bytes, j.opts.TempDir)
+}
+
 // context makes what the operator n of a subtask knows; position is its place in the chain.
 func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Context {
 	j := b.job
@@ -304,7 +312,7 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
 		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows, Hold: j.polls,
 		Alignment: &j.alignment,
-		Cold:      lsm.Opener(j.plan.State.Name, j.plan.State.Bytes, j.opts.TempDir),
+		Cold:      j.cold(),
 		Mail:      func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
 			if millis < math.MaxInt64/int64(time.Millisecond) {

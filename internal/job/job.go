@@ -96,6 +96,8 @@ type Options struct {
 	Batch bool
 	// TempDir is where batch mode, feedback and overflowing outputs spill; "" means the system's.
 	TempDir string
+	// Cold makes the disk behind keyed state in place of the state backend of the plan: for tests.
+	Cold func() operator.Cold
 	// SpillBytes is what blocking exchanges keep in memory, SortBytes what a subtask sorts in memory;
 	// 0 means 64 MiB.
 	SpillBytes, SortBytes int64

@@ -31,6 +31,7 @@ type cold struct {
 	added  int   // entries since then
 	ticks  int
 	bulk   operator.ColdBulk // of a restore, nil when there is none
+	sweeps []func()          // of the tables with a time to live
 }
 
 // frontTable is a table in front of the disk.
@@ -55,6 +56,7 @@ func newCold(ctx *operator.Context) *cold {
 	}
 	c := &cold{open: ctx.Cold, fail: func(err error) { ctx.Fail(err, nil) }}
 	ctx.Between(c.trim)
+	ctx.Between(c.sweep)
 	ctx.OnClose(func() error {
 		if c.store == nil {
 			return nil
@@ -131,6 +133,8 @@ type front[S any] struct {
 
 	gone      []uint64 // of each group: the last freeze for which keys that have left are noted
 	confirmed uint64   // the freeze up to which notes are of no use
+
+	ttl *diskSweeper // nil without a time to live
 
 	view  operator.ColdView // as of the freeze that is being written
 	rest  []scanKind        // what of each group is to be written from the view

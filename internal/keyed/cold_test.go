@@ -35,4 +35,5 @@ func (h *history) evict(t *rapid.T) {
 	for _, table := range h.b.cold.tables {
 		table.evict(part)
 	}
+	h.b.cold.sweep()
 }

@@ -120,7 +120,11 @@ func (t *tracked[S]) stream() (done bool) {
 		}
 		key, raw := f.scan.Entry()
 		if f.rest[f.next] == scanFull {
-			key = key[prefixBytes:]
+			if key = key[prefixBytes:]; f.ttl != nil {
+				if raw = f.ttl.live(raw, f.ttl.ttl.asOf); len(raw) == 0 {
+					continue
+				}
+			}
 		} else {
 			key = key[notesBytes:]
 			f.key = append(f.prefix(f.key[:0], f.next), key...)

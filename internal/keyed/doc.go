@@ -72,8 +72,8 @@
 // value, item or entry (Timed): all else, snapshots above all, is as without. What is expired is
 // dropped when it is come upon; the sweeper comes upon all of it in time, a few entries with each
 // access. A full section leaves out what was expired at the freeze. A description says that times are
-// there ("value with TTL"), so that a restore can add them or leave them out. The sweeper does not
-// come upon what is only on disk.
+// there ("value with TTL"), so that a restore can add them or leave them out. What is only on
+// disk goes by a sweep of its own, a bounded number of entries with each batch (diskSweeper).
 //
 // # Non-obvious
 //

@@ -152,3 +152,94 @@ func TestTTLSweepShrinksState(t *testing.T) {
 		})
 	}
 }
+
+// What is expired and only on disk goes with the batches, a bounded part with each, also if no key is
+// ever accessed again; and no base has it.
+func TestTTLSweepsDisk(t *testing.T) {
+	const n, ttlMillis = 1000, 1000
+	ttl := TTL{Millis: ttlMillis, Sweep: 4}
+	str, timed := mustCodec[string](t), mustCodec[Timed[string]](t)
+	word, timedWord := mustCodec[int64](t), mustCodec[Timed[int64]](t)
+	mapKey, err := codec.KeyFor[int64](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func(b *Backend) (s State, put func(), inTable func() int){
+		"words": func(b *Backend) (State, func(), func() int) {
+			s := NewTTLValues(b, timedWord, word, ttl)
+			return s, func() { s.Current() }, func() int { return s.plain.Len() }
+		},
+		"texts": func(b *Backend) (State, func(), func() int) {
+			s := NewTTLValues(b, timed, str, ttl)
+			return s, func() { s.Current() }, func() int { return s.packed.Len() }
+		},
+		"list": func(b *Backend) (State, func(), func() int) {
+			s := NewTTLList(b, timed, str, ttl)
+			return s, func() { s.Add("x") }, func() int { return s.records.Len() }
+		},
+		"map": func(b *Backend) (State, func(), func() int) {
+			s := NewTTLMap(b, mapKey, timed, str, ttl)
+			return s, func() { s.Put(7, "x") }, func() int { return s.records.Len() }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := int64(0)
+			b := newTestBackend(false)
+			b.Now = func() int64 { return now }
+			defer putOnDisk(b, true)()
+			s, put, _ := open(b)
+			b.Add("state", s)
+			for i := range 2 * n {
+				if i == n {
+					now = ttlMillis / 2
+				}
+				key := fmt.Sprint("key ", i)
+				b.Set(codec.HashString(key), 0, []byte(key))
+				put()
+			}
+			for _, table := range b.cold.tables {
+				table.evict(1)
+			}
+			b.cold.sweep()
+			if left := onDisk(t, b); left != 2*n {
+				t.Fatalf("%d entries are on disk before their time", left)
+			}
+			now = ttlMillis
+			w := &operator.Snapshot{Checkpoint: 1, Full: true}
+			b.Snapshot(w)
+			w.Finish()
+			plain := newTestBackend(false)
+			plain.Now = b.Now
+			restored, _, count := open(plain)
+			plain.Add("state", restored)
+			if err := plain.Restore(&w.State); err != nil || count() != n {
+				t.Errorf("a base has %d entries, want %d: %v", count(), n, err)
+			}
+			const each = diskSweep * 4
+			if b.cold.sweep(); onDisk(t, b) < 2*n-each {
+				t.Errorf("%d entries are on disk after one batch", onDisk(t, b))
+			}
+			for range 2 * (2*n/each + 1) { // the end of a pass, and one more
+				b.cold.sweep()
+			}
+			if left := onDisk(t, b); left != n {
+				t.Errorf("%d entries are on disk, want %d", left, n)
+			}
+		})
+	}
+}
+
+// onDisk is the number of entries on disk.
+func onDisk(t *testing.T, b *Backend) (n int) {
+	scan, err := b.cold.store.Scan([]byte("v"), []byte("w"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for scan.Next() {
+		n++
+	}
+	if err := scan.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

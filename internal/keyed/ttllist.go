@@ -25,6 +25,7 @@ func NewTTLList[E any](b *Backend, c *codec.Codec[Timed[E]], bare *codec.Codec[E
 	l.keep = func(g int, ref *uint64) bool {
 		return len(l.live(l.data(g, *ref), l.sweeper.asOf)) > 0
 	}
+	l.expire(&l.sweeper, l.live, nil)
 	write := l.appendValue
 	l.appendValue = func(dst []byte, g int, ref *uint64) []byte {
 		n := len(dst)

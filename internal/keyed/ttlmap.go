@@ -20,6 +20,7 @@ func NewTTLMap[MK comparable, V any](b *Backend, mk *codec.Key[MK], c *codec.Cod
 	s.keep = func(g int, ref *uint64) bool {
 		return !s.sweeper.isExpired(timeOf(s.data(g, *ref)[nodeBytes:]), s.sweeper.asOf)
 	}
+	s.expire(&s.sweeper, s.sweeper.liveValue, nil)
 	return s
 }
 

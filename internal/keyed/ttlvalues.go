@@ -22,10 +22,12 @@ func NewTTLValues[V any](b *Backend, c *codec.Codec[Timed[V]], bare *codec.Codec
 	w := &s.sweeper
 	if s.isPlain {
 		s.plain.keep = func(_ int, v *Timed[V]) bool { return !w.isExpired(v.At, w.asOf) }
+		s.plain.expire(w, w.liveValue, nil)
 	} else {
 		s.packed.keep = func(g int, ref *uint64) bool {
 			return !w.isExpired(timeOf(s.packed.data(g, *ref)), w.asOf)
 		}
+		s.packed.expire(w, w.liveValue, s.isOpenLive)
 	}
 	return s
 }
@@ -111,6 +113,19 @@ func (s *TTLValues[V]) sweepPacked(g, i int, now int64) (oldest int64, n int) {
 	}
 	p.remove(g, i)
 	return now, 1
+}
+
+// isOpenLive reports whether the value of a key is open and not expired. One that is expired is closed.
+func (s *TTLValues[V]) isOpenLive(k Current, now int64) bool {
+	e := s.packed.openOf(k)
+	if e == nil {
+		return false
+	}
+	if s.sweeper.isExpired(e.v.At, now) {
+		e.forget()
+		return false
+	}
+	return true
 }
 
 // openOf is the open value of a key whose hash is as slots have it, nil when it is not open.

@@ -17,15 +17,19 @@ import (
 
 // Store is the tree of one subtask, made by the first write.
 type Store struct {
-	space  *Space
-	dir    string
-	db     *pebble.DB
-	made   *pebble.Options // of db
-	failed chan struct{}   // closed at the first error of the background
-	once   sync.Once
-	cause  atomic.Pointer[Error]
-	closed bool
+	space   *Space
+	dir     string
+	db      *pebble.DB
+	made    *pebble.Options // of db
+	failed  chan struct{}   // closed at the first error of the background
+	once    sync.Once
+	cause   atomic.Pointer[Error]
+	readers map[reader]struct{} // that are open; a task that fails in the middle of a snapshot leaves them
+	closed  bool
 }
+
+// reader is a view or a scan, which keeps files of the tree.
+type reader interface{ release() error }
 
 // Error is a failure of the disk that holds a job's state.
 type Error struct {
@@ -186,7 +190,25 @@ func (s *Store) scan(r pebble.Reader, first, end []byte) (operator.ColdScan, err
 	if err != nil {
 		return nil, &Error{s.dir, "read", err}
 	}
-	return &scan{s: s, it: it}, nil
+	c := &scan{s: s, it: it}
+	s.keep(c)
+	return c, nil
+}
+
+func (s *Store) keep(r reader) {
+	if s.readers == nil {
+		s.readers = map[reader]struct{}{}
+	}
+	s.readers[r] = struct{}{}
+}
+
+// release ends a reader, unless it has been.
+func (s *Store) release(r reader) error {
+	if _, ok := s.readers[r]; !ok {
+		return nil
+	}
+	delete(s.readers, r)
+	return r.release()
 }
 
 // View is the tree as it is now.
@@ -195,10 +217,14 @@ func (s *Store) View() (operator.ColdView, error) {
 		return nothing{}, nil
 	}
 	v := &view{s: s}
-	return v, s.guard("read", func() error {
+	err := s.guard("read", func() error {
 		v.snapshot = s.db.NewSnapshot()
 		return nil
 	})
+	if err == nil {
+		s.keep(v)
+	}
+	return v, err
 }
 
 // Batch begins a batch of writes.
@@ -210,7 +236,7 @@ func (s *Store) Batch() operator.ColdBatch {
 	return b
 }
 
-// Close deletes the tree.
+// Close deletes the tree, and ends the views and scans of it.
 func (s *Store) Close() error {
 	if s.closed {
 		return nil
@@ -220,7 +246,11 @@ func (s *Store) Close() error {
 	if s.db == nil {
 		return nil
 	}
-	err := s.guard("close", s.db.Close)
+	var err error
+	for r := range s.readers {
+		err = errors.Join(err, s.release(r))
+	}
+	err = errors.Join(err, s.guard("close", s.db.Close))
 	if s.err() == nil {
 		s.space.release()
 	}
@@ -260,7 +290,9 @@ func (v *view) Scan(first, end []byte) (operator.ColdScan, error) {
 	return v.s.scan(v.snapshot, first, end)
 }
 
-func (v *view) Close() error { return v.s.guard("read", v.snapshot.Close) }
+func (v *view) Close() error { return v.s.release(v) }
+
+func (v *view) release() error { return v.s.guard("read", v.snapshot.Close) }
 
 type scan struct {
 	s       *Store
@@ -285,7 +317,9 @@ func (c *scan) Entry() (key, value []byte) {
 	return c.it.Key(), value
 }
 
-func (c *scan) Close() error {
+func (c *scan) Close() error { return c.s.release(c) }
+
+func (c *scan) release() error {
 	if err := c.it.Close(); err != nil && c.err == nil {
 		c.err = err
 	}

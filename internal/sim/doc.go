@@ -13,6 +13,9 @@
 // A run draws a schedule of faults, runs a job to its end, through restarts and through deaths of the
 // whole process after which another begins at another parallelism, and compares what was committed with
 // what a run without faults commits, record for record.
+// One run in four keeps keyed state in trees on disk in most of its processes, with nothing in the
+// tables between batches; the snapshot of such a process may be restored in memory by the next, and
+// the other way round.
 //
 // Data flow: Run takes a Program and a seed, and returns what happened; the test prints how often each
 // fault has hit each phase of a checkpoint.

@@ -40,6 +40,9 @@ const (
 	faultsMax      = 8
 )
 
+// One run in treeRuns keeps state on disk, in most of its processes.
+const treeRuns = 4
+
 // Outcome is what has happened in a run.
 type Outcome struct {
 	Committed []string // sorted
@@ -48,20 +51,27 @@ type Outcome struct {
 	Processes int
 	Completed int // checkpoints
 	Hits      [faults][phases]int
+	Trees     treeUse
 }
 
 // Undisturbed is what a program commits when nothing goes wrong, and how many steps that takes.
 func Undisturbed(p Program) (*Outcome, error) {
-	return run(p, rand.New(rand.NewPCG(0, 0)), &plan{})
+	return run(p, rand.New(rand.NewPCG(0, 0)), &plan{}, nil)
 }
 
 // Run runs a program with the faults of a seed. steps is how many steps a run without faults takes.
 func Run(p Program, seed uint64, steps int) (*Outcome, error) {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	return run(p, rng, newPlan(rng, faultsMax, steps+steps/2))
+	disks := rand.New(rand.NewPCG(seed, 2)) // of its own: what happens else is the same without trees
+	if disks.IntN(treeRuns) > 0 {
+		disks = nil
+	}
+	return run(p, rng, newPlan(rng, faultsMax, steps+steps/2), disks)
 }
 
-func run(p Program, rng *rand.Rand, faults *plan) (*Outcome, error) {
+// run runs a program in one process after the other. disks draws which of them have state on disk; with
+// nil none has.
+func run(p Program, rng *rand.Rand, faults *plan, disks *rand.Rand) (*Outcome, error) {
 	sink := collect.To[string]()
 	disk := blob.NewMemory(blob.MemoryOptions{Name: "sim", ObjectMax: 1 << 30, TotalMax: 1 << 30})
 	out := &Outcome{}
@@ -69,6 +79,9 @@ func run(p Program, rng *rand.Rand, faults *plan) (*Outcome, error) {
 	for {
 		w := &World{rng: rng, clock: clock.NewManual(now), plan: faults}
 		out.Processes++
+		if disks != nil && disks.IntN(3) > 0 {
+			w.trees = newTrees(&out.Trees)
+		}
 		done, err := w.process(p, sink, disk, out)
 		now = w.clock.Now().Add(time.Millisecond)
 		out.Steps, out.Hits = faults.steps, faults.hits
@@ -85,7 +98,9 @@ func run(p Program, rng *rand.Rand, faults *plan) (*Outcome, error) {
 }
 
 // process runs the job in one process, to its end or to that of the process.
-func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, out *Outcome) (bool, error) {
+func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, out *Outcome,
+) (ended bool, err error) {
+	defer func() { err = errors.Join(err, w.trees.close()) }()
 	env := stream.NewEnv(stream.Parallelism(1+w.rng.IntN(parallelismMax)), stream.MaxParallelism(8),
 		stream.BufferTimeout(time.Millisecond))
 	p.Build(env, sink)
@@ -102,6 +117,9 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 		Restart: &schedule.FixedDelay{Attempts: 1000, Delay: int64(10 * time.Millisecond)},
 		Store:   storage.New(faulty, p.Name, storage.Options{Retain: 1 + w.rng.IntN(2), InlineMax: 16}),
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	if w.trees != nil {
+		o.Cold = w.trees.open
 	}
 	switch w.rng.IntN(3) { // barriers that align, overtake, or do so after a while
 	case 1:

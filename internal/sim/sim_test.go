@@ -3,9 +3,12 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 var (
@@ -15,6 +18,7 @@ var (
 
 // TestSchedules runs the programs in turn, each with the faults of a seed.
 func TestSchedules(t *testing.T) {
+	defer goleak.VerifyNone(t) // also what a killed process had open is closed
 	programs := Programs()
 	var want []*Outcome
 	for _, p := range programs {
@@ -30,6 +34,7 @@ func TestSchedules(t *testing.T) {
 	}
 	var hits [faults][phases]int
 	restarts, processes, completed, failed := 0, 0, 0, 0
+	var trees treeUse
 	for seed := *from; seed < *from+*seeds; seed++ {
 		i := seed % len(programs)
 		o, err := Run(programs[i], uint64(seed), want[i].Steps)
@@ -43,16 +48,22 @@ func TestSchedules(t *testing.T) {
 			}
 		}
 		restarts, processes, completed = restarts+o.Restarts, processes+o.Processes, completed+o.Completed
+		trees.Opened += o.Trees.Opened
+		trees.Found += o.Trees.Found
+		trees.Restored += o.Trees.Restored
 		for f := range faults {
 			for p := range phases {
 				hits[f][p] += o.Hits[f][p]
 			}
 		}
 	}
-	t.Logf("seeds %d to %d: %d processes, %d restarts, %d checkpoints\n%s", *from, *from+*seeds-1, processes,
-		restarts, completed, table(hits))
+	t.Logf("seeds %d to %d: %d processes, %d restarts, %d checkpoints, trees %+v\n%s", *from,
+		*from+*seeds-1, processes, restarts, completed, trees, table(hits))
 	if *seeds < 1000 {
 		return
+	}
+	if trees.Found == 0 || trees.Restored == 0 {
+		t.Errorf("no state came back from disk: %+v", trees)
 	}
 	for f := range faults {
 		for p := range phases {
@@ -66,10 +77,19 @@ func TestSchedules(t *testing.T) {
 // TestReplay: a seed decides everything.
 func TestReplay(t *testing.T) {
 	for i, p := range Programs() {
-		a, errA := Run(p, uint64(i), 3000)
-		b, errB := Run(p, uint64(i), 3000)
-		if fmt.Sprint(a, errA) != fmt.Sprint(b, errB) {
-			t.Errorf("%s: two runs of seed %d differ:\n%+v %v\n%+v %v", p.Name, i, a, errA, b, errB)
+		for _, onDisk := range []bool{false, true} {
+			again := func() string {
+				rng := rand.New(rand.NewPCG(uint64(i), 1))
+				disks := rand.New(rand.NewPCG(uint64(i), 2))
+				if !onDisk {
+					disks = nil
+				}
+				o, err := run(p, rng, newPlan(rng, faultsMax, 3000), disks)
+				return fmt.Sprintf("%+v %v", o, err)
+			}
+			if a, b := again(), again(); a != b {
+				t.Errorf("%s: two runs of seed %d differ:\n%s\n%s", p.Name, i, a, b)
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ type World struct {
 	clock *clock.Manual
 	plan  *plan
 	job   *job.Job
+	trees *trees // the disk for keyed state; nil if that is in memory
 
 	tasks []*running
 	soon  []func()
