@@ -3,6 +3,7 @@ package keyed
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -208,6 +209,31 @@ func benchFreeze[V any](s *Values[V], id int64) (freeze, longest, all time.Durat
 	return freeze, longest, all, bytes
 }
 
+// inBatches calls f with random keys below n as operators do: a batch's hashes are touched first.
+func inBatches(b *testing.B, n int, isWord bool, touch func(hashes []uint64) uint64, f func(k uint64)) {
+	keys, hashes := make([]uint64, 1024), make([]uint64, 1024)
+	text, at := []byte("customer-id-........"), len(keys)
+	x := xorshift(88172645463325252)
+	var sink uint64
+	for b.Loop() {
+		if at == len(keys) {
+			for i := range keys {
+				keys[i] = (x.next() >> 32) * uint64(n) >> 32
+				hashes[i] = mix(keys[i])
+				if !isWord {
+					binary.LittleEndian.PutUint64(text[12:], keys[i])
+					hashes[i] = codec.HashBytes(text)
+				}
+			}
+			sink += touch(hashes)
+			at = 0
+		}
+		f(keys[at])
+		at++
+	}
+	runtime.KeepAlive(sink)
+}
+
 // BenchmarkValues is a count for a random key: untracked, or with changes tracked.
 func BenchmarkValues(b *testing.B) {
 	for _, isWord := range []bool{true, false} {
@@ -215,13 +241,12 @@ func BenchmarkValues(b *testing.B) {
 			for _, tracked := range []bool{false, true} {
 				b.Run(fmt.Sprintf("word=%v/%s/tracked=%v", isWord, size(n), tracked), func(b *testing.B) {
 					s, set := benchValues[int64](b, n, isWord, tracked)
-					x := xorshift(88172645463325252)
 					b.ReportAllocs()
-					for b.Loop() {
-						set((x.next() >> 32) * uint64(n) >> 32)
+					inBatches(b, n, isWord, s.Touch, func(k uint64) {
+						set(k)
 						v, _ := s.Current()
 						*v++
-					}
+					})
 				})
 			}
 		}

@@ -49,12 +49,12 @@ func BenchmarkDiskHot(b *testing.B) {
 	for k := range uint64(100_000) {
 		count(s, k)
 	}
-	for b.Loop() {
-		count(s, rand.Uint64N(100_000))
+	inBatches(b, 100_000, true, s.Touch, func(k uint64) {
+		count(s, k)
 		if n++; n%1024 == 0 {
 			s.b.cold.trim()
 		}
-	}
+	})
 }
 
 // Counts of half a million keys, of which few are in the table: a read, and a write when it leaves.
