@@ -3,6 +3,7 @@ package savepoint
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/flott-dev/flott/internal/codec"
@@ -95,6 +96,17 @@ func (l *layout) identity(c *cursor, e *entry) {
 	}
 }
 
+// deleted takes the identity of a deleted entry, or what those of a slice that is gone begin with.
+func (l *layout) deleted(c *cursor, e *entry) {
+	if l.kind != "slice" {
+		l.identity(c, e)
+		return
+	}
+	from := c.src
+	e.start, e.end = c.varint(), c.varint()
+	e.id = from[:len(from)-len(c.src)]
+}
+
 // takeKey takes a key, and its window.
 func (l *layout) takeKey(c *cursor, e *entry) {
 	if !l.windowed {
@@ -155,7 +167,15 @@ func (l *layout) each(g *group, f func(e *entry) bool) (more bool, err error) {
 	var all []entry
 	for i := range g.sections {
 		_, err := l.eachOf(&g.sections[i], func(deleted *entry) {
-			if i, ok := at[string(deleted.id)]; ok {
+			if l.kind == "slice" {
+				maps.DeleteFunc(at, func(id string, i int) bool {
+					gone := strings.HasPrefix(id, string(deleted.id))
+					if gone {
+						all[i].id = nil
+					}
+					return gone
+				})
+			} else if i, ok := at[string(deleted.id)]; ok {
 				all[i].id = nil
 				delete(at, string(deleted.id))
 			}
@@ -191,7 +211,7 @@ func (l *layout) eachOf(s *operator.Section, deleted func(e *entry), f func(e *e
 	if s.Delta {
 		for range c.uvarint() {
 			var e entry
-			if l.identity(&c, &e); c.err != nil {
+			if l.deleted(&c, &e); c.err != nil {
 				break
 			}
 			if deleted != nil {

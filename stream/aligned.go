@@ -45,8 +45,9 @@ type alignedOp[K, T, A, O any] struct {
 	merging  bool // slices are shared and merged
 	lateness int64
 
+	state  *keyed.Slices[A]
 	slices []*slice[A] // by start
-	spare  []*slice[A] // dropped ones, empty
+	spare  []*slice[A] // dropped ones, without a table
 	within []*slice[A] // scratch of contents
 	whole  slice[A]    // what last points to where windows are kept whole
 	last   *slice[A]   // of the record before
@@ -66,7 +67,7 @@ var errNoEventTime = errors.New("the record has no event time, which windows of 
 type slice[A any] struct {
 	start, end int64 // in the slices' time
 	lastEnd    int64 // of the windows over the slice
-	table      *keyed.Map[A]
+	table      *keyed.Slice[A]
 }
 
 // firing is a cursor over the table of the window that fires.
@@ -96,12 +97,17 @@ func (o *alignedOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	o.keys.backend, o.keys.sel = o.w.keys.open(ctx)
 	o.ctx = WindowCtx[K, O]{Emitter: newEmitter(&o.out, ctx), key: o.keys.sel.Value}
 	o.drops = ctx.Metrics.Counter("numLateRecordsDropped")
-	o.keys.backend.Add("slices", sliceState[K, T, A, O]{o})
+	o.state = keyed.NewSlices(o.keys.backend, o.codec)
+	o.keys.backend.Add("slices", sliceState[K, T, A, O]{o.state, o})
 	var err error
 	if o.done, err = o.groups.restore(ctx); err != nil {
 		return err
 	}
-	return o.keys.backend.Restore(ctx.Restored)
+	if err = o.keys.backend.Restore(ctx.Restored); err != nil {
+		return err
+	}
+	o.state.Restored()
+	return nil
 }
 
 // Resume goes on with what was suspended. A firing by the clock has no pending batch that would
@@ -307,9 +313,9 @@ func (o *alignedOp[K, T, A, O]) newSlice(start, end, lastEnd int64) *slice[A] {
 		s = o.spare[n-1]
 		o.spare = o.spare[:n-1]
 	} else {
-		s = &slice[A]{table: &keyed.Map[A]{}}
+		s = &slice[A]{}
 	}
-	s.start, s.end, s.lastEnd = start, end, lastEnd
+	*s = slice[A]{start, end, lastEnd, o.state.Make(start, end)}
 	return s
 }
 
@@ -407,7 +413,7 @@ func (o *alignedOp[K, T, A, O]) contents(end int64) *keyed.Map[A] {
 	case 0:
 		return nil
 	case 1:
-		return within[0].table
+		return &within[0].table.Map
 	}
 	o.merged.Clear()
 	word := o.keys.backend.IsWord
@@ -505,7 +511,8 @@ func (o *alignedOp[K, T, A, O]) dropExpired() {
 		if o.last == s {
 			o.last = nil
 		}
-		s.table.Clear()
+		o.state.Drop(s.table)
+		s.table = nil
 		o.spare = append(o.spare, s)
 	}
 	clear(o.slices[len(kept):])

@@ -1,71 +1,28 @@
 package stream
 
 import (
-	"encoding/binary"
-	"errors"
 	"math"
 
-	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/keyed"
-	"github.com/flott-dev/flott/internal/operator"
 )
 
-// sliceState is the keyed state of an alignedOp. For each key group it holds, for each slice and key,
-// the slice's start and end, the key and the accumulator.
-type sliceState[K, T, A, O any] struct{ o *alignedOp[K, T, A, O] }
-
-// Snapshot encodes all slices.
-func (s sliceState[K, T, A, O]) Snapshot(emit func(kg int, data []byte)) {
-	o, b := s.o, s.o.keys.backend
-	groups := make([][]byte, b.Last-b.First+1)
-	for _, sl := range o.slices {
-		sl.table.Range(func(hash, word uint64, key []byte, acc *A) bool {
-			g := codec.KeyGroup(hash, b.MaxParallelism) - b.First
-			data := binary.AppendVarint(groups[g], sl.start)
-			data = binary.AppendVarint(data, sl.end)
-			groups[g] = o.codec.Append(b.AppendKey(data, word, key), acc)
-			return true
-		})
-	}
-	for i, data := range groups {
-		if data != nil {
-			emit(b.First+i, data)
-		}
-	}
+// sliceState is the keyed state of an alignedOp: see keyed.Slices. What it restores becomes slices of
+// the operator.
+type sliceState[K, T, A, O any] struct {
+	*keyed.Slices[A]
+	o *alignedOp[K, T, A, O]
 }
 
-var errWindowState = errors.New("the state of a window operator is cut off")
-
-// Describe is the form of the entries.
-func (s sliceState[K, T, A, O]) Describe() operator.Description {
-	return operator.Description{Kind: "slice", Value: s.o.codec.Schema()}
-}
-
-// RestoreGroup adds the entries of a key group.
-func (s sliceState[K, T, A, O]) RestoreGroup(kg int, _ bool, src []byte) error {
-	o, b := s.o, s.o.keys.backend
+// RestoreGroup applies a section of a key group.
+func (s sliceState[K, T, A, O]) RestoreGroup(kg int, delta bool, src []byte) error {
+	o := s.o
 	done := o.done
 	defer func() { o.done, o.last = done, nil }()
 	// What is to fire depends on how far the group has come.
 	o.done, o.last = o.groups.ofGroup(kg, done), nil
-	for len(src) > 0 {
-		start, n := binary.Varint(src)
-		end, m := binary.Varint(src[max(n, 0):])
-		if n <= 0 || m <= 0 {
-			return errWindowState
-		}
-		k, rest, err := b.TakeKey(src[n+m:])
-		if err != nil {
-			return err
-		}
-		var acc A
-		if src, err = o.codec.Decode(rest, &acc); err != nil {
-			return err
-		}
-		b.Set(k.Hash, k.Word, k.Bytes)
-		*o.accumulator(o.restored(start, end)) = acc
-	}
-	return nil
+	return s.RestoreSection(kg, delta, src, func(start, end int64) *keyed.Slice[A] {
+		return o.restored(start, end).table
+	})
 }
 
 // restored finds or makes a slice, or a window that is kept whole.
@@ -91,7 +48,11 @@ func (o *alignedOp[K, T, A, O]) restored(start, end int64) *slice[A] {
 
 // Clear drops all slices.
 func (s sliceState[K, T, A, O]) Clear() {
+	s.Slices.Clear()
 	s.o.slices, s.o.ends, s.o.last, s.o.done = nil, nil, nil, math.MinInt64
 }
 
-var _ keyed.State = sliceState[int, int, int, int]{}
+var (
+	_ keyed.State   = sliceState[int, int, int, int]{}
+	_ keyed.Freezer = sliceState[int, int, int, int]{}
+)

@@ -44,6 +44,8 @@
 //	         map: key, map key in its canonical form, value
 //	         ordered: key, length of the sub-key (uvarint), sub-key, value
 //	         with TTL: 8 bytes of time before each value, item or map value
+//	         slice: start and end (varint), key, accumulator; what is deleted is whole slices, start and end
+//	         timer: time (varint), key, payload; never a delta
 //
 // Between one freeze and the next a key may be deleted and made again: so the deleted keys come
 // first. A delta may hold more than what has changed, never less.
@@ -59,6 +61,16 @@
 // A description has the schemas that a state was written with. Backend.Restore compares it with that
 // of today, once for each state: if values have changed, sections are rewritten before they are
 // applied (evolve.go), and the states know nothing of it. What cannot be rewritten is refused.
+//
+// # Slices of time
+//
+// Slices are the tables of aligned windows, one for each slice of time. Freezes, marks and scans are those
+// of tables by key group, but for three things. A table has the keys of all groups, so a scan deals its entries
+// out, and there is one choice between base and delta for all groups. A table goes as a whole: an increment
+// then has the slice's bounds, in the section of each group. A table that goes before it is written is
+// emptied afterwards, so that a window may fire at any time after the barrier.
+//
+// Timers are written whole, at the barrier.
 //
 // # In order, in batches
 //

@@ -34,13 +34,14 @@ func (b *Backend) Migrate(name string, steps []Migration) {
 
 // rewriter turns sections of a state into what they would be with the schema of today.
 type rewriter struct {
-	keys  *Backend // of the entries
-	heads int      // varints ahead of each key
-	times bool     // a time is ahead of each value
-	list  bool     // a value is a list of values
-	pads  [2]int   // bytes behind each item that takes none, before and after
-	value valueRewriter
-	buf   []byte
+	keys   *Backend // of the entries
+	heads  int      // varints ahead of each key
+	times  bool     // a time is ahead of each value
+	list   bool     // a value is a list of values
+	slices bool     // what is deleted is slices, without keys
+	pads   [2]int   // bytes behind each item that takes none, before and after
+	value  valueRewriter
+	buf    []byte
 }
 
 type valueRewriter func(dst, src []byte) (out, rest []byte, err error)
@@ -76,7 +77,7 @@ func (b *Backend) rewriterFor(i int, was operator.Description) (*rewriter, error
 	case "timer":
 		r.heads = 1
 	case "slice":
-		r.heads = 2
+		r.heads, r.slices = 2, true
 	case "list":
 		r.list = true
 		if !wasTimed {
@@ -204,7 +205,7 @@ func (r *rewriter) section(delta bool, src []byte) (dst []byte, err error) {
 		}
 		dst, src = append(dst, src[:used]...), src[used:]
 		for range n {
-			if dst, src, err = r.key(dst, src); err != nil {
+			if dst, src, err = r.deleted(dst, src); err != nil {
 				return nil, err
 			}
 		}
@@ -221,13 +222,28 @@ func (r *rewriter) key(dst, src []byte) (out, rest []byte, err error) {
 	return append(dst, src[:len(src)-len(rest)]...), rest, err
 }
 
-func (r *rewriter) entry(dst, src []byte) (out, rest []byte, err error) {
+// deleted takes what is deleted: a key, or a whole slice.
+func (r *rewriter) deleted(dst, src []byte) (out, rest []byte, err error) {
+	if r.slices {
+		return r.head(dst, src)
+	}
+	return r.key(dst, src)
+}
+
+func (r *rewriter) head(dst, src []byte) (out, rest []byte, err error) {
 	for range r.heads {
 		_, n := binary.Varint(src)
 		if n <= 0 {
 			return dst, src, fmt.Errorf("an entry is cut off")
 		}
 		dst, src = append(dst, src[:n]...), src[n:]
+	}
+	return dst, src, nil
+}
+
+func (r *rewriter) entry(dst, src []byte) (out, rest []byte, err error) {
+	if dst, src, err = r.head(dst, src); err != nil {
+		return dst, src, err
 	}
 	if dst, src, err = r.key(dst, src); err != nil {
 		return dst, src, err

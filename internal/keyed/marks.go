@@ -218,6 +218,16 @@ func (k *marks) confirm(kind int) {
 	}
 }
 
+// confirmed forgets what the freeze that many freezes ago holds, as far as it can be told apart.
+func (k *marks) confirmed(age uint64) {
+	if age <= 1 {
+		k.confirm(markOlder)
+	}
+	if age == 0 {
+		k.confirm(markRecent)
+	}
+}
+
 // changes are the bits of a word of the bitmaps whose entries were changed before the freeze, but not
 // since.
 func (k *marks) changes(w int) uint64 {

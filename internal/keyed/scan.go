@@ -153,7 +153,7 @@ func (t *tracked[S]) headOf(g int) {
 // expect is about how many bytes the section of a group will have.
 func (t *tracked[S]) expect(g int) int {
 	const entryBytes = 24
-	c := &t.freezes[len(t.freezes)-1].chains[g]
+	c := &t.last().chains[g]
 	switch {
 	case t.groups[g].marks.track.scan == scanDelta:
 		return 0
@@ -167,50 +167,71 @@ func (t *tracked[S]) expect(g int) int {
 func (t *tracked[S]) scanFull(g, cost int) int {
 	m := &t.groups[g]
 	k := m.marks.track
+	return m.scanAll(cost, func(i int) (bytes int, more bool) {
+		if t.isOnDisk(g, i) {
+			return 0, true
+		}
+		t.written(g, i)
+		if t.keep != nil && !t.keep(g, m.valueAt(i)) {
+			return 0, true
+		}
+		n := len(k.saved)
+		k.saved = t.appendEntry(k.saved, g, i)
+		return len(k.saved) - n, len(k.saved) <= partBytesMax
+	})
+}
+
+// scanDelta goes on with a delta. When all is written the cursor is 0.
+func (t *tracked[S]) scanDelta(g, cost int) int {
+	k := t.groups[g].marks.track
+	return t.groups[g].marks.scanChanges(cost, func(i int) (bytes int, more bool) {
+		n := len(k.saved)
+		k.saved = t.appendEntry(k.saved, g, i)
+		t.written(g, i)
+		return len(k.saved) - n, len(k.saved) <= partBytesMax
+	})
+}
+
+// scanAll goes on with a scan of all entries, at a given cost, and returns what is left of that. It
+// calls write for each that is still to be written, until that wants no more. At the end the cursor is 0.
+func (m *Map[V]) scanAll(cost int, write func(i int) (bytes int, more bool)) int {
+	k := m.marks.track
 	i := k.cursor
 	if i == math.MaxInt {
 		i = -1
 	}
-	for cost > 0 && k.cursor > 0 && len(k.saved) <= partBytesMax {
+	for more := true; more && cost > 0 && k.cursor > 0; {
 		before := i
 		if i = m.Next(i); i < 0 {
 			k.cursor = 0
 			break
 		}
 		k.cursor = i
-		if before > i {
-			cost -= before - i
-		} else {
-			cost--
-		}
-		if m.marks.has(markChanged, i) || m.marks.has(markWritten, i) || t.isOnDisk(g, i) {
+		cost -= max(before-i, 1)
+		if m.marks.has(markChanged, i) || m.marks.has(markWritten, i) {
 			continue
 		}
-		t.written(g, i)
-		if t.keep != nil && !t.keep(g, m.valueAt(i)) {
-			continue
-		}
-		n := len(k.saved)
-		k.saved = t.appendEntry(k.saved, g, i)
-		cost -= (len(k.saved) - n) / costBytes
+		var bytes int
+		bytes, more = write(i)
+		cost -= bytes / costBytes
 	}
 	return cost
 }
 
-// scanDelta goes on with a delta. When all is written the cursor is 0.
-func (t *tracked[S]) scanDelta(g, cost int) int {
-	m := &t.groups[g].marks
+// scanChanges is scanAll for what has changed.
+func (m *marks) scanChanges(cost int, write func(i int) (bytes int, more bool)) int {
 	k := m.track
 	w := min(k.cursor, len(m.bits[markChanged])<<6) >> 6
-	for ; cost > 0 && w > 0 && len(k.saved) <= partBytesMax; cost -= 64 / bitmapSpeed {
+	for more := true; more && cost > 0 && w > 0; cost -= 64 / bitmapSpeed {
 		w--
-		n := len(k.saved)
+		bytes := 0
 		eachBit(w, m.changes(w), func(i int) {
-			k.saved = t.appendEntry(k.saved, g, i)
-			t.written(g, i)
+			var n int
+			n, more = write(i)
+			bytes += n
 			cost -= bitCost
 		})
-		cost -= (len(k.saved) - n) / costBytes
+		cost -= bytes / costBytes
 		k.cursor = w << 6
 	}
 	if w == 0 {
@@ -222,7 +243,7 @@ func (t *tracked[S]) scanDelta(g, cost int) int {
 // endGroup passes the last section of a group.
 func (t *tracked[S]) endGroup(g int) {
 	k := t.groups[g].marks.track
-	record := &t.freezes[len(t.freezes)-1].chains[g]
+	record := &t.last().chains[g]
 	hasRest := t.front != nil && t.front.hasRest(g, k.scan)
 	if hasRest {
 		t.front.rest[g] = k.scan
@@ -233,16 +254,11 @@ func (t *tracked[S]) endGroup(g int) {
 	default:
 		t.pass(g)
 	}
-	if k.scan == scanFull {
-		first := !record.has
-		*record = chain{has: true, base: k.bytes}
-		if first {
-			// So that the groups do not all get their next base at one time.
-			record.deltas = g % deltasMax
-		}
-	} else {
-		record.deltas++
-		record.deltaBytes += k.bytes
+	first := !record.has
+	record.add(k.scan, k.bytes)
+	if first {
+		// So that the groups do not all get their next base at one time.
+		record.deltas = g % deltasMax
 	}
 	t.groups[g].marks.endScan()
 }

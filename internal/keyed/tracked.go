@@ -2,18 +2,9 @@ package keyed
 
 import (
 	"math"
-	"slices"
 
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
-)
-
-const (
-	// A base is followed by at most this many deltas of its key group.
-	deltasMax = 8
-	// Freezes that are neither confirmed nor followed by a confirmed one; later ones are forgotten
-	// first come first.
-	freezesMax = 16
 )
 
 // tracked is a Table with change tracking, and its side of the Freezer protocol. S is what slots
@@ -32,27 +23,9 @@ type tracked[S any] struct {
 	// keep says which entries a full section holds; nil is all.
 	keep func(group int, v *S) bool
 
-	now     *frozen[S] // what is not written yet of the last freeze
-	freezes []freeze   // that may be confirmed, oldest first
-	chains  []chain    // of each group, as of the last confirmed checkpoint
-	freezeN uint64     // how many there were
-	waiting int64      // a checkpoint that is confirmed when now is done, 0 for none
-	front   *front[S]  // nil if there is no disk behind the table
-}
-
-// chain is the sections that a group is restored from.
-type chain struct {
-	has        bool // there is a full section
-	deltas     int
-	base       int // bytes
-	deltaBytes int
-}
-
-// freeze is what becomes of the chains when a checkpoint is confirmed.
-type freeze struct {
-	checkpoint int64
-	number     uint64
-	chains     []chain
+	now *frozen[S] // what is not written yet of the last freeze
+	ledger
+	front *front[S] // nil if there is no disk behind the table
 }
 
 func newTracked[S any](b *Backend, appendValue func([]byte, int, *S) []byte) tracked[S] {
@@ -132,18 +105,17 @@ func (t *tracked[S]) change(group, i int) *S {
 // Freeze freezes the table for a checkpoint; it costs a few words for each 64 slots.
 func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.Frozen {
 	t.finish()
-	t.freezeN++
 	f := &frozen[S]{t: t, name: name, full: full}
 	if t.chains == nil {
 		t.track()
 	}
+	record := t.begin(checkpoint)
 	deltas := deltasMax
 	if t.front != nil {
 		if t.front.freeze(); t.front.view != nil {
 			deltas = coldDeltasMax
 		}
 	}
-	record := freeze{checkpoint, t.freezeN, slices.Clone(t.chains)}
 	for g := range t.groups {
 		k := &t.groups[g].marks
 		k.freeze()
@@ -151,16 +123,12 @@ func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.F
 		changed := k.track.some[markRecent] || k.track.some[markOlder]
 		changed = changed || t.front != nil && t.front.hasRest(g, scanDelta)
 		switch {
-		case full || !c.has || changed && (c.deltas >= deltas || c.deltaBytes > c.base/2):
+		case full || !c.has || changed && c.isLong(deltas):
 			k.beginScan(scanFull)
 		case changed:
 			k.beginScan(scanDelta)
 		}
 	}
-	if len(t.freezes) >= freezesMax {
-		t.freezes = slices.Delete(t.freezes, 0, 1)
-	}
-	t.freezes = append(t.freezes, record)
 	t.now = f
 	return f
 }
@@ -184,26 +152,17 @@ func (t *tracked[S]) Confirm(checkpoint int64) {
 		t.waiting = max(t.waiting, checkpoint)
 		return
 	}
-	i := slices.IndexFunc(t.freezes, func(f freeze) bool { return f.checkpoint == checkpoint })
-	if i < 0 {
+	number, ok := t.confirm(checkpoint)
+	if !ok {
 		return
 	}
-	record := &t.freezes[i]
-	t.chains = record.chains
-	if t.front != nil && t.freezeN-record.number <= 1 { // as below
-		t.front.confirm(record.number)
+	if t.front != nil && t.freezeN-number <= 1 { // as below
+		t.front.confirm(number)
 	}
 	// Changes are told apart by two freezes; those before an older one stay with what came after.
 	for g := range t.groups {
-		k := &t.groups[g].marks
-		if age := t.freezeN - record.number; age <= 1 {
-			k.confirm(markOlder)
-			if age == 0 {
-				k.confirm(markRecent)
-			}
-		}
+		t.groups[g].marks.confirmed(t.freezeN - number)
 	}
-	t.freezes = slices.Delete(t.freezes, 0, i+1)
 }
 
 // finish writes what is left of the last freeze into memory.
@@ -221,16 +180,14 @@ func (t *tracked[S]) done() {
 	if t.front != nil {
 		t.front.end()
 	}
-	if c := t.waiting; c != 0 {
-		t.waiting = 0
+	if c := t.takeWaiting(); c != 0 {
 		t.Confirm(c)
 	}
 }
 
 // discard lets go of the last freeze, unwritten.
 func (t *tracked[S]) discard() {
-	n := len(t.freezes) - 1
-	t.freezes = slices.Delete(t.freezes, n, n+1)
+	t.takeBack()
 	for g := range t.groups {
 		t.groups[g].marks.endScan()
 	}
@@ -244,10 +201,7 @@ func (t *tracked[S]) Clear() {
 	if t.front != nil {
 		t.front.clearCold()
 	}
-	clear(t.chains)
-	for _, f := range t.freezes {
-		clear(f.chains)
-	}
+	t.forget()
 }
 
 // save keeps an entry as it is for the section of its group.

@@ -1,0 +1,90 @@
+package keyed
+
+import "slices"
+
+const (
+	// A base is followed by at most this many deltas of its key group.
+	deltasMax = 8
+	// Freezes that are neither confirmed nor followed by a confirmed one; later ones are forgotten
+	// first come first.
+	freezesMax = 16
+)
+
+// ledger is the account of a state's freezes: what a restore would be made of if the last checkpoint
+// of each were confirmed, which decides between a base and a delta.
+type ledger struct {
+	freezes []freeze // that may be confirmed, oldest first
+	chains  []chain  // of each group, or of the state, as of the last confirmed checkpoint
+	freezeN uint64   // how many freezes there were
+	waiting int64    // a checkpoint to be confirmed when the last freeze is written, 0 for none
+}
+
+// chain is the sections that a group is restored from.
+type chain struct {
+	has        bool // there is a full section
+	deltas     int
+	base       int // bytes
+	deltaBytes int
+}
+
+// freeze is what becomes of the chains when a checkpoint is confirmed.
+type freeze struct {
+	checkpoint int64
+	number     uint64
+	chains     []chain
+}
+
+// isLong reports whether a base is better than another delta.
+func (c *chain) isLong(deltas int) bool { return c.deltas >= deltas || c.deltaBytes > c.base/2 }
+
+// add adds what has been written.
+func (c *chain) add(kind scanKind, bytes int) {
+	if kind == scanFull {
+		*c = chain{has: true, base: bytes}
+		return
+	}
+	c.deltas++
+	c.deltaBytes += bytes
+}
+
+// begin records a freeze, which counts as if it had written nothing.
+func (l *ledger) begin(checkpoint int64) *freeze {
+	l.freezeN++
+	if len(l.freezes) >= freezesMax {
+		l.freezes = slices.Delete(l.freezes, 0, 1)
+	}
+	l.freezes = append(l.freezes, freeze{checkpoint, l.freezeN, slices.Clone(l.chains)})
+	return l.last()
+}
+
+// last is the last freeze.
+func (l *ledger) last() *freeze { return &l.freezes[len(l.freezes)-1] }
+
+// confirm makes what comes stand on a checkpoint, and returns the number of its freeze.
+func (l *ledger) confirm(checkpoint int64) (number uint64, ok bool) {
+	i := slices.IndexFunc(l.freezes, func(f freeze) bool { return f.checkpoint == checkpoint })
+	if i < 0 {
+		return 0, false
+	}
+	l.chains, number = l.freezes[i].chains, l.freezes[i].number
+	l.freezes = slices.Delete(l.freezes, 0, i+1)
+	return number, true
+}
+
+// takeBack forgets the last freeze, which was not written.
+func (l *ledger) takeBack() { l.freezes = l.freezes[:len(l.freezes)-1] }
+
+// forget makes what is written next full, whatever is confirmed.
+func (l *ledger) forget() {
+	clear(l.chains)
+	for _, f := range l.freezes {
+		clear(f.chains)
+	}
+}
+
+// takeWaiting is the checkpoint that waited for the end of a freeze.
+func (l *ledger) takeWaiting() int64 {
+	c := l.waiting
+	l.waiting = 0
+	return c
+}
