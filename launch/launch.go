@@ -43,7 +43,8 @@ func Restore(s *Snapshot) Option {
 	}
 }
 
-// AllowNonRestoredState lets a snapshot's state be dropped that no operator of the job takes up.
+// AllowNonRestoredState lets a snapshot's state be dropped that no operator of the job takes up: that
+// of operators whose uid the job does not have, and states that an operator does not declare any more.
 func AllowNonRestoredState() Option { return func(o *job.Options) { o.AllowNonRestored = true } }
 
 // CancelTimeout is how long user code may take to return after a cancellation, before the job ends

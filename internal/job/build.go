@@ -311,9 +311,9 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: b.region.attempt,
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
 		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows, Hold: j.polls,
-		Alignment: &j.alignment,
-		Cold:      j.cold(),
-		Mail:      func(f func()) { s.Mail(f) },
+		Alignment: &j.alignment, AllowNonRestored: j.opts.AllowNonRestored,
+		Cold: j.cold(),
+		Mail: func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
 			if millis < math.MaxInt64/int64(time.Millisecond) {
 				s.WakeAt(position, millis*int64(time.Millisecond))

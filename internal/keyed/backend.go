@@ -161,6 +161,7 @@ func (b *Backend) Restore(from *operator.State) error {
 	if from == nil {
 		return nil
 	}
+	from.TakeKeyed(b.names...)
 	onDisk := b.restoresOnDisk(from)
 	rewriters, err := b.adapt(from)
 	if err != nil {

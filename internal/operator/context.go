@@ -30,6 +30,8 @@ type Context struct {
 	Cancelled context.Context
 	// Restored is the state to start from, nil for a fresh start.
 	Restored *State
+	// AllowNonRestored lets restored state be dropped that the operator does not take up.
+	AllowNonRestored bool
 
 	// BatchRows is the number of rows of a source's batches; 0 takes the default.
 	BatchRows int

@@ -3,6 +3,8 @@ package operator
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/flott-dev/flott/internal/codec"
 )
@@ -28,6 +30,64 @@ type State struct {
 	InFlight []InFlight
 	// Finished says that the subtask had processed all of its input.
 	Finished bool
+
+	// taken has what an operator has asked for, so that what nobody did can be told.
+	takenKeyed map[string]bool
+	takenItems map[Items]bool
+}
+
+// TakeKeyed tells that an operator has the keyed states of these names.
+func (s *State) TakeKeyed(names ...string) {
+	if s.takenKeyed == nil {
+		s.takenKeyed = map[string]bool{}
+	}
+	for _, name := range names {
+		s.takenKeyed[name] = true
+	}
+}
+
+// left are the states of users that an operator, once it is open, has not asked for. Operator state
+// without a schema is the engine's own, or that of a program that wrote none.
+func (s *State) left() (names []string) {
+	seen := map[string]bool{}
+	for i := range s.Keyed {
+		if name := s.Keyed[i].State; !s.takenKeyed[name] && !seen[name] {
+			seen[name] = true
+			names = append(names, fmt.Sprintf("%q", name))
+		}
+	}
+	for items := range s.Schemas {
+		if !s.takenItems[items] && s.holds(items) {
+			names = append(names, fmt.Sprintf("%s state %q", items.Kind, items.Name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *State) holds(items Items) bool {
+	switch items.Kind {
+	case ListItems:
+		return len(s.List[items.Name]) > 0
+	case UnionItems:
+		return len(s.Union[items.Name]) > 0
+	default:
+		return s.Broadcast[items.Name] != nil
+	}
+}
+
+// CheckRestored refuses, once the operator is open, restored state that it has not taken up: it would
+// not be in the next snapshot.
+func (c *Context) CheckRestored() error {
+	if c.Restored == nil || c.AllowNonRestored {
+		return nil
+	}
+	left := c.Restored.left()
+	if len(left) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the snapshot has state of operator %q (uid %s) that it does not declare: %s; give "+
+		"the state its name again, or allow non-restored state", c.Operator, c.UID, strings.Join(left, ", "))
 }
 
 // Empty reports whether the state holds nothing.
@@ -105,6 +165,10 @@ func (k ItemKind) String() string { return [...]string{"list", "union", "broadca
 // converts values of an older type.
 func Decoding[T any](ctx *Context, items Items, c *codec.Codec[T],
 ) (func(src []byte, v *T) (rest []byte, err error), error) {
+	if ctx.Restored.takenItems == nil {
+		ctx.Restored.takenItems = map[Items]bool{}
+	}
+	ctx.Restored.takenItems[items] = true
 	was, ok := ctx.Restored.Schemas[items]
 	is := c.Schema()
 	if !ok || was.Equal(is) {

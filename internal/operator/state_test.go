@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/flott-dev/flott/internal/codec"
 )
 
 // TestEveryKeyGroupHasOneOwner is for any parallelism up to the number of key groups.
@@ -167,4 +169,44 @@ func TestErrorNamesAll(t *testing.T) {
 		}
 	}()
 	c.Fail(cause, nil)
+}
+
+// What an operator has not asked for is refused by name, unless it is the engine's own.
+func TestCheckRestored(t *testing.T) {
+	ints, err := codec.For[int](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored := func() *Context {
+		s := &Snapshot{}
+		s.Keyed("kept", 1, []byte("x"))
+		s.Keyed("gone", 1, []byte("x"))
+		s.Describe("empty", Description{Kind: "value"})
+		s.List("splits", []byte("x"))
+		s.List("items", ints.Append(nil, new(int)))
+		s.DescribeItems(ListItems, "items", ints.Schema())
+		s.DescribeItems(UnionItems, "no items", ints.Schema())
+		return &Context{Operator: "Totals", UID: "totals", Restored: &s.State}
+	}
+	c := restored()
+	c.Restored.TakeKeyed("kept")
+	err = c.CheckRestored()
+	want := `operator "Totals" (uid totals) that it does not declare: "gone", list state "items"; give`
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if c.AllowNonRestored = true; c.CheckRestored() != nil {
+		t.Error("it is allowed, but refused")
+	}
+	c = restored()
+	c.Restored.TakeKeyed("kept", "gone", "new")
+	if _, err := Decoding(c, Items{ListItems, "items"}, ints); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckRestored(); err != nil {
+		t.Error(err)
+	}
+	if err := (&Context{}).CheckRestored(); err != nil {
+		t.Error(err)
+	}
 }

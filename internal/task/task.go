@@ -254,6 +254,11 @@ func (t *Task) open() (err error) {
 			return t.cfg.Contexts[i].NewError(err, nil)
 		}
 	}
+	for _, ctx := range t.cfg.Contexts { // an operator shares its own with the writers behind it
+		if err := ctx.CheckRestored(); err != nil {
+			return ctx.NewError(err, nil)
+		}
+	}
 	if t.cfg.Restore != nil {
 		if t.restored, err = t.cfg.Restore(); err != nil {
 			return t.cfg.Contexts[0].NewError(err, nil)
