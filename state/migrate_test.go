@@ -41,16 +41,26 @@ func migratedStates[V any](of func(n int) V, options ...state.Option) map[string
 	aggregating := state.NewAggregating("x", func(acc *V, n int) { *acc = of(n) },
 		func(acc *V) V { return *acc }, options...)
 	return map[string]migrated{
-		"value": {value, func(c opCtx, n int) { value.Set(c, of(n)) },
-			func(c opCtx) string { v, _ := value.Get(c); return fmt.Sprint(v) }},
-		"list": {list, func(c opCtx, n int) { list.Add(c, of(n), of(n+1)) },
-			func(c opCtx) string { return fmt.Sprint(list.Get(c)) }},
-		"map": {mapping, func(c opCtx, n int) { mapping.Put(c, "mk", of(n)) },
-			func(c opCtx) string { v, _ := mapping.Get(c, "mk"); return fmt.Sprint(v) }},
-		"reducing": {reducing, func(c opCtx, n int) { reducing.Add(c, of(n)) },
-			func(c opCtx) string { v, _ := reducing.Get(c); return fmt.Sprint(v) }},
-		"aggregating": {aggregating, func(c opCtx, n int) { aggregating.Add(c, n) },
-			func(c opCtx) string { v, _ := aggregating.Get(c); return fmt.Sprint(v) }},
+		"value": {
+			value, func(c opCtx, n int) { value.Set(c, of(n)) },
+			func(c opCtx) string { v, _ := value.Get(c); return fmt.Sprint(v) },
+		},
+		"list": {
+			list, func(c opCtx, n int) { list.Add(c, of(n), of(n+1)) },
+			func(c opCtx) string { return fmt.Sprint(list.Get(c)) },
+		},
+		"map": {
+			mapping, func(c opCtx, n int) { mapping.Put(c, "mk", of(n)) },
+			func(c opCtx) string { v, _ := mapping.Get(c, "mk"); return fmt.Sprint(v) },
+		},
+		"reducing": {
+			reducing, func(c opCtx, n int) { reducing.Add(c, of(n)) },
+			func(c opCtx) string { v, _ := reducing.Get(c); return fmt.Sprint(v) },
+		},
+		"aggregating": {
+			aggregating, func(c opCtx, n int) { aggregating.Add(c, n) },
+			func(c opCtx) string { v, _ := aggregating.Get(c); return fmt.Sprint(v) },
+		},
 	}
 }
 

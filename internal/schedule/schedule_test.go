@@ -37,7 +37,8 @@ func TestStrategies(t *testing.T) {
 		{"fixed", &FixedDelay{Attempts: 2, Delay: 3 * second}, []int64{0, 100, 1000}, []string{"3", "3", "end"}},
 		{
 			"rate", &FailureRate{Max: 2, Interval: 10 * second, Delay: second},
-			[]int64{0, 9, 11, 12}, []string{"1", "1", "1", "end"},
+			[]int64{0, 9, 11, 12},
+			[]string{"1", "1", "1", "end"},
 		},
 		{"grows", exponential(0), []int64{0, 2, 5, 10, 16}, []string{"1", "2", "4", "5", "5"}},
 		{"begins anew", exponential(0), []int64{0, 2, 63, 127, 188}, []string{"1", "2", "4", "1", "1"}},
