@@ -335,7 +335,7 @@ func (s *Slices[A]) Describe() operator.Description {
 // sections are applied, Restored has to be called.
 //
 // A table holds all key groups: what a group has dropped is deleted at the end, in one go for all of
-// them. A slice that was dropped does not come again.
+// them, or before the slice comes again, which windows do not make it do.
 func (s *Slices[A]) RestoreSection(kg int, delta bool, src []byte,
 	enter func(start, end int64) *Slice[A],
 ) error {
@@ -367,7 +367,9 @@ func (s *Slices[A]) RestoreSection(kg int, delta bool, src []byte,
 		if src, err = s.codec.Decode(rest, &acc); err != nil {
 			return err
 		}
-		*enter(start, end).upsert(&k, s.b.IsWord) = acc
+		sl := enter(start, end)
+		sl.again(kg - s.b.First)
+		*sl.upsert(&k, s.b.IsWord) = acc
 	}
 	return nil
 }
@@ -398,19 +400,31 @@ func (sl *Slice[A]) drop(group int) {
 	sl.past[group>>6] |= 1 << (group & 63)
 }
 
+// again deletes at once what a key group has dropped, if it has: the slice has come again.
+func (sl *Slice[A]) again(group int) {
+	if sl.past != nil && sl.past[group>>6]>>(group&63)&1 != 0 {
+		sl.purge()
+	}
+}
+
+// purge deletes what key groups have dropped.
+func (sl *Slice[A]) purge() {
+	b := sl.of.b
+	for i := sl.Next(-1); i >= 0; i = sl.Next(i) {
+		hash, _, _, _ := sl.At(i)
+		g := codec.KeyGroup(hash, b.MaxParallelism) - b.First
+		if sl.past[g>>6]>>(g&63)&1 != 0 {
+			sl.DeleteAt(i)
+		}
+	}
+	sl.past = nil
+}
+
 // Restored deletes what was dropped from the restored tables.
 func (s *Slices[A]) Restored() {
 	for _, sl := range s.open {
-		if sl.past == nil {
-			continue
+		if sl.past != nil {
+			sl.purge()
 		}
-		for i := sl.Next(-1); i >= 0; i = sl.Next(i) {
-			hash, _, _, _ := sl.At(i)
-			g := codec.KeyGroup(hash, s.b.MaxParallelism) - s.b.First
-			if sl.past[g>>6]>>(g&63)&1 != 0 {
-				sl.DeleteAt(i)
-			}
-		}
-		sl.past = nil
 	}
 }

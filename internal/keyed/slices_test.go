@@ -55,7 +55,7 @@ func (g *sliceRig) set(key uint64) {
 	}
 }
 
-// change adds to some entries, and now and then makes or drops a slice.
+// change adds to some entries, and now and then makes or drops a slice, which may come again.
 func (g *sliceRig) change(n int) {
 	if len(g.tables) == 0 || g.r.IntN(3) == 0 {
 		g.tables[g.next] = g.s.Make(g.next, g.next+10)
@@ -69,6 +69,9 @@ func (g *sliceRig) change(n int) {
 		g.s.Drop(g.tables[oldest])
 		delete(g.tables, oldest)
 		maps.DeleteFunc(g.model, func(k sliceKey, _ int64) bool { return k.start == oldest })
+		if g.r.IntN(3) == 0 { // it comes again
+			g.tables[oldest] = g.s.Make(oldest, oldest+10)
+		}
 	}
 	for start, table := range g.tables {
 		for range g.r.IntN(n) {
