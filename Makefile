@@ -35,7 +35,7 @@ check: ## format, go vet, staticcheck, import directions and links
 sim: ## simulations of SEEDS=100000 random schedules
 	go test ./internal/sim -v -timeout 0 -run TestSchedules -seeds $(SEEDS)
 
-bigstate: ## keyed state of SIZE=20GB in less than 256 MB of memory
+bigstate: ## hold SIZE=1GB of keyed state on disk, print the peak of memory
 	CGO_ENABLED=0 go run ./bench/bigstate -size $(SIZE)
 
 bench: build ## run all benchmarks, print their bars, append to bench/results; BENCHFLAGS="-runs 1"

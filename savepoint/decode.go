@@ -15,12 +15,7 @@ const depthMax = 10000
 // value takes the value of a schema from the cursor. root is the schema that references count from.
 // With skip the value is passed over and the result is nil.
 func (c *cursor) value(root, s *codec.Schema, depth int, skip bool) any {
-	if depth > depthMax {
-		c.fail("it is nested more than %d levels deep", depthMax)
-		return nil
-	}
-	if s = root.Resolve(s); s == nil {
-		c.fail("its schema refers to nothing")
+	if s = c.resolve(root, s, depth); s == nil {
 		return nil
 	}
 	switch s.Kind {
@@ -49,6 +44,19 @@ func (c *cursor) value(root, s *codec.Schema, depth int, skip bool) any {
 		return Opaque{s.Name, b}
 	}
 	return c.leaf(s, skip)
+}
+
+// resolve is the schema that s is or refers to; nil, with an error, if there is none or the value is
+// nested too deep.
+func (c *cursor) resolve(root, s *codec.Schema, depth int) *codec.Schema {
+	if depth > depthMax {
+		c.fail("it is nested more than %d levels deep", depthMax)
+		return nil
+	}
+	if s = root.Resolve(s); s == nil {
+		c.fail("its schema refers to nothing")
+	}
+	return s
 }
 
 func (c *cursor) record(root, s *codec.Schema, depth int, skip bool) any {

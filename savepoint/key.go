@@ -48,12 +48,7 @@ func hashOf(s *codec.Schema, b []byte) uint64 {
 
 // key takes a key in canonical form.
 func (c *cursor) key(root, s *codec.Schema, depth int) any {
-	if depth > depthMax {
-		c.fail("it is nested more than %d levels deep", depthMax)
-		return nil
-	}
-	if s = root.Resolve(s); s == nil {
-		c.fail("its schema refers to nothing")
+	if s = c.resolve(root, s, depth); s == nil {
 		return nil
 	}
 	switch s.Kind {
