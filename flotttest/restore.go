@@ -47,11 +47,11 @@ func CheckRestore[T any](t *testing.T, build func(env *stream.Env, sink *collect
 	o.Seeds, o.ParallelismMax = orDefault(o.Seeds, 10), orDefault(o.ParallelismMax, 3)
 	o.BatchRows = orDefault(o.BatchRows, 3)
 	c := &restoreCheck[T]{build: build, opts: o}
-	want, polls := c.undisturbed(t)
+	want, batches := c.undisturbed(t)
 	restored := 0
 	for seed := range o.Seeds {
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
-		got, ok := c.disturbed(t, rng, polls)
+		got, ok := c.disturbed(t, rng, batches)
 		if !ok {
 			continue // the job ended before the snapshot was complete
 		}
@@ -68,7 +68,7 @@ func CheckRestore[T any](t *testing.T, build func(env *stream.Env, sink *collect
 		t.Fatal("nothing was ever in flight: the job has no exchange that barriers overtake on")
 	}
 	if restored == 0 {
-		t.Fatalf("the job always ended before its snapshot; give it more input than %d batches", polls)
+		t.Fatalf("the job always ended before its snapshot; give it more input than %d batches", batches)
 	}
 }
 
@@ -88,8 +88,8 @@ func orDefault(v, d int) int {
 	return v
 }
 
-// stallPolls is how many batches the sources read while tasks leave their input alone.
-const stallPolls = 40
+// stallBatches is how many batches the sources read while tasks leave their input alone.
+const stallBatches = 40
 
 type restoreCheck[T any] struct {
 	build func(env *stream.Env, sink *collect.Sink[T])
@@ -112,13 +112,13 @@ func (c *restoreCheck[T]) env(parallelism int, when Disk, sink *collect.Sink[T])
 	return env
 }
 
-// undisturbed runs the job to its end and counts the polls of its sources.
-func (c *restoreCheck[T]) undisturbed(t *testing.T) (results []string, polls int64) {
+// undisturbed runs the job to its end and counts the batches of its sources.
+func (c *restoreCheck[T]) undisturbed(t *testing.T) (results []string, batches int64) {
 	t.Helper()
 	sink := collect.To[T]()
 	var n atomic.Int64
 	err := launch.Run(context.Background(), c.env(1, 0, sink), "undisturbed",
-		launch.BatchRows(c.opts.BatchRows), launch.CountPolls(&n))
+		launch.BatchRows(c.opts.BatchRows), launch.CountBatches(&n))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func (c *restoreCheck[T]) undisturbed(t *testing.T) (results []string, polls int
 }
 
 // disturbed stops the job at a random poll and restores it.
-func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) ([]string, bool) {
+func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, batches int64) ([]string, bool) {
 	t.Helper()
 	sink := collect.To[T]()
 	before, after := 1+rng.IntN(c.opts.ParallelismMax), 1+rng.IntN(c.opts.ParallelismMax)
@@ -135,10 +135,10 @@ func (c *restoreCheck[T]) disturbed(t *testing.T, rng *rand.Rand, polls int64) (
 	var snapshot *launch.Snapshot
 	stall := int64(0)
 	if c.opts.Unaligned {
-		stall = stallPolls
+		stall = stallBatches
 	}
 	err := launch.Run(ctx, c.env(before, DiskBefore, sink), "disturbed", launch.BatchRows(c.opts.BatchRows),
-		launch.StallPolls(stall), launch.SnapshotAtPoll(1+rng.Int64N(max(1, polls-1)), func(s *launch.Snapshot, err error) {
+		launch.StallBatches(stall), launch.SnapshotAtBatch(1+rng.Int64N(max(1, batches-1)), func(s *launch.Snapshot, err error) {
 			if err == nil {
 				snapshot = s
 			}

@@ -64,12 +64,12 @@ const ExplainVariable = "FLOTT_EXPLAIN"
 // BatchRows makes sources read batches of n records. Tests use small ones to meet every boundary.
 func BatchRows(n int) Option { return func(o *job.Options) { o.BatchRows = n } }
 
-// SnapshotAtPoll takes a snapshot when the sources have read their n-th batch together, and calls f
+// SnapshotAtBatch takes a snapshot when the sources have read their n-th batch together, and calls f
 // with it. The sources read nothing from then on: f cancels the job. It is for tests that stop a job
 // at a chosen moment.
-func SnapshotAtPoll(n int64, f func(*Snapshot, error)) Option {
+func SnapshotAtBatch(n int64, f func(*Snapshot, error)) Option {
 	return func(o *job.Options) {
-		o.SnapshotAtPoll = n
+		o.SnapshotAtBatch = n
 		o.OnSnapshot = func(s *checkpoint.Snapshot, err error) {
 			if err != nil {
 				f(nil, err)
@@ -80,9 +80,9 @@ func SnapshotAtPoll(n int64, f func(*Snapshot, error)) Option {
 	}
 }
 
-// StallPolls makes tasks leave their input alone from some poll on, up to n before that of
-// SnapshotAtPoll, so that input piles up in front of them. It is for tests of unaligned snapshots.
-func StallPolls(n int64) Option { return func(o *job.Options) { o.StallPolls = n } }
+// StallBatches makes tasks leave their input alone from some batch on, up to n before that of
+// SnapshotAtBatch, so that input piles up in front of them. It is for tests of unaligned snapshots.
+func StallBatches(n int64) Option { return func(o *job.Options) { o.StallBatches = n } }
 
 // Run runs the job and returns when it has ended: nil when all input was processed, ErrCanceled
 // when ctx was done before, else what failed it.
@@ -207,7 +207,7 @@ func (j *Job) Snapshot(ctx context.Context) (*Snapshot, error) {
 	return &Snapshot{s}, nil
 }
 
-// CountPolls counts the batches that the sources read. It is for tests.
-func CountPolls(n *atomic.Int64) Option {
-	return func(o *job.Options) { o.CountPolls = n }
+// CountBatches counts the batches that the sources read. It is for tests.
+func CountBatches(n *atomic.Int64) Option {
+	return func(o *job.Options) { o.CountBatches = n }
 }

@@ -58,7 +58,7 @@ func ExampleMigrate() {
 	var snapshot *launch.Snapshot
 	ctx, cancel := context.WithCancel(context.Background())
 	_ = launch.Run(ctx, env, "prices", launch.BatchRows(1),
-		launch.SnapshotAtPoll(2, func(s *launch.Snapshot, _ error) { snapshot = s; cancel() }))
+		launch.SnapshotAtBatch(1, func(s *launch.Snapshot, _ error) { snapshot = s; cancel() }))
 
 	env, texts = prices()
 	v2 := state.NewValue[price]("last", state.Migrate("cents", func(old priceV1) (price, error) {

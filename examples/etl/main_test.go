@@ -106,7 +106,7 @@ func TestRestore(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var snapshot *launch.Snapshot
 		err := launch.Run(ctx, env(), "etl", launch.BatchRows(3),
-			launch.SnapshotAtPoll(1+rng.Int64N(30), func(s *launch.Snapshot, err error) {
+			launch.SnapshotAtBatch(1+rng.Int64N(30), func(s *launch.Snapshot, err error) {
 				if err == nil {
 					snapshot = s
 				}

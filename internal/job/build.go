@@ -310,7 +310,7 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Job: j.opts.Name, Operator: n.Name, UID: n.UID, Subtask: s.Index,
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: b.region.attempt,
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
-		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows, Hold: j.polls,
+		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows,
 		Alignment: &j.alignment, AllowNonRestored: j.opts.AllowNonRestored,
 		Cold: j.cold(),
 		Mail: func(f func()) { s.Mail(f) },
@@ -324,6 +324,9 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 	}
 	if j.opts.Runner != nil {
 		ctx.Go = func(work func()) { j.runner.Go(Call, work) }
+	}
+	if j.opts.CountBatches != nil {
+		ctx.Hold, ctx.Read = j.hold, j.countBatch
 	}
 	if n.Source != nil {
 		c := j.m.coords[n.UID]

@@ -192,16 +192,16 @@ func startingWatermark(old []*operator.State, same bool, subtask int) int64 {
 
 // stallHook is the task.Config.Stall of a subtask.
 func (j *Job) stallHook(s *Subtask) func() bool {
-	if j.opts.StallPolls <= 0 || j.opts.SnapshotAtPoll <= 0 {
+	if j.opts.StallBatches <= 0 || j.opts.SnapshotAtBatch <= 0 {
 		return nil
 	}
 	if s.Chain.Head().Source != nil {
 		j.reading.Add(1)
 	}
 	// Any number that differs from task to task and from snapshot to snapshot.
-	mixed := uint64(s.Chain.ID*131+s.Index*31) + uint64(j.opts.SnapshotAtPoll)*0x9e3779b97f4a7c15
-	from := j.opts.SnapshotAtPoll - int64(mixed>>33)%j.opts.StallPolls
-	return func() bool { return j.reading.Load() > 0 && j.opts.CountPolls.Load() >= from }
+	mixed := uint64(s.Chain.ID*131+s.Index*31) + uint64(j.opts.SnapshotAtBatch)*0x9e3779b97f4a7c15
+	from := j.opts.SnapshotAtBatch - int64(mixed>>33)%j.opts.StallBatches
+	return func() bool { return j.reading.Load() > 0 && j.opts.CountBatches.Load() >= from }
 }
 
 // unstall lets the tasks go on when all sources have ended before the snapshot.

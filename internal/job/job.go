@@ -77,21 +77,21 @@ type Options struct {
 	// AlignedTimeout is how long after its making a barrier that is aligned overtakes what is on the way;
 	// 0 is never.
 	AlignedTimeout time.Duration
-	// StallPolls makes tasks leave their input alone from up to so many polls before SnapshotAtPoll on,
+	// StallBatches makes tasks leave their input alone from up to so many batches before SnapshotAtBatch on,
 	// each from another one, so that input piles up: for tests of unaligned snapshots. A task that has to
 	// align goes on.
-	StallPolls int64
+	StallBatches int64
 	// CancelTimeout is how long user code may take to return after a cancellation, before the job
 	// is given up with the stacks of what is stuck; 0 means 30 s.
 	CancelTimeout time.Duration
 	// BatchRows is the number of rows of the sources' batches; 0 takes the default.
 	BatchRows int
-	// SnapshotAtPoll takes a snapshot when the sources have polled so many times together, and
+	// SnapshotAtBatch takes a snapshot when the sources have read so many batches together, and
 	// gives it to OnSnapshot: for tests that stop a job at a chosen moment.
-	SnapshotAtPoll int64
-	OnSnapshot     func(*checkpoint.Snapshot, error)
-	// CountPolls, when it is not nil, counts the polls of the sources.
-	CountPolls *atomic.Int64
+	SnapshotAtBatch int64
+	OnSnapshot      func(*checkpoint.Snapshot, error)
+	// CountBatches, when it is not nil, counts the batches of the sources.
+	CountBatches *atomic.Int64
 	// Batch runs the job in batch mode.
 	Batch bool
 	// TempDir is where batch mode, feedback and overflowing outputs spill; "" means the system's.
@@ -119,9 +119,8 @@ type Job struct {
 	done      chan struct{}
 	spill     exchange.Spill
 	holding   atomic.Bool  // sources wait for a snapshot
-	reading   atomic.Int64 // sources' subtasks that have not ended, where StallPolls is set
+	reading   atomic.Int64 // sources' subtasks that have not ended, where StallBatches is set
 	alignment operator.AlignmentGroups
-	polls     func() bool
 	places    places
 	// savepoints makes the targets of savepoints.
 	savepoints *storage.Store
@@ -179,7 +178,6 @@ func (j *Job) open(ctx context.Context) error {
 	if err := j.checkRestore(); err != nil {
 		return err
 	}
-	j.polls = j.pollHook()
 	j.mu.state = Running
 	j.mu.started = j.opts.Clock.Now()
 	return j.prepare()
@@ -190,8 +188,8 @@ func (j *Job) withDefaults() {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
-	if o.CountPolls == nil && o.SnapshotAtPoll > 0 {
-		o.CountPolls = &atomic.Int64{}
+	if o.CountBatches == nil && o.SnapshotAtBatch > 0 {
+		o.CountBatches = &atomic.Int64{}
 	}
 	if o.CancelTimeout == 0 {
 		o.CancelTimeout = 30 * time.Second

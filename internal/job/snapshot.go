@@ -82,31 +82,27 @@ func (j *Job) begin(r checkpoint.Request) int64 {
 	return actions[0].Pending.ID()
 }
 
-// pollHook counts the sources' polls where a snapshot is wanted at one of them, and holds the
-// sources from then on: the job is to be cancelled by whoever wanted the snapshot.
-func (j *Job) pollHook() func() bool {
-	if j.opts.CountPolls == nil {
-		return nil
+// hold tells a source that it reads nothing more: a snapshot was wanted at the last batch, and whoever
+// wanted it is to cancel the job.
+func (j *Job) hold() bool {
+	if j.opts.StallBatches > 0 {
+		runtime.Gosched() // lets the others keep pace until they stall
 	}
-	return func() bool {
-		if j.holding.Load() {
-			return true
-		}
-		if j.opts.StallPolls > 0 {
-			runtime.Gosched() // lets the others keep pace until they stall
-		}
-		if j.opts.CountPolls.Add(1) != j.opts.SnapshotAtPoll {
-			return false
-		}
-		j.holding.Store(true)
-		j.master.post(func() {
-			j.begin(checkpoint.Request{
-				Flags: operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
-				End: func(s *checkpoint.Snapshot, _ string, err error) { j.opts.OnSnapshot(s, err) },
-			})
+	return j.holding.Load()
+}
+
+// countBatch counts the sources' batches and takes the snapshot that is wanted at one of them.
+func (j *Job) countBatch() {
+	if j.opts.CountBatches.Add(1) != j.opts.SnapshotAtBatch {
+		return
+	}
+	j.holding.Store(true)
+	j.master.post(func() {
+		j.begin(checkpoint.Request{
+			Flags: operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
+			End: func(s *checkpoint.Snapshot, _ string, err error) { j.opts.OnSnapshot(s, err) },
 		})
-		return true
-	}
+	})
 }
 
 // act carries out what the coordinator of checkpoints says.

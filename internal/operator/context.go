@@ -37,9 +37,10 @@ type Context struct {
 	BatchRows int
 	// Alignment is the watermark alignment groups of the job.
 	Alignment *AlignmentGroups
-	// Hold, when it is not nil, is asked by sources before each poll whether to wait: a hook of
-	// tests, which counts the polls and stops the sources while it takes a snapshot.
+	// Hold, when it is not nil, is asked by sources before each poll whether to wait, and Read is called
+	// after each batch: hooks of tests, which count the batches and stop the sources at one of them.
 	Hold func() bool
+	Read func()
 
 	// Listeners hear of the end of checkpoints, as a Node does that is a CheckpointListener. A savepoint
 	// is told to nodes only, since it belongs to whoever asked for it.

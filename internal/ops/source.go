@@ -238,6 +238,9 @@ func (s *Source[T]) Poll() operator.Status {
 			b.Marks = b.Marks[:0] // in batch mode there is one watermark, at the end
 		}
 		s.out.Forward(b)
+		if s.ctx.Read != nil {
+			s.ctx.Read()
+		}
 	case done:
 		b.Release()
 		s.finish(s.split(id))
