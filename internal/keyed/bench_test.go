@@ -209,26 +209,34 @@ func benchFreeze[V any](s *Values[V], id int64) (freeze, longest, all time.Durat
 	return freeze, longest, all, bytes
 }
 
-// inBatches calls f with random keys below n as operators do: a batch's hashes are touched first.
-func inBatches(b *testing.B, n int, isWord bool, touch func(hashes []uint64) uint64, f func(k uint64)) {
-	keys, hashes := make([]uint64, 1024), make([]uint64, 1024)
-	text, at := []byte("customer-id-........"), len(keys)
+// inBatches calls f with random keys below n as operators do: a batch has its keys and their hashes, which
+// are touched first.
+func inBatches(b *testing.B, n int, isWord bool, touch func(hashes []uint64) uint64,
+	f func(hash, word uint64, key []byte),
+) {
+	const rows, size = 1024, 20
+	words, hashes, texts := make([]uint64, rows), make([]uint64, rows), make([]byte, rows*size)
+	for i := range rows {
+		copy(texts[i*size:], "customer-id-")
+	}
+	at := rows
 	x := xorshift(88172645463325252)
 	var sink uint64
 	for b.Loop() {
-		if at == len(keys) {
-			for i := range keys {
-				keys[i] = (x.next() >> 32) * uint64(n) >> 32
-				hashes[i] = mix(keys[i])
+		if at == rows {
+			for i := range rows {
+				words[i] = (x.next() >> 32) * uint64(n) >> 32
+				hashes[i] = mix(words[i])
 				if !isWord {
-					binary.LittleEndian.PutUint64(text[12:], keys[i])
+					text := texts[i*size:][:size]
+					binary.LittleEndian.PutUint64(text[12:], words[i])
 					hashes[i] = codec.HashBytes(text)
 				}
 			}
 			sink += touch(hashes)
 			at = 0
 		}
-		f(keys[at])
+		f(hashes[at], words[at], texts[at*size:][:size])
 		at++
 	}
 	runtime.KeepAlive(sink)
@@ -240,10 +248,10 @@ func BenchmarkValues(b *testing.B) {
 		for _, n := range []int{1_000_000, 10_000_000} {
 			for _, tracked := range []bool{false, true} {
 				b.Run(fmt.Sprintf("word=%v/%s/tracked=%v", isWord, size(n), tracked), func(b *testing.B) {
-					s, set := benchValues[int64](b, n, isWord, tracked)
+					s, _ := benchValues[int64](b, n, isWord, tracked)
 					b.ReportAllocs()
-					inBatches(b, n, isWord, s.Touch, func(k uint64) {
-						set(k)
+					inBatches(b, n, isWord, s.Touch, func(hash, word uint64, key []byte) {
+						s.b.Set(hash, word, key)
 						v, _ := s.Current()
 						*v++
 					})

@@ -49,8 +49,8 @@ func BenchmarkDiskHot(b *testing.B) {
 	for k := range uint64(100_000) {
 		count(s, k)
 	}
-	inBatches(b, 100_000, true, s.Touch, func(k uint64) {
-		count(s, k)
+	inBatches(b, 100_000, true, s.Touch, func(_, word uint64, _ []byte) {
+		count(s, word)
 		if n++; n%1024 == 0 {
 			s.b.cold.trim()
 		}
