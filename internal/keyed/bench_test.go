@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -314,6 +315,36 @@ func BenchmarkSnapshot(b *testing.B) {
 			b.ReportMetric(float64(bytes)/1e6/all.Seconds(), "MB/s")
 		})
 	}
+}
+
+// BenchmarkSnapshotStrings is a delta of a tenth of a million strings of 60 bytes.
+func BenchmarkSnapshotStrings(b *testing.B) {
+	const n, writes = 1_000_000, 100_000
+	s, set := benchValues[string](b, 0, true, false)
+	text := strings.Repeat("state ", 10)
+	for k := range uint64(n) {
+		set(k)
+		v, _ := s.Current()
+		*v = text
+	}
+	benchFreeze(s, 1)
+	x, id := xorshift(88172645463325252), int64(1)
+	var all time.Duration
+	texts := [2]string{strings.Repeat("news ", 12), text}
+	for b.Loop() {
+		for range writes {
+			set((x.next() >> 32) * n >> 32)
+			v, _ := s.Current()
+			*v = texts[id&1]
+		}
+		for g := range s.packed.chains {
+			s.packed.chains[g].deltas, s.packed.chains[g].deltaBytes = 0, 0
+		}
+		id++
+		_, _, a, _ := benchFreeze(s, id)
+		all += a
+	}
+	b.ReportMetric(float64(all.Nanoseconds())/float64(b.N)/writes, "ns/value")
 }
 
 // BenchmarkTTL is a count for a random key in a state with TTL, of which nothing is expired and all is
