@@ -53,7 +53,7 @@
 // To restore (state, key group) one applies its last full section and the deltas after it, over
 // the confirmed checkpoints that the snapshot stands on (operator.Snapshot.Since). A group has a full
 // section in the first snapshot, in a savepoint, after deltasMax deltas, or when those since the last
-// full one are more than half of its size; the groups take turns. A group without a section has not
+// full one would make a restore read more than twice what there is; the groups take turns. A group without a section has not
 // changed.
 //
 // # Types that change

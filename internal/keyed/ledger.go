@@ -4,7 +4,7 @@ import "slices"
 
 const (
 	// A base is followed by at most this many deltas of its key group.
-	deltasMax = 8
+	deltasMax = 32
 	// Freezes that are neither confirmed nor followed by a confirmed one; later ones are forgotten
 	// first come first.
 	freezesMax = 16
@@ -24,6 +24,7 @@ type chain struct {
 	has        bool // there is a full section
 	deltas     int
 	base       int // bytes
+	entries    int // there were with the base, 0 if nobody knows
 	deltaBytes int
 }
 
@@ -34,8 +35,16 @@ type freeze struct {
 	chains     []chain
 }
 
-// isLong reports whether a base is better than another delta.
-func (c *chain) isLong(deltas int) bool { return c.deltas >= deltas || c.deltaBytes > c.base/2 }
+// isLong reports whether a base is better than another delta, now that there are so many entries. A
+// restore reads, and the storage keeps, no more than about twice what there is; what is written of a
+// state that only grows is written once.
+func (c *chain) isLong(deltas, entries int) bool {
+	live := c.base
+	if c.entries > 0 && entries > c.entries {
+		live = int(float64(live) / float64(c.entries) * float64(entries))
+	}
+	return c.deltas >= deltas || c.base+c.deltaBytes > 2*live
+}
 
 // add adds what has been written.
 func (c *chain) add(kind scanKind, bytes int) {

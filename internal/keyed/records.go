@@ -28,7 +28,11 @@ type byteLog struct {
 	dead int // bytes that belong to no value
 }
 
-const recordHead = 8
+const (
+	recordHead = 8
+	// A value's record up to this byte is read ahead.
+	valueTouched = 63
+)
 
 // init makes r empty. appendValue appends a value as sections have it.
 func (r *records) init(b *Backend, slack int, appendValue func(dst, value []byte) []byte) {
@@ -36,6 +40,18 @@ func (r *records) init(b *Backend, slack int, appendValue func(dst, value []byte
 	r.tracked = newTracked(b, func(dst []byte, group int, ref *uint64) []byte {
 		return appendValue(dst, r.data(group, *ref))
 	})
+	r.tracked.readAhead = r.readAhead
+}
+
+// readAhead reads the values of slots.
+func (r *records) readAhead(group, w int, slots uint64) (sink uint64) {
+	m, buf := &r.groups[group], r.logs[group].buf
+	eachBit(w, slots, func(i int) {
+		if ref := *m.valueAt(i); ref != 0 {
+			sink ^= uint64(buf[ref-1]) ^ uint64(buf[min(ref+valueTouched, uint64(len(buf)-1))])
+		}
+	})
+	return sink
 }
 
 // data is the value that a slot of a group refers to, valid until a value of the group is written.

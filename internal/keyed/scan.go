@@ -14,6 +14,8 @@ const (
 	// A bitmap is looked at this much faster than the slots; to go to a slot from there costs more.
 	bitmapSpeed = 8
 	bitCost     = 3
+	// The values of so many slots are read ahead, so that their cache misses overlap.
+	aheadSlots = 512
 )
 
 // A section that gets longer than this is passed as it is, and another one begun. Tests change it.
@@ -167,7 +169,7 @@ func (t *tracked[S]) expect(g int) int {
 func (t *tracked[S]) scanFull(g, cost int) int {
 	m := &t.groups[g]
 	k := m.marks.track
-	return m.scanAll(cost, func(i int) (bytes int, more bool) {
+	return m.scanAll(cost, t.aheadOf(g), func(i int) (bytes int, more bool) {
 		if t.isOnDisk(g, i) {
 			return 0, true
 		}
@@ -184,7 +186,7 @@ func (t *tracked[S]) scanFull(g, cost int) int {
 // scanDelta goes on with a delta. When all is written the cursor is 0.
 func (t *tracked[S]) scanDelta(g, cost int) int {
 	k := t.groups[g].marks.track
-	return t.groups[g].marks.scanChanges(cost, func(i int) (bytes int, more bool) {
+	return t.groups[g].marks.scanChanges(cost, t.aheadOf(g), func(i int) (bytes int, more bool) {
 		n := len(k.saved)
 		k.saved = t.appendEntry(k.saved, g, i)
 		t.written(g, i)
@@ -192,11 +194,14 @@ func (t *tracked[S]) scanDelta(g, cost int) int {
 	})
 }
 
+// ahead reads what 64 slots refer to: those of word w of a bitmap whose bits are set.
+type ahead func(w int, slots uint64)
+
 // scanAll goes on with a scan of all entries, at a given cost, and returns what is left of that. It
 // calls write for each that is still to be written, until that wants no more. At the end the cursor is 0.
-func (m *Map[V]) scanAll(cost int, write func(i int) (bytes int, more bool)) int {
+func (m *Map[V]) scanAll(cost int, ahead ahead, write func(i int) (bytes int, more bool)) int {
 	k := m.marks.track
-	i := k.cursor
+	i, read := k.cursor, math.MaxInt
 	if i == math.MaxInt {
 		i = -1
 	}
@@ -207,6 +212,12 @@ func (m *Map[V]) scanAll(cost int, write func(i int) (bytes int, more bool)) int
 			break
 		}
 		k.cursor = i
+		if ahead != nil && i < read {
+			for w := i >> 6; w >= 0 && read > i-aheadSlots; w-- {
+				ahead(w, m.taken(w))
+				read = w << 6
+			}
+		}
 		cost -= max(before-i, 1)
 		if m.marks.has(markChanged, i) || m.marks.has(markWritten, i) {
 			continue
@@ -218,12 +229,39 @@ func (m *Map[V]) scanAll(cost int, write func(i int) (bytes int, more bool)) int
 	return cost
 }
 
+// taken is which of the slots 64w to 64w+63 have entries.
+func (m *Map[V]) taken(w int) (slots uint64) {
+	from := w << 6
+	if m.n > 0 {
+		for i, s := range m.slots[min(from, len(m.slots)):min(from+64, len(m.slots))] {
+			if s.hash != 0 {
+				slots |= 1 << i
+			}
+		}
+		return slots
+	}
+	for i, s := range m.words.slots[min(from, len(m.words.slots)):min(from+64, len(m.words.slots))] {
+		if s.key != 0 {
+			slots |= 1 << i
+		}
+	}
+	return slots
+}
+
 // scanChanges is scanAll for what has changed.
-func (m *marks) scanChanges(cost int, write func(i int) (bytes int, more bool)) int {
+func (m *marks) scanChanges(cost int, ahead ahead, write func(i int) (bytes int, more bool)) int {
 	k := m.track
 	w := min(k.cursor, len(m.bits[markChanged])<<6) >> 6
+	read := w
 	for more := true; more && cost > 0 && w > 0; cost -= 64 / bitmapSpeed {
 		w--
+		if ahead != nil && w < read {
+			for ; read > 0 && read > w-aheadSlots/64; read-- {
+				if x := m.changes(read - 1); x != 0 {
+					ahead(read-1, x)
+				}
+			}
+		}
 		bytes := 0
 		eachBit(w, m.changes(w), func(i int) {
 			var n int
@@ -256,6 +294,9 @@ func (t *tracked[S]) endGroup(g int) {
 	}
 	first := !record.has
 	record.add(k.scan, k.bytes)
+	if k.scan == scanFull && t.front == nil {
+		record.entries = t.groups[g].Len()
+	}
 	if first {
 		// So that the groups do not all get their next base at one time.
 		record.deltas = g % deltasMax

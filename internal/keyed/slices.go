@@ -132,7 +132,7 @@ func (s *Slices[A]) Freeze(name string, checkpoint int64, full bool) operator.Fr
 	chain := &s.begin(checkpoint).chains[0]
 	f := &frozenSlices[A]{s: s, name: name, full: full, parts: make([]slicePart, s.b.Last-s.b.First+1)}
 	f.kind = scanDelta
-	if full || !chain.has || chain.isLong(deltasMax) {
+	if full || !chain.has || chain.isLong(deltasMax, 0) {
 		f.kind = scanFull
 	}
 	for _, sl := range s.open {
@@ -231,9 +231,9 @@ func (f *frozenSlices[A]) scan(cost int) {
 		sl := f.slices[0]
 		write := func(i int) (bytes int, more bool) { return f.write(sl, i), true }
 		if f.kind == scanFull {
-			cost = sl.scanAll(cost, write)
+			cost = sl.scanAll(cost, nil, write)
 		} else {
-			cost = sl.marks.scanChanges(cost, write)
+			cost = sl.marks.scanChanges(cost, nil, write)
 		}
 		if sl.tracked.cursor == 0 {
 			f.endSlice()

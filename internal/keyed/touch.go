@@ -28,7 +28,7 @@ func (t *Table[V]) Touch(hashes []uint64) (sink uint64) {
 			bytes = true
 		}
 		if b := m.marks.bits[markChanged]; k>>6 < uint64(len(b)) {
-			sink ^= b[k>>6]
+			sink ^= b[k>>6] ^ m.marks.bits[markBorn][k>>6]
 		}
 	}
 	if !bytes {
@@ -56,4 +56,24 @@ func (m *Map[V]) touchRecord(hash uint64) uint64 {
 		}
 	}
 	return 0
+}
+
+// aheadOf is what a scan of a group reads ahead: the records of byte keys, and what the slots refer to.
+func (t *tracked[S]) aheadOf(group int) ahead {
+	m := &t.groups[group]
+	if len(m.log) == 0 && t.readAhead == nil {
+		return nil
+	}
+	return func(w int, slots uint64) {
+		if len(m.log) > 0 {
+			eachBit(w, slots, func(i int) {
+				if i < len(m.slots) {
+					t.touched ^= uint64(m.log[m.slots[i].off])
+				}
+			})
+		}
+		if t.readAhead != nil {
+			t.touched ^= t.readAhead(group, w, slots)
+		}
+	}
 }

@@ -20,6 +20,9 @@ type tracked[S any] struct {
 	b *Backend
 	// appendValue appends the encoding of a slot of a group.
 	appendValue func(dst []byte, group int, v *S) []byte
+	// readAhead reads what slots of a group refer to, nil if that is nothing.
+	readAhead func(group, w int, slots uint64) (sink uint64)
+	touched   uint64 // has no meaning
 	// keep says which entries a full section holds; nil is all.
 	keep func(group int, v *S) bool
 
@@ -123,7 +126,7 @@ func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.F
 		changed := k.track.some[markRecent] || k.track.some[markOlder]
 		changed = changed || t.front != nil && t.front.hasRest(g, scanDelta)
 		switch {
-		case full || !c.has || changed && c.isLong(deltas):
+		case full || !c.has || changed && c.isLong(deltas, t.groups[g].Len()):
 			k.beginScan(scanFull)
 		case changed:
 			k.beginScan(scanDelta)
