@@ -28,7 +28,7 @@ func (t *Table[V]) Touch(hashes []uint64) (sink uint64) {
 			bytes = true
 		}
 		if b := m.marks.bits[markChanged]; k>>6 < uint64(len(b)) {
-			sink ^= b[k>>6] ^ m.marks.bits[markBorn][k>>6]
+			sink ^= b[k>>6]
 		}
 	}
 	if !bytes {
