@@ -176,7 +176,8 @@ func (s *Slices[A]) Confirm(checkpoint int64) {
 	s.gone = slices.DeleteFunc(s.gone, func(g goneSlice) bool { return g.freeze <= f.number })
 }
 
-// finish writes what is left of the last freeze into memory.
+// finish writes what is left of the last freeze into memory. A task does not freeze before it has
+// written the last one: this is for Clear.
 func (s *Slices[A]) finish() {
 	if s.now != nil {
 		s.now.scan(math.MaxInt)

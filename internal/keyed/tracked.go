@@ -165,7 +165,8 @@ func (t *tracked[S]) Confirm(checkpoint int64) {
 	}
 }
 
-// finish writes what is left of the last freeze into memory.
+// finish writes what is left of the last freeze into memory. A task does not freeze before it has
+// written the last one: this is for Clear.
 func (t *tracked[S]) finish() {
 	if t.now == nil {
 		return
