@@ -3,6 +3,7 @@ package codec
 import (
 	"reflect"
 	"sync"
+	"time"
 	"unsafe"
 )
 
@@ -85,19 +86,27 @@ func (c *Codec[T]) FixedSize() (n int, ok bool) {
 
 // PointerFree reports whether the Go memory of a T holds no pointers, so that the garbage collector
 // need not scan it.
-func (c *Codec[T]) PointerFree() bool { return pointerFree(c.prog.typ) }
+func (c *Codec[T]) PointerFree() bool { return pointerFree(c.prog.typ, false) }
+
+// Immutable reports whether copies of a T share nothing that can be changed: it has no pointers but
+// those of strings and of times.
+func (c *Codec[T]) Immutable() bool { return pointerFree(c.prog.typ, true) }
 
 // Schema returns the schema of T. The caller must not change what it refers to.
 func (c *Codec[T]) Schema() Schema { return *c.schema }
 
-// pointerFree reports whether the memory of a value of type t has no pointers in it.
-func pointerFree(t reflect.Type) bool {
+// pointerFree reports whether the memory of a value of type t has no pointers in it, or none but to
+// what nobody changes.
+func pointerFree(t reflect.Type, orConstant bool) bool {
+	if orConstant && (t.Kind() == reflect.String || t == reflect.TypeFor[time.Time]()) {
+		return true
+	}
 	switch t.Kind() {
 	case reflect.Array:
-		return t.Len() == 0 || pointerFree(t.Elem())
+		return t.Len() == 0 || pointerFree(t.Elem(), orConstant)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if !pointerFree(t.Field(i).Type) {
+			if !pointerFree(t.Field(i).Type, orConstant) {
 				return false
 			}
 		}

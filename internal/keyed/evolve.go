@@ -222,10 +222,10 @@ func (r *rewriter) key(dst, src []byte) (out, rest []byte, err error) {
 	return append(dst, src[:len(src)-len(rest)]...), rest, err
 }
 
-// deleted takes what is deleted: a key, or a whole slice.
+// deleted takes what is deleted: an entry without its value, or a whole slice.
 func (r *rewriter) deleted(dst, src []byte) (out, rest []byte, err error) {
-	if r.slices {
-		return r.head(dst, src)
+	if dst, src, err = r.head(dst, src); err != nil || r.slices {
+		return dst, src, err
 	}
 	return r.key(dst, src)
 }
