@@ -170,7 +170,7 @@ func valueRewriterFor(was, is codec.Schema, steps []Migration) (valueRewriter, e
 		}
 		return inSequence(first.Append, inSequence(steps[i].rewrite, next)), nil
 	}
-	return nil, err
+	return nil, fmt.Errorf("%w; give the state a state.Migrate from its old type", err)
 }
 
 func (m *Migration) rewrite(dst, src []byte) (out, rest []byte, err error) {
