@@ -114,7 +114,7 @@ func checkForm(name string, was, is *operator.Description) error {
 	}
 	if !isSame(was.Key, is.Key) {
 		return fmt.Errorf("state %q: the key of the snapshot is %s, that of the job %s, and a changed key "+
-			"belongs to other key groups; re-hash the savepoint with `flott state rehash`, or give the "+
+			"belongs to other key groups; give a savepoint the new keys with savepoint.Rekey, or give the "+
 			"operator another uid", name, was.Key, is.Key)
 	}
 	if !isSame(was.Namespace, is.Namespace) {
