@@ -9,8 +9,8 @@ import (
 )
 
 // Configure sets what c has and no option of NewEnv does: options in code stand before configuration. launch
-// calls it with the configuration of a run, see launch.Configuration. It may be called any time before the
-// job is launched.
+// calls it with the configuration of a run, see launch.Configuration. It must be
+// called before Explain, which resolves defaults.
 func (e *Env) Configure(c *config.Configuration) {
 	options := configured(c)
 	if len(options) == 0 {

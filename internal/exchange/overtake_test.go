@@ -344,7 +344,7 @@ func FuzzReadFlight(f *testing.F) {
 }
 
 // Records in flight are where their key says: with a key of another type, or without one, they could be
-// anywhere.
+// anywhere. Of old snapshots, which do not tell, they are taken to have the key of today.
 func TestFlightsOfOtherKeys(t *testing.T) {
 	schema := func(k codec.Kind, name string) codec.Schema { return codec.Schema{Kind: k, Name: name} }
 	id := codec.Schema{Kind: codec.KindStruct, Name: "a.ID", Fields: []codec.Field{{Name: "N", Schema: schema(codec.KindInt64, "")}}}
@@ -366,6 +366,9 @@ func TestFlightsOfOtherKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := &Edge[string]{Codec: enc, Part: Partitioner[string]{Key: c.is}}
+		if _, err := NewFlight(&operator.InFlight{Data: operator.Bytes{}}, e, nil); err != nil {
+			t.Errorf("of an old snapshot: %v", err)
+		}
 		_, err = NewFlight(&operator.InFlight{
 			Data: operator.Bytes{}, Type: operator.FlightType{Record: enc.Schema(), Key: c.was},
 		}, e, nil)
