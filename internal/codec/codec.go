@@ -76,6 +76,26 @@ func (c *Codec[T]) decode(src []byte, v *T, alias bool) ([]byte, error) {
 	return rest, nil
 }
 
+// DecodeFrom returns the function that decodes values which were encoded with another schema of the
+// type: Decode itself when that is the one of today, else one that converts them first, which is for
+// one goroutine. The error is a *ConvertError.
+func (c *Codec[T]) DecodeFrom(was Schema) (func(src []byte, v *T) (rest []byte, err error), error) {
+	if was.Equal(*c.schema) {
+		return c.Decode, nil
+	}
+	convert, err := Convert(was, *c.schema)
+	if err != nil {
+		return nil, err
+	}
+	var buf []byte
+	return func(src []byte, v *T) (rest []byte, err error) {
+		if buf, rest, err = convert.Append(buf[:0], src); err == nil {
+			_, err = c.Decode(buf, v)
+		}
+		return rest, err
+	}, nil
+}
+
 // FixedSize returns the number of bytes that every value of T is encoded in, if there is one.
 func (c *Codec[T]) FixedSize() (n int, ok bool) {
 	if !c.prog.fixed {

@@ -234,7 +234,7 @@ func TestEvolutionRefuses(t *testing.T) {
 		want    []string
 	}{
 		"kind":    {d("value", text, none, text), d("list", text, none, text), []string{"value", "list", "another name"}},
-		"key":     {d("value", small, none, text), d("value", number, none, text), []string{"int32", "int64", "flott state rehash"}},
+		"key":     {d("value", small, none, text), d("value", number, none, text), []string{"int32", "int64", "savepoint.Rekey"}},
 		"map key": {d("map", text, text, text), d("map", text, number, text), []string{"map key", "string", "int64"}},
 		"value":   {d("value", text, none, text), d("value", text, none, number), []string{"string", "int64", "state.Migrate"}},
 	} {
