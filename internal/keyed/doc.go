@@ -56,6 +56,8 @@
 // full one are more than half of its size; the groups take turns. A group without a section has not
 // changed.
 //
+// A native snapshot has no sections of what is on disk: see native.go.
+//
 // # Types that change
 //
 // A description has the schemas that a state was written with. Backend.Restore compares it with that

@@ -212,6 +212,7 @@ type anyRoom struct{}
 func (anyRoom) Room() bool                    { return true }
 func (anyRoom) Put(data []byte) operator.Blob { return operator.Bytes(data) }
 func (anyRoom) Discard()                      {}
+func (anyRoom) PutTree(*operator.Captured)    {}
 
 // slowly is frozen state of so many steps, each of which takes a millisecond.
 type slowly struct {
