@@ -200,7 +200,7 @@ func copyFile(fs vfs.FS, path string, from *operator.TreeFile) (err error) {
 		if err != nil {
 			return err
 		}
-		if _, err := f.Write(data); err != nil {
+		if _, err := f.Write(slices.Clone(data)); err != nil { // a vfs.File may change what it is given
 			return err
 		}
 	}
