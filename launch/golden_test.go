@@ -38,6 +38,7 @@ var update = flag.Bool("update", false, "write the golden savepoint of the curre
 
 const (
 	goldenVersion = "v1"
+	goldenNative  = "v1-native"
 	goldenRecords = 240 // at 40 in a second
 	goldenStop    = 3*time.Second + 11*time.Millisecond
 )
@@ -288,9 +289,9 @@ func goldenEnv(parallelism int, options ...stream.Option) *stream.Env {
 	}, options...)...)
 }
 
-// writeGolden writes the savepoint of today's version. The results are those of a run that is not
+// writeGolden writes the savepoint of today's version, in a form. The results are those of a run that is not
 // disturbed, less what the run with the savepoint has committed, so that they owe nothing to a restore.
-func writeGolden(t *testing.T, dir string) {
+func writeGolden(t *testing.T, dir string, form ...launch.SavepointOption) {
 	t.Helper()
 	whole, half := collect.To[string](), collect.To[string]()
 	env := goldenEnv(1)
@@ -299,13 +300,16 @@ func writeGolden(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	env = goldenEnv(2)
+	if len(form) > 0 {
+		env = goldenEnv(2, stream.StateBackend("pebble"), stream.StateMemory(1))
+	}
 	goldenJob(env, half)
 	j, err := launch.Start(t.Context(), env, "golden")
 	if err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(goldenStop)
-	path, err := j.StopWithSavepoint(t.Context(), dir, false)
+	path, err := j.StopWithSavepoint(t.Context(), dir, false, form...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,6 +344,9 @@ func TestGoldenSavepoints(t *testing.T) {
 	}
 	if *update {
 		synctest.Test(t, func(t *testing.T) { writeGolden(t, filepath.Join(root, goldenVersion)) })
+		synctest.Test(t, func(t *testing.T) {
+			writeGolden(t, filepath.Join(root, goldenNative), launch.NativeSavepoint())
+		})
 	}
 	versions, err := os.ReadDir(root)
 	if err != nil || len(versions) == 0 {
@@ -347,7 +354,7 @@ func TestGoldenSavepoints(t *testing.T) {
 	}
 	for _, version := range versions {
 		for _, backend := range []string{"hashmap", "pebble"} {
-			for _, parallelism := range []int{1, 3} {
+			for _, parallelism := range []int{1, 2, 3} { // that of a native savepoint is 2
 				t.Run(fmt.Sprint(version.Name(), "/", backend, "/", parallelism), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						restoreGolden(t, filepath.Join(root, version.Name()),

@@ -120,6 +120,7 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 		Checkpoints: settings.Checkpoints, Restart: settings.Strategy(),
 		DeleteOnCancel: settings.DeleteOnCancel, Batch: settings.Mode == stream.Batch,
 		AlignedTimeout: settings.AlignedTimeout, LocalRecovery: settings.LocalRecovery,
+		Native: settings.Native,
 	}
 	for _, o := range append(configured(c), options...) {
 		o(&opts)

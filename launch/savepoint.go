@@ -45,9 +45,26 @@ func (j *Job) Checkpoint(ctx context.Context) (id int64, err error) {
 // Savepoint stores a snapshot of the job, which goes on, in a new directory below dir, and returns
 // its path. dir "" is that of stream.SavepointDir. The savepoint belongs to the caller: it can be
 // moved, restored with another parallelism, and is never deleted by a job that does not claim it.
-func (j *Job) Savepoint(ctx context.Context, dir string) (path string, err error) {
-	path, err = j.job.Savepoint(ctx, cmp.Or(dir, j.savepoints))
+func (j *Job) Savepoint(ctx context.Context, dir string, options ...SavepointOption,
+) (path string, err error) {
+	path, err = j.job.Savepoint(ctx, cmp.Or(dir, j.savepoints), flagsOf(options))
 	return path, j.wrap(err)
+}
+
+// SavepointOption is a choice about one savepoint.
+type SavepointOption func(*operator.Flags)
+
+// NativeSavepoint has keyed state on disk (stream.StateBackend) written as the files it is in, which is
+// quicker to write, and to restore at the same parallelism with the same states. It restores
+// everywhere else too, and is read by package savepoint. State in memory is written as it is by
+// default, in the canonical form.
+func NativeSavepoint() SavepointOption { return func(f *operator.Flags) { *f |= operator.Native } }
+
+func flagsOf(options []SavepointOption) (f operator.Flags) {
+	for _, o := range options {
+		o(&f)
+	}
+	return f
 }
 
 // Bootstrap runs a job over bounded input to its end, and returns the path of a savepoint, in a new
@@ -90,8 +107,9 @@ func Bootstrap(ctx context.Context, env *stream.Env, name, dir string, options .
 // StopWithSavepoint ends the job with a savepoint, as a restart with a new version needs it: nothing
 // is emitted after it, and sinks have committed what came before. With drain the sources end first,
 // so that all windows fire; such a job is not meant to go on.
-func (j *Job) StopWithSavepoint(ctx context.Context, dir string, drain bool) (path string, err error) {
-	path, err = j.job.StopWithSavepoint(ctx, cmp.Or(dir, j.savepoints), drain)
+func (j *Job) StopWithSavepoint(ctx context.Context, dir string, drain bool, options ...SavepointOption,
+) (path string, err error) {
+	path, err = j.job.StopWithSavepoint(ctx, cmp.Or(dir, j.savepoints), drain, flagsOf(options))
 	return path, j.wrap(err)
 }
 

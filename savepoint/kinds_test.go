@@ -155,8 +155,13 @@ func walk(t *testing.T, s *savepoint.Snapshot) map[string]int {
 }
 
 // snapshotsOf runs a job, and returns its directory of checkpoints and a savepoint.
-func snapshotsOf(t *testing.T, options ...stream.Option) (chk, path string) {
+func snapshotsOf(t *testing.T, native bool, options ...stream.Option) (chk, path string) {
 	t.Helper()
+	var form []launch.SavepointOption
+	if native {
+		options = append(options, stream.NativeCheckpoints())
+		form = append(form, launch.NativeSavepoint())
+	}
 	chk = t.TempDir()
 	env := stream.NewEnv(append([]stream.Option{
 		stream.Parallelism(2), stream.MaxParallelism(8), stream.CheckpointDir(chk),
@@ -168,7 +173,7 @@ func snapshotsOf(t *testing.T, options ...stream.Option) (chk, path string) {
 		t.Fatal(err)
 	}
 	time.Sleep(5*time.Second + 50*time.Millisecond)
-	if path, err = j.Savepoint(t.Context(), t.TempDir()); err != nil {
+	if path, err = j.Savepoint(t.Context(), t.TempDir(), form...); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(1 * time.Second)
@@ -181,8 +186,12 @@ func snapshotsOf(t *testing.T, options ...stream.Option) (chk, path string) {
 
 func TestEveryStateIsReadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, backend := range []string{"hashmap", "pebble"} {
-			chk, path := snapshotsOf(t, stream.StateBackend(backend), stream.StateMemory(1))
+		for _, backend := range []string{"hashmap", "pebble", "native"} {
+			native := backend == "native"
+			if native {
+				backend = "pebble"
+			}
+			chk, path := snapshotsOf(t, native, stream.StateBackend(backend), stream.StateMemory(1))
 			for _, p := range []string{chk, path} {
 				s, err := savepoint.Open(context.Background(), p)
 				if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/storage"
 )
@@ -207,6 +208,12 @@ func operatorOf(uid string, from *checkpoint.OperatorState) *Operator {
 		}
 		for i := range sub.Keyed {
 			addSection(o, states, &sub.Keyed[i])
+		}
+		for _, t := range sub.Trees {
+			sections := lsm.Sections(t, sub.Described, t.First, t.Last)
+			for i := range sections {
+				addSection(o, states, &sections[i])
+			}
 		}
 		addLists(lists, sub)
 	}

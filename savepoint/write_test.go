@@ -219,7 +219,11 @@ func TestRehash(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := countsOf(whole.Results())
-		for _, backend := range []string{"hashmap", "pebble"} {
+		for _, backend := range []string{"hashmap", "pebble", "native"} {
+			var form []launch.SavepointOption
+			if backend == "native" {
+				backend, form = "pebble", append(form, launch.NativeSavepoint())
+			}
 			out, dir := collect.To[string](), t.TempDir()
 			options := []stream.Option{stream.StateBackend(backend), stream.StateMemory(1), stream.Parallelism(2)}
 			env := stream.NewEnv(append(options, stream.MaxParallelism(8))...)
@@ -229,7 +233,7 @@ func TestRehash(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(7*time.Second + 3*time.Millisecond)
-			path, err := j.StopWithSavepoint(t.Context(), dir, false)
+			path, err := j.StopWithSavepoint(t.Context(), dir, false, form...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -24,6 +24,8 @@ type Settings struct {
 	DeleteOnCancel bool
 	// LocalRecovery keeps copies of checkpoints on the local disk.
 	LocalRecovery bool
+	// Native stores keyed state on disk as the files it is in.
+	Native bool
 	// AlignedTimeout lets the barriers of aligned checkpoints overtake when they are so old; 0 is never.
 	AlignedTimeout time.Duration
 	// Restart makes the restart strategy; nil takes the default.
@@ -129,6 +131,11 @@ func DeleteCheckpointsOnCancel() Option { return func(e *Env) { e.settings.Delet
 // which a restart after a failure reads it, instead of from CheckpointDir: for directories that are far
 // away, such as those in S3.
 func LocalRecovery() Option { return func(e *Env) { e.settings.LocalRecovery = true } }
+
+// NativeCheckpoints has checkpoints store keyed state on disk (StateBackend) as the files it is in, of
+// which each checkpoint stores the new ones. By default, and for state in memory, they store entries: all
+// of them in the first checkpoint and from time to time, in the others what has changed.
+func NativeCheckpoints() Option { return func(e *Env) { e.settings.Native = true } }
 
 // SavepointDir is where savepoints go whose request names no directory.
 func SavepointDir(uri string) Option { return func(e *Env) { e.settings.SavepointDirectory = uri } }

@@ -205,6 +205,7 @@ func (c *Coordinator) begin(now int64, r Request, periodic bool) Action {
 		Request: r, Periodic: periodic, standsOn: c.newest(),
 		snapshot: &Snapshot{
 			ID: c.lastID, Job: c.job, Taken: now / 1e6, Operators: map[string]*OperatorState{},
+			Native: r.Flags.Has(operator.Native),
 		},
 		missing: map[Part]bool{},
 		Stats: Stats{
@@ -267,7 +268,7 @@ func (c *Coordinator) Deliver(now int64, d Delivery) []Action {
 			}
 			resolve(s, since)
 		}
-		stats.FullSize += size(&s.State) + rest
+		stats.FullSize += size(&s.State) + known(&s.State) + rest
 		o.Subtasks[d.Part.Subtask] = &s.State
 	}
 	p.Stats.add(stats)

@@ -144,6 +144,8 @@ func (m *manifest) operatorRecord(o *OperatorState, tag uint64, d reader) error 
 		return m.schemas(o, d)
 	case tagFlights:
 		return m.flightTypes(o, d)
+	case tagTree:
+		return m.tree(o, d)
 	}
 	return unknown(tag)
 }
@@ -232,6 +234,34 @@ func (m *manifest) subtask(o *OperatorState, d reader) error {
 		o.Rest = make([]operator.Blob, len(o.Subtasks))
 	}
 	o.Rest[i], _ = m.blob(&d)
+	return d.done()
+}
+
+// tree adds a tree to a subtask that has come before.
+func (m *manifest) tree(o *OperatorState, d reader) error {
+	i := d.uvarint()
+	if d.bad || i >= uint64(len(o.Subtasks)) || o.Subtasks[i] == nil {
+		return errBody
+	}
+	t := &operator.Tree{}
+	first, last := d.uvarint(), d.uvarint()
+	if first > last || last > groupMax {
+		return errBody
+	}
+	t.First, t.Last = int(first), int(last)
+	for range d.count(1) {
+		t.States = append(t.States, m.string(&d))
+	}
+	t.Files = make([]operator.TreeFile, d.count(2))
+	for k := range t.Files {
+		f := &t.Files[k]
+		f.Name = m.string(&d)
+		for range d.count(2) {
+			part, _ := m.blob(&d)
+			f.Parts = append(f.Parts, part)
+		}
+	}
+	o.Subtasks[i].Trees = append(o.Subtasks[i].Trees, t)
 	return d.done()
 }
 

@@ -31,6 +31,7 @@ const (
 	tagCoordinator = 4
 	tagSubtask     = 6
 	tagSchemas     = 7
+	tagTree        = 8
 	tagFlights     = 9
 )
 
@@ -165,6 +166,13 @@ func (e *encoder) operator(uid string, o *OperatorState) error {
 			return fmt.Errorf("subtask %d: %w", i, err)
 		}
 		out = appendRecord(out, tagSubtask, buf)
+		for _, t := range sub.Trees {
+			tree, err := e.tree(i, t)
+			if err != nil {
+				return fmt.Errorf("subtask %d: %w", i, err)
+			}
+			out = appendRecord(out, tagTree, tree)
+		}
 	}
 	if schemas := e.schemas(o.Subtasks); schemas != nil {
 		out = appendRecord(out, tagSchemas, schemas)
@@ -203,6 +211,29 @@ func (e *encoder) flightTypes(subtasks []*operator.State) []byte {
 		}
 	}
 	return dst
+}
+
+// tree encodes a tree of a subtask.
+func (e *encoder) tree(subtask int, t *operator.Tree) (dst []byte, err error) {
+	dst = binary.AppendUvarint(nil, uint64(subtask))
+	dst = binary.AppendUvarint(dst, uint64(t.First))
+	dst = binary.AppendUvarint(dst, uint64(t.Last))
+	dst = binary.AppendUvarint(dst, uint64(len(t.States)))
+	for _, name := range t.States {
+		dst = binary.AppendUvarint(dst, e.strings.index(name))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(t.Files)))
+	for i := range t.Files {
+		f := &t.Files[i]
+		dst = binary.AppendUvarint(dst, e.strings.index(f.Name))
+		dst = binary.AppendUvarint(dst, uint64(len(f.Parts)))
+		for _, part := range f.Parts {
+			if dst, err = e.blob(dst, part, false); err != nil {
+				return nil, fmt.Errorf("file %s: %w", f.Name, err)
+			}
+		}
+	}
+	return dst, nil
 }
 
 // schemas encodes the schemas of operator state, which all subtasks have in common.

@@ -104,6 +104,13 @@ func (s *Snapshot) Refs(f func(uid, state string, r *Ref)) {
 			for i := range sub.InFlight {
 				pass("", sub.InFlight[i].Data)
 			}
+			for _, t := range sub.Trees {
+				for i := range t.Files {
+					for _, part := range t.Files[i].Parts {
+						pass(t.Name(), part)
+					}
+				}
+			}
 		}
 		for _, rest := range o.Rest {
 			pass("", rest)
@@ -126,6 +133,15 @@ func (s *Snapshot) Bind(bind func(uid, state string, r *Ref) operator.Blob) {
 			for i := range sub.InFlight {
 				if r, ok := sub.InFlight[i].Data.(Referrer); ok && r.Ref() != nil {
 					sub.InFlight[i].Data = bind(uid, "", r.Ref())
+				}
+			}
+			for _, t := range sub.Trees {
+				for i := range t.Files {
+					for k, part := range t.Files[i].Parts {
+						if r, ok := part.(Referrer); ok && r.Ref() != nil {
+							t.Files[i].Parts[k] = bind(uid, t.Name(), r.Ref())
+						}
+					}
 				}
 			}
 		}

@@ -95,10 +95,21 @@ func (h *History) clone() History {
 	return c
 }
 
-// size is the number of bytes of a state.
+// known is the number of bytes of a state's trees that earlier checkpoints have stored.
+func known(s *operator.State) (n int64) {
+	for _, t := range s.Trees {
+		n += t.Bytes() - t.New
+	}
+	return n
+}
+
+// size is the number of bytes of a state, without those.
 func size(s *operator.State) (n int64) {
 	for _, section := range s.Keyed {
 		n += section.Data.Size()
+	}
+	for _, t := range s.Trees {
+		n += t.New
 	}
 	n += s.InFlightBytes()
 	for _, items := range []map[string][][]byte{s.List, s.Union} {

@@ -33,6 +33,7 @@ const (
 	RestartAnew           // a restart does not restore
 	DropOverflow          // restored batches of a loop are dropped
 	SkipFired             // a delta does not say what has fired
+	LeakIntoTree          // what is written after a barrier is in the tree of its snapshot
 	Bugs                  // their number
 )
 
@@ -42,6 +43,7 @@ var names = [Bugs]string{
 	"skip alignment", "skip flights", "skip loop log", "skip timers", "skip broadcast",
 	"skip in-flight calls", "miss one part", "ignore upload error", "restart anew", "drop overflow",
 	"skip fired",
+	"leak into tree",
 }
 
 // String names the bug.

@@ -312,7 +312,7 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
 		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows,
 		Alignment: &j.alignment, AllowNonRestored: j.opts.AllowNonRestored,
-		Cold: j.cold(),
+		Cold: j.cold(), Native: j.opts.Checkpoints.Flags.Has(operator.Native),
 		Mail: func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
 			if millis < math.MaxInt64/int64(time.Millisecond) {
@@ -344,5 +344,10 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 }
 
 func restored(o *checkpoint.OperatorState, n *graph.Node, subtask int) *operator.State {
-	return operator.Redistribute(o.Subtasks, n.MaxParallelism, n.Parallelism, subtask)
+	s := operator.Redistribute(o.Subtasks, n.MaxParallelism, n.Parallelism, subtask)
+	first, last := operator.KeyGroupRange(n.MaxParallelism, n.Parallelism, subtask)
+	for _, t := range s.Trees {
+		s.Keyed = append(s.Keyed, lsm.Sections(t, s.Described, first, last)...)
+	}
+	return s
 }

@@ -67,6 +67,8 @@ type Options struct {
 	DeleteOnCancel bool
 	// LocalRecovery keeps copies of what goes to Store in TempDir, for restarts after a failure.
 	LocalRecovery bool
+	// Native makes checkpoints, where Store keeps them, hold keyed state on disk as the files it is in.
+	Native bool
 	// AtLeastOnce counts barriers instead of aligning them.
 	AtLeastOnce bool
 	// Restart decides whether what has failed is restarted; nil never does.
@@ -205,6 +207,9 @@ func (j *Job) withDefaults() {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Native && o.Store != nil && !o.Batch && j.cold() != nil {
+		o.Checkpoints.Flags |= operator.Native
 	}
 	j.runner = o.Runner
 	if j.runner == nil {

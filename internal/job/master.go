@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/task"
@@ -265,6 +266,7 @@ func (j *Job) finalise() {
 	j.m.phase = finalising
 	if j.m.final == nil {
 		j.m.final = &request{}
+		j.m.final.Flags = j.opts.Checkpoints.Flags & operator.Native
 	}
 	j.act(j.m.checkpoints.Last(j.now()))
 	j.next()

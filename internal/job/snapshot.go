@@ -22,7 +22,7 @@ var errBatchSnapshot = errors.New("a job in batch mode takes no snapshots")
 // Snapshot takes the state of the whole job while it runs, into memory.
 func (j *Job) Snapshot(ctx context.Context) (*checkpoint.Snapshot, error) {
 	s, _, err := j.request(ctx, checkpoint.Request{
-		Flags: operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
+		Flags: operator.Full | j.opts.Checkpoints.Flags&^operator.Native, InMemory: true,
 	})
 	return s, err
 }
@@ -99,7 +99,7 @@ func (j *Job) countBatch() {
 	j.holding.Store(true)
 	j.master.post(func() {
 		j.begin(checkpoint.Request{
-			Flags: operator.Full | j.opts.Checkpoints.Flags, InMemory: true,
+			Flags: operator.Full | j.opts.Checkpoints.Flags&^operator.Native, InMemory: true,
 			End: func(s *checkpoint.Snapshot, _ string, err error) { j.opts.OnSnapshot(s, err) },
 		})
 	})

@@ -135,25 +135,27 @@ func (j *Job) discard(then func()) {
 var errNoDirectory = errors.New("no directory for savepoints is given; name one, or set " +
 	"execution.checkpointing.savepoint-dir")
 
-// Savepoint stores a snapshot of the whole job, in a new directory below dir, which it returns.
-func (j *Job) Savepoint(ctx context.Context, dir string) (path string, err error) {
+// Savepoint stores a snapshot of the whole job, in a new directory below dir, which it returns. flags
+// may have operator.Native.
+func (j *Job) Savepoint(ctx context.Context, dir string, flags operator.Flags) (path string, err error) {
 	if dir == "" {
 		return "", errNoDirectory
 	}
 	_, path, err = j.request(ctx, checkpoint.Request{
-		Flags: operator.Savepoint | operator.Full, Directory: dir,
+		Flags: operator.Savepoint | operator.Full | flags, Directory: dir,
 	})
 	return path, err
 }
 
 // StopWithSavepoint ends the job with a savepoint: nothing is emitted after it. With drain, the
-// sources end first, so that windows fire and everything is finished.
-func (j *Job) StopWithSavepoint(ctx context.Context, dir string, drain bool) (path string, err error) {
+// sources end first, so that windows fire and everything is finished. flags are as for Savepoint.
+func (j *Job) StopWithSavepoint(ctx context.Context, dir string, drain bool, flags operator.Flags,
+) (path string, err error) {
 	if dir == "" {
 		return "", errNoDirectory
 	}
 	r := checkpoint.Request{
-		Flags: operator.Savepoint | operator.Full, Directory: dir,
+		Flags: operator.Savepoint | operator.Full | flags, Directory: dir,
 	}
 	if !drain {
 		r.Flags |= operator.Suspend

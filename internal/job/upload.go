@@ -20,6 +20,9 @@ func (memory) Room() bool                    { return true }
 func (memory) Put(data []byte) operator.Blob { return operator.Bytes(data) }
 func (memory) Discard()                      {}
 
+// PutTree is not called: a snapshot that stays in memory is not native.
+func (memory) PutTree(c *operator.Captured) { c.From.Discard() }
+
 // Upload is called by the task when it begins its part of a snapshot.
 func (s *Subtask) Upload(_ *task.Task, id int64) task.Upload {
 	s.upload = nil
@@ -27,9 +30,12 @@ func (s *Subtask) Upload(_ *task.Task, id int64) task.Upload {
 	if target == nil {
 		return memory{}
 	}
+	name := fmt.Sprintf("%d-%d", s.Chain.ID, s.Index)
 	s.upload = &upload{
-		runner: s.job.runner, wake: s.Wake,
-		part: target.Part(s.job.ctx, fmt.Sprintf("%d-%d", s.Chain.ID, s.Index)),
+		runner: s.job.runner, wake: s.Wake, part: target.Part(s.job.ctx, name),
+		file: func(tree int, file string) *storage.Writer {
+			return target.File(s.job.ctx, fmt.Sprintf("%s-%d-%s", name, tree, file))
+		},
 	}
 	return s.upload
 }
@@ -39,6 +45,9 @@ type upload struct {
 	runner Runner
 	part   *storage.Writer // of whoever runs work
 	wake   func()          // of the task
+	trees  int             // how many were put
+	// file begins a file of a tree, which becomes an object of its own.
+	file func(tree int, name string) *storage.Writer
 
 	mu struct {
 		sync.Mutex
@@ -50,11 +59,13 @@ type upload struct {
 	err error // of whoever runs work
 }
 
-// stored is a blob on its way to storage.
+// stored is a blob, or a tree, on its way to storage.
 type stored struct {
 	data  []byte
 	size  int64
 	piece *storage.Piece
+	tree  *operator.Captured
+	index int // of the tree
 }
 
 // Load reads the bytes back, once they are stored.
@@ -94,6 +105,17 @@ func (u *upload) Put(data []byte) operator.Blob {
 	return b
 }
 
+// PutTree queues a tree. Its files are made at once, whatever is queued before, since the store holds
+// back what is written until they are.
+func (u *upload) PutTree(c *operator.Captured) {
+	u.runner.Go(Upload, func() { _ = c.From.Make() }) // an error comes again
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.mu.queue = append(u.mu.queue, &stored{tree: c, index: u.trees})
+	u.trees++
+	u.start()
+}
+
 // Discard gives up what is stored already.
 func (u *upload) Discard() { u.finish(func(error) { u.part.Abort() }) }
 
@@ -131,9 +153,7 @@ func (u *upload) work() {
 			return
 		}
 		for _, b := range queue {
-			if u.err == nil {
-				b.piece, u.err = u.part.Append(b.data)
-			}
+			u.store(b)
 			b.data = nil
 			u.mu.Lock()
 			full := u.mu.bytes >= uploadBytes
@@ -145,6 +165,32 @@ func (u *upload) work() {
 			}
 		}
 	}
+}
+
+// store stores what was queued, unless something before it could not be.
+func (u *upload) store(b *stored) {
+	switch {
+	case b.tree == nil && u.err == nil:
+		b.piece, u.err = u.part.Append(b.data)
+	case b.tree != nil && u.err == nil:
+		u.err = b.tree.Store(func(name string) (operator.TreeWriter, error) {
+			return treeWriter{u.file(b.index, name)}, nil
+		})
+	case b.tree != nil:
+		_ = b.tree.From.Close() // nobody wants the files any more
+	}
+}
+
+// treeWriter is a storage.Writer as trees want it.
+type treeWriter struct{ *storage.Writer }
+
+// Append adds a part.
+func (w treeWriter) Append(part []byte) (operator.Blob, error) {
+	p, err := w.Writer.Append(part)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // close stores the rest of the states and makes all that was stored valid. It may block.

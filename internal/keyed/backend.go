@@ -103,15 +103,22 @@ func (b *Backend) Add(name string, s State) {
 
 // Snapshot freezes all states.
 func (b *Backend) Snapshot(w *operator.Snapshot) {
-	full := w.Full || b.since == 0
+	native := b.cold.beginTree(w)
+	full := w.Full || b.since == 0 || !native && b.cold != nil && b.cold.native
 	for i, s := range b.states {
 		name := b.names[i]
 		w.Describe(name, b.describe(i))
+		if native && b.coldNumber(i) > 0 {
+			continue
+		}
 		w.Frozen = append(w.Frozen, s.Freeze(name, w.Checkpoint, full))
 		if !full {
 			w.Since = b.since
 			w.Deltas = append(w.Deltas, name)
 		}
+	}
+	if native {
+		b.freezeTree(w, full)
 	}
 }
 
@@ -128,6 +135,7 @@ func (b *Backend) Completed(checkpoint int64) error {
 		return nil // what has changed since then is forgotten
 	}
 	b.since = checkpoint
+	b.cold.confirmTree(checkpoint)
 	for _, s := range b.states {
 		s.Confirm(checkpoint)
 	}
@@ -136,6 +144,7 @@ func (b *Backend) Completed(checkpoint int64) error {
 
 // Aborted changes nothing: what was frozen still counts as changed.
 func (b *Backend) Aborted(checkpoint int64) {
+	b.cold.abortTree(checkpoint)
 	if fault.Seeded(fault.ConfirmAborted) {
 		for _, s := range b.states {
 			s.Confirm(checkpoint)
@@ -154,24 +163,28 @@ func (b *Backend) Restore(from *operator.State) error {
 	if err != nil {
 		return err
 	}
+	adopted, err := b.adopt(from, rewriters)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
 	sizes := groupSizes(from.Keyed)
 	for _, section := range from.Keyed {
 		i := slices.Index(b.names, section.State)
-		if i < 0 {
+		if i < 0 || adopted && b.coldNumber(i) > 0 {
 			continue
 		}
 		b.groupBytes = sizes[place{section.State, section.Group}]
-		data, err := section.Data.Load()
-		if r := rewriters[i]; r != nil && err == nil {
-			data, err = r.section(section.Delta, data)
-		}
-		if err == nil {
-			if s, ok := b.states[i].(coldRestorer); ok && onDisk {
-				err = s.restoreOnDisk(section.Group, section.Delta, data)
-			} else {
-				err = b.states[i].RestoreGroup(section.Group, section.Delta, data)
+		err := eachPart(&section, func(delta bool, data []byte) (err error) {
+			if r := rewriters[i]; r != nil {
+				if data, err = r.section(delta, data); err != nil {
+					return err
+				}
 			}
-		}
+			if s, ok := b.states[i].(coldRestorer); ok && onDisk {
+				return s.restoreOnDisk(section.Group, delta, data)
+			}
+			return b.states[i].RestoreGroup(section.Group, delta, data)
+		})
 		if err != nil {
 			return fmt.Errorf("restore state %q, key group %d: %w", section.State, section.Group, err)
 		}
@@ -183,6 +196,23 @@ func (b *Backend) Restore(from *operator.State) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
+}
+
+// eachPart passes a section, in parts if it has any.
+func eachPart(s *operator.Section, f func(delta bool, data []byte) error) error {
+	if p, ok := s.Data.(operator.Parted); ok {
+		delta := s.Delta
+		return p.Parts(func(data []byte) error {
+			err := f(delta, data)
+			delta = true
+			return err
+		})
+	}
+	data, err := s.Data.Load()
+	if err != nil {
+		return err
+	}
+	return f(s.Delta, data)
 }
 
 // place is where sections belong.

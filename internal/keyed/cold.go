@@ -32,12 +32,15 @@ type cold struct {
 	ticks  int
 	bulk   operator.ColdBulk // of a restore, nil when there is none
 	sweeps []func()          // of the tables with a time to live
+	native bool              // nobody asks what has changed since the last checkpoint
+	trees                    // the native snapshots
 }
 
 // frontTable is a table in front of the disk.
 type frontTable interface {
 	bytes() int64
 	evict(part float64)
+	dirtyTable
 }
 
 const (
@@ -54,7 +57,9 @@ func newCold(ctx *operator.Context) *cold {
 	if ctx.Cold == nil || ctx.Batch {
 		return nil // a batch job has one key at a time
 	}
-	c := &cold{open: ctx.Cold, fail: func(err error) { ctx.Fail(err, nil) }}
+	c := &cold{
+		open: ctx.Cold, fail: func(err error) { ctx.Fail(err, nil) }, native: ctx.Native,
+	}
 	ctx.Between(c.trim)
 	ctx.Between(c.sweep)
 	ctx.OnClose(func() error {
@@ -143,6 +148,9 @@ type front[S any] struct {
 	age   uint64            // the freeze whose notes are being read
 	scan  operator.ColdScan
 	chunk []byte
+
+	capture operator.ColdCapture // that what is dirty goes to, nil without one
+	dirty   int                  // the next group
 }
 
 // chill puts the disk of b behind the table, if it has one.
@@ -322,6 +330,9 @@ func (t *tracked[S]) evict(part float64) {
 		}
 	}
 	f.cold.check(b.Commit())
+	if f.capture != nil {
+		f.cold.check(f.capture.Commit())
+	}
 }
 
 // evictFrom evicts up to want entries of a group.
@@ -342,6 +353,9 @@ func (t *tracked[S]) evictFrom(g, want int, b *operator.ColdBatch) (n int) {
 		if m.marks.has(markUsed, i) {
 			m.marks.bits[markUsed][i>>6] &^= 1 << (uint(i) & 63)
 			continue
+		}
+		if m.marks.track.scan == scanDirty && m.marks.isFirst(i) && m.marks.has(markDirty, i) {
+			t.putDirty(g, i)
 		}
 		t.writeOut(*b, g, i)
 		if (*b).Bytes() > batchBytes {
@@ -375,14 +389,13 @@ func (t *tracked[S]) evictFrom(g, want int, b *operator.ColdBatch) (n int) {
 func (t *tracked[S]) writeOut(b operator.ColdBatch, g, i int) {
 	f, m := t.front, &t.groups[g]
 	k := &m.marks
-	if !k.has(markDirty, i) {
-		return
-	}
 	word, key := m.keyAt(i)
-	f.key = t.b.AppendKey(f.prefix(f.key[:0], g), word, key)
-	f.value = f.raw(f.value[:0], g, m.valueAt(i))
-	b.Put(f.key, f.value)
-	if t.freezeN == 0 {
+	if k.has(markDirty, i) {
+		f.key = t.b.AppendKey(f.prefix(f.key[:0], g), word, key)
+		f.value = f.raw(f.value[:0], g, m.valueAt(i))
+		b.Put(f.key, f.value)
+	}
+	if t.freezeN == 0 || f.cold.native {
 		return // what is written first is written whole
 	}
 	freeze := uint64(0)

@@ -56,6 +56,8 @@
 // full one would make a restore read more than twice what there is; the groups take turns. A group without a section has not
 // changed.
 //
+// A native snapshot has no sections of what is on disk: see native.go.
+//
 // # Types that change
 //
 // A description has the schemas that a state was written with. Backend.Restore compares it with that

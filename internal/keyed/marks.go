@@ -55,6 +55,7 @@ const (
 	scanNothing scanKind = iota
 	scanFull             // all entries
 	scanDelta            // what is marked as recent or older
+	scanDirty            // what differs from what is on disk, for a native snapshot
 )
 
 // graves are keys of deleted entries, as Backend.AppendKey writes them. A key is in there once for
@@ -89,11 +90,23 @@ func (m *Map[V]) firstChange(i int) {
 		k.set(markChanged, i)
 		return
 	}
-	if (t.scan == scanFull || t.scan == scanDelta && (k.has(markRecent, i) || k.has(markOlder, i))) &&
-		!k.isWritten(i) {
+	if k.isFrozen(i) {
 		t.owner.save(t.group, i)
 	}
 	k.set(markChanged, i)
+}
+
+// isFrozen reports whether the entry at i, not changed since the freeze, is still to be written.
+func (k *marks) isFrozen(i int) bool {
+	switch k.track.scan {
+	case scanFull:
+		return !k.isWritten(i)
+	case scanDelta:
+		return (k.has(markRecent, i) || k.has(markOlder, i)) && !k.isWritten(i)
+	case scanDirty:
+		return k.has(markDirty, i)
+	}
+	return false
 }
 
 // bury prepares the deletion of an entry. What was made since the freeze needs no grave: either
@@ -229,8 +242,11 @@ func (k *marks) confirmed(age uint64) {
 }
 
 // changes are the bits of a word of the bitmaps whose entries were changed before the freeze, but not
-// since.
+// since, and are still to be written.
 func (k *marks) changes(w int) uint64 {
+	if k.track.scan == scanDirty {
+		return k.bits[markDirty][w] &^ k.bits[markChanged][w]
+	}
 	x := uint64(0)
 	for _, kind := range [...]int{markRecent, markOlder} {
 		if k.track.some[kind] {

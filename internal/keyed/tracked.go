@@ -88,6 +88,9 @@ func (t *tracked[S]) seek(k *Current) (group, i int) {
 // deleteAt deletes the entry at an index of a group.
 func (t *tracked[S]) deleteAt(group, i int) {
 	if t.front != nil {
+		if m := &t.groups[group]; m.marks.isFirst(i) {
+			m.firstChange(i) // which may put it on disk
+		}
 		t.unback(group, i)
 	}
 	t.groups[group].DeleteAt(i)
@@ -168,9 +171,10 @@ func (t *tracked[S]) Confirm(checkpoint int64) {
 	}
 }
 
-// finish writes what is left of the last freeze into memory. A task does not freeze before it has
-// written the last one: this is for Clear.
+// finish writes what is left of the last freeze into memory, or to disk for a native snapshot. A task
+// does not freeze before it has written the last one: this is for Clear.
 func (t *tracked[S]) finish() {
+	t.finishDirty()
 	if t.now == nil {
 		return
 	}
@@ -211,6 +215,10 @@ func (t *tracked[S]) Clear() {
 // save keeps an entry as it is for the section of its group.
 func (t *tracked[S]) save(group, i int) {
 	k := t.groups[group].marks.track
+	if k.scan == scanDirty {
+		t.putDirty(group, i)
+		return
+	}
 	t.written(group, i)
 	if k.scan == scanFull && t.keep != nil && !t.keep(group, t.groups[group].valueAt(i)) {
 		return
@@ -220,7 +228,7 @@ func (t *tracked[S]) save(group, i int) {
 
 // bury remembers that a key is deleted.
 func (t *tracked[S]) bury(group, i int) {
-	if t.freezeN == 0 {
+	if t.freezeN == 0 || t.front != nil && t.front.cold.native {
 		return // what is written first is written whole; neither are keys noted that leave for the disk
 	}
 	if fault.Seeded(fault.SkipGraves) {

@@ -146,7 +146,9 @@ type history struct {
 	key       string // the current one, as a snapshot has it
 	domain    uint64
 	next      int64
+	native    nativeMode
 	pending   *historyPoint   // whose sections are not all there
+	unmade    *historyPoint   // whose files are not made
 	completed []*historyPoint // that may be confirmed
 	confirmed *historyPoint
 }
@@ -158,7 +160,17 @@ type historyPoint struct {
 	base     *historyPoint
 	never    bool // a savepoint, or given up
 	sized    bool // the model holds values as sections have them
+	captured *operator.Captured
 }
+
+// nativeMode says which snapshots of a history are native.
+type nativeMode int
+
+const (
+	noneNative nativeMode = iota
+	savepointsNative
+	checkpointsNative
+)
 
 func newHistory(b *Backend, s State, fresh func(*Backend) State) *history {
 	b.Add("state", s)
@@ -209,6 +221,7 @@ func (h *history) run(t *rapid.T, actions map[string]func(*rapid.T)) {
 			for _, f := range h.pending.snapshot.Frozen {
 				f.Discard()
 			}
+			h.b.Aborted(h.pending.id)
 			h.pending = nil
 		}
 	}
@@ -219,6 +232,11 @@ func (h *history) run(t *rapid.T, actions map[string]func(*rapid.T)) {
 		}
 	}
 	if h.b.cold != nil {
+		h.native = rapid.SampledFrom([]nativeMode{
+			noneNative, savepointsNative, checkpointsNative,
+		}).Draw(t, "native")
+		h.b.cold.native = h.native == checkpointsNative
+		actions["make"] = h.make
 		actions["evict"] = h.evict
 		actions["evict "] = h.evict
 	}
@@ -238,16 +256,36 @@ func (h *history) freeze(t *rapid.T, savepoint bool) {
 	h.next++
 	p := &historyPoint{
 		id: h.next, want: maps.Clone(h.model), never: savepoint, sized: h.touch != nil,
-		snapshot: &operator.Snapshot{Checkpoint: h.next, Full: savepoint},
+		snapshot: &operator.Snapshot{
+			Checkpoint: h.next, Full: savepoint,
+			Native: savepoint && h.native == savepointsNative || !savepoint && h.native == checkpointsNative,
+		},
+	}
+	if h.native == checkpointsNative && rapid.IntRange(0, 5).Draw(t, "canonical") == 0 {
+		p.snapshot.Native = false // without graves and notes it must be full
 	}
 	h.b.Snapshot(p.snapshot)
 	if len(p.snapshot.Deltas) > 0 {
 		p.base = h.confirmed
 	}
 	h.pending = p
+	h.make(t)
 	if old != nil { // what was not written of it is still to be had
 		h.finish(t, old)
 	}
+}
+
+// make stores the files of the last native snapshot.
+func (h *history) make(t *rapid.T) {
+	p := h.unmade
+	if p == nil {
+		return
+	}
+	h.unmade = nil
+	if err := p.captured.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	h.finish(t, p)
 }
 
 // step writes one part.
@@ -256,13 +294,24 @@ func (h *history) step(t *rapid.T) {
 	if p == nil {
 		return
 	}
+	if len(p.snapshot.Frozen) == 0 { // native, of nothing
+		h.pending = nil
+		h.finish(t, p)
+		return
+	}
 	cost := rapid.SampledFrom([]int{1, 5, 30, stepMax}).Draw(t, "cost")
 	f := p.snapshot.Frozen[0].(interface {
 		step(cost int, emit func(operator.Section)) bool
 	})
 	if f.step(cost, p.snapshot.Add) {
-		p.snapshot.Frozen = nil
 		h.pending = nil
+		if p.captured = p.snapshot.AddTree(p.snapshot.Frozen[0]); p.captured != nil {
+			h.make(t)
+			h.unmade = p
+			p.snapshot.Frozen = nil
+			return
+		}
+		p.snapshot.Frozen = nil
 		h.finish(t, p)
 	}
 }
@@ -273,10 +322,18 @@ func (h *history) finish(t *rapid.T, p *historyPoint) {
 	defer putOnDisk(b, h.b.cold != nil != (p.id%4 == 0))()
 	s := h.fresh(b)
 	b.Add("state", s)
-	if err := b.Restore(&operator.State{Keyed: p.chain()}); err != nil {
+	from := &operator.State{Keyed: p.chain()}
+	if p.snapshot.Native {
+		from = nativeState(t, &p.snapshot.State, p.id%3 == 0)
+		if len(from.Trees) > 0 && p.captured != nil {
+			h.checkKnown(t, p)
+		}
+	} else {
+		p.checkOnce(t)
+	}
+	if err := b.Restore(from); err != nil {
 		t.Fatal(err)
 	}
-	p.checkOnce(t)
 	if h.isAlive != nil {
 		maps.DeleteFunc(p.want, func(_, v string) bool { return !h.isAlive(v) })
 	}

@@ -44,7 +44,13 @@ const deleted = 1<<32 - 1
 
 // Bulk begins a batch of any size. What is put into it may be seen before Commit, must be there once it
 // has returned, and replaces what was written to the tree before.
-func (s *Store) Bulk() operator.ColdBulk { return &bulk{s: s, err: s.open()} }
+func (s *Store) Bulk() operator.ColdBulk {
+	b := &bulk{s: s, err: s.open()}
+	if b.err == nil {
+		b.err = s.settle(true)
+	}
+	return b
+}
 
 // Put sets a value.
 func (b *bulk) Put(key, value []byte) { b.add(key, value, uint32(len(value))) }

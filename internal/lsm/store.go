@@ -26,6 +26,11 @@ type Store struct {
 	cause   atomic.Pointer[Error]
 	readers map[reader]struct{} // that are open; a task that fails in the middle of a snapshot leaves them
 	closed  bool
+
+	held     *pebble.Batch // what is written while there is a capture, nil without one
+	capture  *capture
+	captures int
+	scans    int // that are open
 }
 
 // reader is a view or a scan, which keeps files of the tree.
@@ -52,6 +57,11 @@ func (s *Store) open() error {
 	if s.db != nil {
 		return s.err()
 	}
+	return s.openWith(func() error { return nil })
+}
+
+// openWith makes the tree of the files that fill puts into its directory.
+func (s *Store) openWith(fill func() error) error {
 	if s.space.FS == nil {
 		dir, err := os.MkdirTemp(s.space.Dir, "flott-state-")
 		if err != nil {
@@ -60,6 +70,12 @@ func (s *Store) open() error {
 		s.dir = dir
 	} else {
 		s.dir = fmt.Sprintf("state-%d", storeNumber.Add(1))
+		if err := s.space.FS.MkdirAll(s.dir, 0o755); err != nil {
+			return &Error{s.dir, "make a directory", err}
+		}
+	}
+	if err := fill(); err != nil {
+		return errors.Join(fmt.Errorf("fill %s: %w", s.dir, err), s.remove())
 	}
 	shared := s.space.acquire()
 	options := s.options(shared)
@@ -91,6 +107,7 @@ func (s *Store) options(c *caches) *pebble.Options {
 		Logger:                      logger{s},
 		EventListener:               &pebble.EventListener{BackgroundError: s.fail},
 		NoSyncOnClose:               true,
+		MaxManifestFileSize:         manifestBytes, // is stored with each native snapshot
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
 	}
 	for i := range o.Levels {
@@ -99,6 +116,8 @@ func (s *Store) options(c *caches) *pebble.Options {
 	}
 	return o
 }
+
+const manifestBytes = 256 << 10
 
 func (s *Store) fs() vfs.FS {
 	if s.space.FS != nil {
@@ -151,10 +170,25 @@ func (s *Store) Get(dst, key []byte) (value []byte, ok bool, err error) {
 	if s.db == nil {
 		return dst, false, nil
 	}
-	if err := s.err(); err != nil {
+	r, err := s.reader()
+	if err != nil {
 		return dst, false, err
 	}
-	return s.get(s.db, dst, key)
+	return s.get(r, dst, key)
+}
+
+// reader is the tree with what is held back.
+func (s *Store) reader() (pebble.Reader, error) {
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	if s.held == nil {
+		return s.db, nil
+	}
+	if err := s.settle(false); err != nil || s.held == nil {
+		return s.db, err
+	}
+	return s.held, nil
 }
 
 func (s *Store) get(r pebble.Reader, dst, key []byte) (value []byte, ok bool, err error) {
@@ -177,7 +211,11 @@ func (s *Store) Scan(first, end []byte) (operator.ColdScan, error) {
 	if s.db == nil {
 		return nothing{}, nil
 	}
-	return s.scan(s.db, first, end)
+	r, err := s.reader()
+	if err != nil {
+		return nil, err
+	}
+	return s.scan(r, first, end)
 }
 
 func (s *Store) scan(r pebble.Reader, first, end []byte) (operator.ColdScan, error) {
@@ -191,6 +229,7 @@ func (s *Store) scan(r pebble.Reader, first, end []byte) (operator.ColdScan, err
 		return nil, &Error{s.dir, "read", err}
 	}
 	c := &scan{s: s, it: it}
+	s.scans++
 	s.keep(c)
 	return c, nil
 }
@@ -215,6 +254,9 @@ func (s *Store) release(r reader) error {
 func (s *Store) View() (operator.ColdView, error) {
 	if s.db == nil {
 		return nothing{}, nil
+	}
+	if err := s.settle(true); err != nil {
+		return nil, err
 	}
 	v := &view{s: s}
 	err := s.guard("read", func() error {
@@ -249,6 +291,10 @@ func (s *Store) Close() error {
 	var err error
 	for r := range s.readers {
 		err = errors.Join(err, s.release(r))
+	}
+	if s.held != nil {
+		s.capture.Discard() // waits for who makes its files
+		err = errors.Join(err, s.held.Close())
 	}
 	err = errors.Join(err, s.guard("close", s.db.Close))
 	if s.err() == nil {
@@ -320,6 +366,7 @@ func (c *scan) Entry() (key, value []byte) {
 func (c *scan) Close() error { return c.s.release(c) }
 
 func (c *scan) release() error {
+	c.s.scans--
 	if err := c.it.Close(); err != nil && c.err == nil {
 		c.err = err
 	}
@@ -380,8 +427,15 @@ func (b *batch) Commit() error {
 	if b.b.Empty() {
 		return b.b.Close()
 	}
+	if err := b.s.settle(false); err != nil {
+		return err
+	}
 	return b.s.guard("write", func() error {
-		if err := b.b.Commit(pebble.NoSync); err != nil {
+		if held := b.s.held; held != nil {
+			if err := held.Apply(b.b, nil); err != nil {
+				return err
+			}
+		} else if err := b.b.Commit(pebble.NoSync); err != nil {
 			return err
 		}
 		return b.b.Close()

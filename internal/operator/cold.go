@@ -1,5 +1,7 @@
 package operator
 
+import "io"
+
 // Cold is where keyed state goes that memory has no room for: an ordered store on disk that lives as
 // long as a subtask. It is empty at first; as long as nothing is written it need not exist. Its
 // methods belong to the subtask's goroutine.
@@ -15,6 +17,11 @@ type Cold interface {
 	Batch() ColdBatch
 	// Bulk begins writes of any size, for a restore.
 	Bulk() ColdBulk
+	// Capture begins a snapshot of the store in its own form, see ColdCapture. One that is under way is
+	// brought to its end; it must be sealed.
+	Capture() ColdCapture
+	// Adopt makes the files of a tree the contents of the store, to which nothing has been written.
+	Adopt(t *Tree) error
 	// Close deletes the store.
 	Close() error
 }
@@ -63,4 +70,32 @@ type ColdBulk interface {
 	Delete(key []byte)
 	// Commit writes the rest.
 	Commit() error
+}
+
+// ColdCapture is a snapshot of a store's files that is being made. From Capture on the store holds back
+// what is written to it; whoever reads sees it all the same. What is put into the capture goes below
+// that. So the files have what was in the store at Capture, and what was put.
+//
+//	Capture   Put, Put, …   Seal      Make                  Close
+//	───┼──────────────────────┼─────────┼─────────────────────┼──▶
+//	   └─ what is written waits ────────┘ files can be read ──┘
+//
+// Put, Commit, Seal and Discard belong to the subtask's goroutine, the rest to whoever stores the files.
+type ColdCapture interface {
+	// Put sets a value, and Commit makes what was put so far seen by reads.
+	Put(key, value []byte)
+	Commit() error
+	// Seal says that all has been put.
+	Seal() error
+	// Discard gives the capture up, unless it is made.
+	Discard()
+
+	// Make makes the files. It may block. Another call returns what the first has.
+	Make() error
+	// Files are the names of the files.
+	Files() ([]string, error)
+	// Open reads one.
+	Open(name string) (io.ReadCloser, error)
+	// Close lets go of the files.
+	Close() error
 }

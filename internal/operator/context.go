@@ -48,6 +48,8 @@ type Context struct {
 
 	// Cold makes the disk behind a keyed state, nil for state in memory: see Between and OnClose.
 	Cold func() Cold
+	// Native says that checkpoints are: then nobody asks what has changed since the last one.
+	Native bool
 
 	between []func()
 	onClose []func() error

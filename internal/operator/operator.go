@@ -50,6 +50,8 @@ const (
 	Suspend
 	// Unaligned lets the barrier overtake what is on the way.
 	Unaligned
+	// Native asks for keyed state on disk as the files of its store, see Tree.
+	Native
 )
 
 // Has reports whether all of g are set.

@@ -19,6 +19,8 @@ type State struct {
 	// Keyed is the entries of the keyed states. Sections of one state and key group are applied in
 	// their order: a full one, then the deltas on top of it.
 	Keyed []Section
+	// Trees are the keyed states of a native snapshot that have no sections.
+	Trees []*Tree
 	// List items are dealt out among subtasks on restore.
 	List map[string][][]byte
 	// Union items all go to every subtask on restore.
@@ -92,7 +94,8 @@ func (c *Context) CheckRestored() error {
 
 // Empty reports whether the state holds nothing.
 func (s *State) Empty() bool {
-	return len(s.Keyed)+len(s.List)+len(s.Union)+len(s.Broadcast) == 0 && s.InFlightBytes() == 0
+	return len(s.Keyed)+len(s.Trees)+len(s.List)+len(s.Union)+len(s.Broadcast) == 0 &&
+		s.InFlightBytes() == 0
 }
 
 // InFlightBytes is the size of what is in flight.
@@ -228,6 +231,8 @@ type Snapshot struct {
 	// known to be complete: for a savepoint, and for the first checkpoint of a job that was restored
 	// from a snapshot it does not own.
 	Full bool
+	// Native asks for keyed state on disk as a Tree.
+	Native bool
 	// Since is a checkpoint that is complete, on top of which the states named in Deltas are written:
 	// their sections of Since still hold, except those of a key group that has a full section here.
 	Since  int64
@@ -256,8 +261,23 @@ func (s *Snapshot) Finish() {
 	for _, f := range s.Frozen {
 		for !f.Step(s.Add) {
 		}
+		if c := s.AddTree(f); c != nil {
+			if err := c.Keep(); err != nil {
+				panic(err) // as a task that cannot read its state
+			}
+		}
 	}
 	s.Frozen = nil
+}
+
+// AddTree adds the tree that a Frozen has ended in, whose files are to be stored; nil if there is none.
+func (s *Snapshot) AddTree(f Frozen) *Captured {
+	t, ok := f.(FrozenTree)
+	if !ok {
+		return nil
+	}
+	s.State.Trees = append(s.State.Trees, t.Tree().Tree)
+	return t.Tree()
 }
 
 // Add adds a section.
@@ -317,6 +337,11 @@ func Redistribute(old []*State, maxParallelism, parallelism, subtask int) *State
 		for _, section := range o.Keyed {
 			if section.Group >= first && section.Group <= last {
 				s.State.Keyed = append(s.State.Keyed, section)
+			}
+		}
+		for _, t := range o.Trees {
+			if t.First <= last && t.Last >= first {
+				s.State.Trees = append(s.State.Trees, t)
 			}
 		}
 		for name, d := range o.Described {

@@ -15,7 +15,7 @@
 // what a run without faults commits, record for record.
 // One run in four keeps keyed state in trees on disk in most of its processes, with nothing in the
 // tables between batches; the snapshot of such a process may be restored in memory by the next, and
-// the other way round.
+// the other way round. Half of these processes take native checkpoints, of the files of the trees.
 //
 // Data flow: Run takes a Program and a seed, and returns what happened; the test prints how often each
 // fault has hit each phase of a checkpoint.

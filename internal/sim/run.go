@@ -91,6 +91,7 @@ func run(p Program, rng *rand.Rand, faults *plan, disks *rand.Rand) (*Outcome, e
 		out.Processes++
 		if disks != nil && disks.IntN(3) > 0 {
 			w.trees = newTrees(&out.Trees)
+			w.native = disks.IntN(2) > 0
 		}
 		done, err := w.process(p, sink, disk, out)
 		now = w.clock.Now().Add(time.Millisecond)
@@ -129,7 +130,7 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if w.trees != nil {
-		o.Cold = w.trees.open
+		o.Cold, o.Native = w.trees.open, w.native
 	}
 	switch w.rng.IntN(3) { // barriers that align, overtake, or do so after a while
 	case 1:

@@ -52,6 +52,8 @@ func TestSchedules(t *testing.T) {
 		trees.Opened += o.Trees.Opened
 		trees.Found += o.Trees.Found
 		trees.Restored += o.Trees.Restored
+		trees.Captured += o.Trees.Captured
+		trees.Adopted += o.Trees.Adopted
 		for f := range faults {
 			for p := range phases {
 				hits[f][p] += o.Hits[f][p]
@@ -66,8 +68,8 @@ func TestSchedules(t *testing.T) {
 	if overtaken == 0 {
 		t.Error("no checkpoint was complete that had records in flight")
 	}
-	if trees.Found == 0 || trees.Restored == 0 {
-		t.Errorf("no state came back from disk: %+v", trees)
+	if trees.Found == 0 || trees.Restored == 0 || trees.Captured == 0 || trees.Adopted == 0 {
+		t.Errorf("trees are not used in each way: %+v", trees)
 	}
 	for f := range faults {
 		for p := range phases {

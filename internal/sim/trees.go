@@ -23,6 +23,8 @@ type treeUse struct {
 	Opened   int
 	Found    int // look-ups that came back with an entry
 	Restored int // restores past the tables
+	Captured int // native snapshots
+	Adopted  int // restores of their files
 }
 
 func newTrees(use *treeUse) *trees {
@@ -60,6 +62,18 @@ func (t *tree) Get(dst, key []byte) (value []byte, ok bool, err error) {
 		t.use.Found++
 	}
 	return value, ok, err
+}
+
+// Capture begins a native snapshot.
+func (t *tree) Capture() operator.ColdCapture {
+	t.use.Captured++
+	return t.Cold.Capture()
+}
+
+// Adopt restores the files of a native snapshot.
+func (t *tree) Adopt(from *operator.Tree) error {
+	t.use.Adopted++
+	return t.Cold.Adopt(from)
 }
 
 // Bulk begins a restore.

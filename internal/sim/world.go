@@ -19,6 +19,8 @@ type World struct {
 	plan  *plan
 	job   *job.Job
 	trees *trees // the disk for keyed state; nil if that is in memory
+	// native says that checkpoints hold the files of trees.
+	native bool
 
 	tasks []*running
 	soon  []func()

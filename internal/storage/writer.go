@@ -42,6 +42,13 @@ func (t *Target) Part(ctx context.Context, name string) *Writer {
 	return w
 }
 
+// File begins a part whose bytes are compressed already.
+func (t *Target) File(ctx context.Context, name string) *Writer {
+	w := t.Part(ctx, name)
+	w.raw = true
+	return w
+}
+
 // scratches holds buffers for compressed frames.
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
@@ -62,6 +69,7 @@ type Writer struct {
 	pieces  []*Piece
 	scratch *[]byte
 	err     error
+	raw     bool // nothing is compressed
 }
 
 // Piece is a blob that was appended to a part. It can be read, and be named by a manifest, after
@@ -195,7 +203,7 @@ func (w *Writer) end(err error) {
 // compress returns data, or data compressed into the scratch buffer if that is smaller.
 func (w *Writer) compress(data []byte) ([]byte, checkpoint.Codec) {
 	codec := w.target.codec
-	if len(data) < compressMin || codec == checkpoint.CodecNone {
+	if w.raw || len(data) < compressMin || codec == checkpoint.CodecNone {
 		return data, checkpoint.CodecNone
 	}
 	buf := *w.scratch

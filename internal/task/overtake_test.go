@@ -32,6 +32,7 @@ type keep struct{}
 
 func (keep) Room() bool                    { return true }
 func (keep) Discard()                      {}
+func (keep) PutTree(*operator.Captured)    {}
 func (keep) Put(data []byte) operator.Blob { return operator.Bytes(data) }
 
 func (p *pipe) Upload(*task.Task, int64) task.Upload { return keep{} }

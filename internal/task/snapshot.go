@@ -75,7 +75,10 @@ func (t *Task) take(l late) {
 	t.snapped = checkpoint
 	r := &report{checkpoint: checkpoint, looping: t.head != nil && !t.ended}
 	for i, n := range t.cfg.Nodes {
-		s := &operator.Snapshot{Checkpoint: checkpoint, Full: barrier.Flags.Has(operator.Full)}
+		s := &operator.Snapshot{
+			Checkpoint: checkpoint,
+			Full:       barrier.Flags.Has(operator.Full), Native: barrier.Flags.Has(operator.Native),
+		}
 		s.State.Finished = t.ended
 		if err := n.Snapshot(s); err != nil {
 			t.giveUp(checkpoint)
@@ -157,11 +160,17 @@ func (t *Task) write() bool {
 }
 
 func (r *report) step(s *operator.Snapshot) (done bool) {
-	return s.Frozen[0].Step(func(section operator.Section) {
+	done = s.Frozen[0].Step(func(section operator.Section) {
 		data, _ := section.Data.Load() // is in memory
 		section.Data = r.upload.Put(data)
 		s.Add(section)
 	})
+	if done {
+		if c := s.AddTree(s.Frozen[0]); c != nil {
+			r.upload.PutTree(c)
+		}
+	}
+	return done
 }
 
 // encodeFlight adds the first flight to the state of the head.

@@ -39,6 +39,8 @@ type Upload interface {
 	Room() bool
 	// Put takes data, which belongs to the upload from then on, and returns what stands for it.
 	Put(data []byte) operator.Blob
+	// PutTree takes a tree, and stores its files.
+	PutTree(c *operator.Captured)
 	// Discard ends an upload whose snapshot is given up.
 	Discard()
 }

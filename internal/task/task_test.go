@@ -218,6 +218,7 @@ type anyRoom struct{}
 func (anyRoom) Room() bool                    { return true }
 func (anyRoom) Put(data []byte) operator.Blob { return operator.Bytes(data) }
 func (anyRoom) Discard()                      {}
+func (anyRoom) PutTree(*operator.Captured)    {}
 
 // slowly is frozen state of so many steps, each of which takes a millisecond.
 type slowly struct {
@@ -264,6 +265,8 @@ type narrow struct {
 	t    *testing.T
 	full bool
 }
+
+func (*narrow) PutTree(*operator.Captured) {}
 
 func (u *narrow) Room() bool { return !u.full }
 
