@@ -42,12 +42,13 @@ func parent(args []string) (err error) {
 	size := flags.String("size", "1GB", "the `bytes` of all values")
 	entry := flags.Int("entry", 1000, "the bytes of one value, at least 8")
 	memory := flags.String("memory", "64MB", "stream.StateMemory, in `bytes`")
+	interval := flags.Duration("interval", time.Second, "the time between checkpoints, which is what a large size needs most disk for")
 	limit := flags.String("limit", "180MB", "GOMEMLIMIT, in `bytes`: what the collector aims at")
 	dir := flags.String("dir", "", "where state and checkpoints are put, three times the size (default: the system's directory for temporary files)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	c := config{EntryBytes: *entry, Parallelism: 2, Interval: time.Second}
+	c := config{EntryBytes: *entry, Parallelism: 2, Interval: *interval}
 	bytes, err := parseBytes(*size)
 	if err == nil {
 		c.Memory, err = parseBytes(*memory)
