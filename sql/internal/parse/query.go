@@ -57,8 +57,10 @@ func (p *Parser) orderLimit(q *ast.Query) {
 			}
 			q.Limit = p.rowCount()
 			if p.is(",") {
-				panic(&Error{Span: p.peek().span, Msg: "LIMIT has one number",
-					Hint: "write LIMIT count OFFSET start"})
+				panic(&Error{
+					Span: p.peek().span, Msg: "LIMIT has one number",
+					Hint: "write LIMIT count OFFSET start",
+				})
 			}
 		case !offset && p.accept("OFFSET"):
 			offset = true

@@ -204,8 +204,10 @@ func (p *Parser) set(from int) ast.Statement {
 		k := p.property()
 		s.Key, s.Value = &k.Key, &k.Value
 	} else if !p.is(";") && p.peek().kind != tokEnd {
-		panic(&Error{Span: p.peek().span, Msg: "the key and the value of SET stand in quotes",
-			Hint: "write SET 'key' = 'value'"})
+		panic(&Error{
+			Span: p.peek().span, Msg: "the key and the value of SET stand in quotes",
+			Hint: "write SET 'key' = 'value'",
+		})
 	}
 	s.Span = p.since(from)
 	return s
@@ -260,9 +262,26 @@ func (p *Parser) describe(from int) ast.Statement {
 
 // shows are what SHOW can be followed by, longest first.
 var shows = [][]string{
-	{"CURRENT", "CATALOG"}, {"CURRENT", "DATABASE"}, {"CATALOGS"}, {"DATABASES"}, {"TABLES"}, {"VIEWS"},
-	{"USER", "FUNCTIONS"}, {"FUNCTIONS"}, {"PROCEDURES"}, {"MODELS"}, {"FULL", "MODULES"}, {"MODULES"}, {"JARS"}, {"JOBS"},
-	{"COLUMNS"}, {"PARTITIONS"}, {"CREATE", "TABLE"}, {"CREATE", "VIEW"}, {"CREATE", "CATALOG"}, {"CREATE", "MODEL"},
+	{"CURRENT", "CATALOG"},
+	{"CURRENT", "DATABASE"},
+	{"CATALOGS"},
+	{"DATABASES"},
+	{"TABLES"},
+	{"VIEWS"},
+	{"USER", "FUNCTIONS"},
+	{"FUNCTIONS"},
+	{"PROCEDURES"},
+	{"MODELS"},
+	{"FULL", "MODULES"},
+	{"MODULES"},
+	{"JARS"},
+	{"JOBS"},
+	{"COLUMNS"},
+	{"PARTITIONS"},
+	{"CREATE", "TABLE"},
+	{"CREATE", "VIEW"},
+	{"CREATE", "CATALOG"},
+	{"CREATE", "MODEL"},
 }
 
 func (p *Parser) show(from int) ast.Statement {
