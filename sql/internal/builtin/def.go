@@ -25,6 +25,9 @@ type Def struct {
 	// NULL, unless Nullable says that it can be NULL all the same.
 	Result   func(args []expr.Expr) *row.Type
 	Nullable bool
+	// Infer takes the place of Args, Result and Check where they say too little: it returns the arguments, with
+	// the casts that they need, and the type of the result.
+	Infer func(args []expr.Expr) ([]expr.Expr, *row.Type, error)
 	// Check looks at what the types of the arguments do not say; it may be nil.
 	Check func(args []expr.Expr) error
 }

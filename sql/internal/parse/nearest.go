@@ -1,8 +1,8 @@
 package parse
 
-// nearest is the candidate that a word was most probably meant to be, empty if none is near. It compares by the
+// Nearest is the candidate that a word was most probably meant to be, empty if none is near. It compares by the
 // edit distance of Levenshtein (1966), with exchanged neighbours as one edit.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	best, found := len(word)/3+1, ""
 	for _, c := range candidates {
 		if d := distance(word, c); d <= best && (found == "" || d < best) {

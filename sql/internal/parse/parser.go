@@ -267,13 +267,13 @@ func (p *Parser) hint(t *token) string {
 			words = append(words, w)
 		}
 	}
-	if w := nearest(t.word, words); w != "" && w != t.word {
+	if w := Nearest(t.word, words); w != "" && w != t.word {
 		return "did you mean " + w + "?"
 	}
 	// A keyword with a mistake in it may just have been taken for an alias.
 	if p.at > 0 {
 		if last := p.tokens[p.at-1]; last.kind == tokWord && isIdent(&last) {
-			if w := nearest(last.word, words); w != "" {
+			if w := Nearest(last.word, words); w != "" {
 				return "did you mean " + w + " in place of " + last.text + "?"
 			}
 		}

@@ -39,7 +39,7 @@ func (p *Parser) statement() ast.Statement {
 		for w := range statements {
 			words = append(words, w)
 		}
-		if w := nearest(t.word, words); w != "" {
+		if w := Nearest(t.word, words); w != "" {
 			panic(&Error{Span: t.span, Msg: "no statement begins with " + t.text, Hint: "did you mean " + w + "?"})
 		}
 	}

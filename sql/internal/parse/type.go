@@ -125,7 +125,7 @@ func NearestType(word string) string {
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	return nearest(strings.ToUpper(word), names)
+	return Nearest(strings.ToUpper(word), names)
 }
 
 // timeType reads what stands behind TIME or TIMESTAMP.
