@@ -301,7 +301,7 @@ func number(x *ast.Number) expr.Expr {
 	}
 	switch {
 	case point && fraction != "":
-		precision := max(len(strings.TrimLeft(whole+fraction, "0")), len(fraction))
+		precision := max(len(strings.TrimLeft(whole, "0")), 1) + len(fraction)
 		v := column.New(row.DecimalOf(precision, len(fraction)).Nullable(false))
 		v.AppendDecimal(column.Int128From(n))
 		return &expr.Literal{Span: x.Span, Value: v}
