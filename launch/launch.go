@@ -88,7 +88,11 @@ func StallBatches(n int64) Option { return func(o *job.Options) { o.StallBatches
 // when ctx was done before, else what failed it.
 func Run(ctx context.Context, env *stream.Env, name string, options ...Option) error {
 	if format := os.Getenv(ExplainVariable); format != "" {
-		text, err := env.Explain(format)
+		_, err := configure(env, options)
+		text := ""
+		if err == nil {
+			text, err = env.Explain(format)
+		}
 		if err == nil {
 			_, err = os.Stdout.WriteString(text)
 		}
@@ -103,6 +107,10 @@ func Run(ctx context.Context, env *stream.Env, name string, options ...Option) e
 
 // Start starts the job. It ends by itself, by its methods or with ctx.
 func Start(ctx context.Context, env *stream.Env, name string, options ...Option) (*Job, error) {
+	c, err := configure(env, options)
+	if err != nil {
+		return nil, fmt.Errorf("job %q: %w", name, err)
+	}
 	plan, settings, err := env.Plan()
 	if err != nil {
 		return nil, fmt.Errorf("job %q: %w", name, err)
@@ -113,7 +121,7 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 		DeleteOnCancel: settings.DeleteOnCancel, Batch: settings.Mode == stream.Batch,
 		AlignedTimeout: settings.AlignedTimeout, LocalRecovery: settings.LocalRecovery,
 	}
-	for _, o := range options {
+	for _, o := range append(configured(c), options...) {
 		o(&opts)
 	}
 	if err := openStore(ctx, &opts, settings); err != nil {

@@ -63,7 +63,10 @@ func Bootstrap(ctx context.Context, env *stream.Env, name, dir string, options .
 			End: func(_ *checkpoint.Snapshot, location string, err error) { path, result = location, err },
 		}
 	})
-	_, settings, err := env.Plan()
+	var settings stream.Settings
+	if _, err = configure(env, options); err == nil {
+		_, settings, err = env.Plan()
+	}
 	if err == nil && settings.Mode == stream.Batch {
 		err = errors.New("a job in batch mode has no state at its end; give the environment " +
 			"stream.RuntimeMode(stream.Streaming)")

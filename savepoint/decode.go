@@ -26,9 +26,9 @@ func (c *cursor) value(root, s *codec.Schema, depth int, skip bool) any {
 		if n == 0 {
 			return nil
 		}
-		return c.elements(root, s.Elem, int(n-1), depth, skip)
+		return c.elements(root, s.Elem, int(n-1), s.Len, depth, skip)
 	case codec.KindArray:
-		return c.elements(root, s.Elem, s.Len, depth, skip)
+		return c.elements(root, s.Elem, s.Len, 0, depth, skip)
 	case codec.KindMap:
 		return c.entries(root, s, depth, skip)
 	case codec.KindPointer:
@@ -74,12 +74,14 @@ func (c *cursor) record(root, s *codec.Schema, depth int, skip bool) any {
 	return out
 }
 
-// elements takes n elements. What takes no bytes is not repeated beyond what is there.
-func (c *cursor) elements(root, elem *codec.Schema, n, depth int, skip bool) any {
+// elements takes n elements, with pad bytes behind each. What takes no bytes is not repeated beyond what
+// is there.
+func (c *cursor) elements(root, elem *codec.Schema, n, pad, depth int, skip bool) any {
 	out := []any{}
 	for range n {
 		before := len(c.src)
 		v := c.value(root, elem, depth+1, skip)
+		c.take(pad)
 		if c.err != nil {
 			return nil
 		}

@@ -12,7 +12,7 @@
 // program's own types.
 //
 // A Writer makes a new savepoint of an existing one, or of several: it removes operators, renames
-// them, takes them over from other snapshots, and changes states row by row. Rehash writes a savepoint
+// them, takes them over from other snapshots, changes states row by row, and gives them other keys. Rehash writes a savepoint
 // for another maximum parallelism. A job starts from what they write by launch.RestoreFrom.
 //
 // Data flow: internal/storage finds the manifest and loads sections; this package takes them apart by
@@ -23,8 +23,8 @@
 //
 //   - A state is read one key group at a time, deltas applied; memory is bounded by the largest
 //     group, not by the state.
-//   - A key's canonical bytes are never made anew when a snapshot is rewritten: what decides where
-//     a key lives is copied.
+//   - A key's canonical bytes are not made anew when a snapshot is rewritten, but by Rekey: what decides
+//     where a key lives is copied.
 //   - The key groups of two numbers of groups are in the same order, since a group is a range of
 //     hashes: so a rehash streams.
 package savepoint

@@ -47,9 +47,10 @@ func (w *Writer) MaxParallelism(n int, uids ...string) {
 const marksState = "watermarks"
 
 // rescaleMarks tells new key groups how far they have come. One that takes over from several old ones
-// is as far as the least of them: then nothing counts as late that was not.
-func rescaleMarks(o *checkpoint.OperatorState, from, to int) error {
-	if from == to {
+// is as far as the least of them: then nothing counts as late that was not. With rekeyed any may take over
+// from all.
+func rescaleMarks(o *checkpoint.OperatorState, from, to int, rekeyed bool) error {
+	if from == to && !rekeyed {
 		return nil
 	}
 	old := make([]int64, from)
@@ -73,6 +74,9 @@ func rescaleMarks(o *checkpoint.OperatorState, from, to int) error {
 	var items [][]byte
 	for kg := range to {
 		first, last := kg*from/to, ((kg+1)*from-1)/to
+		if rekeyed {
+			first, last = 0, from-1
+		}
 		mark := old[first]
 		for _, m := range old[first : last+1] {
 			mark = min(mark, m)

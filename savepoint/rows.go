@@ -61,7 +61,7 @@ func (st *State) rowsOf(g *group, key []byte, yield func(Row, error) bool) bool 
 		return !stopped
 	})
 	if err != nil {
-		yield(Row{}, fmt.Errorf("operator %q: %w", st.op.UID, err))
+		yield(Row{}, st.op.failed(err))
 		return false
 	}
 	return !stopped
@@ -180,7 +180,7 @@ func (st *State) Skew() (s Skew, err error) {
 			return true
 		})
 		if err != nil {
-			return s, fmt.Errorf("operator %q: %w", st.op.UID, err)
+			return s, st.op.failed(err)
 		}
 	}
 	return Skew{Entries: spreadOf(entries), Bytes: spreadOf(sizes)}, nil

@@ -52,7 +52,9 @@ type Operator struct {
 	// a list.
 	Lists []OperatorState
 
-	from *checkpoint.OperatorState
+	from    *checkpoint.OperatorState
+	codecs  *codec.Registry
+	retires bool // it belongs to a job, which may delete it
 }
 
 // OperatorState is a state that belongs to an operator rather than to keys.
@@ -92,7 +94,11 @@ type State struct {
 //
 // The job may go on meanwhile. If it deletes the checkpoint while that is opened, the next one is taken;
 // a read later on may fail then. What is read later loads as long as ctx holds.
-func Open(ctx context.Context, path string) (*Snapshot, error) {
+func Open(ctx context.Context, path string, options ...Option) (*Snapshot, error) {
+	codecs := &codec.Registry{}
+	for _, o := range options {
+		o(codecs)
+	}
 	from, err := open(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
@@ -102,9 +108,23 @@ func Open(ctx context.Context, path string) (*Snapshot, error) {
 		Taken: time.UnixMilli(from.Taken).UTC(), from: from,
 	}
 	for _, uid := range slices.Sorted(maps.Keys(from.Operators)) {
-		s.Operators = append(s.Operators, operatorOf(uid, from.Operators[uid]))
+		o := operatorOf(uid, from.Operators[uid])
+		o.codecs, o.retires = codecs, !s.Savepoint
+		s.Operators = append(s.Operators, o)
 	}
 	return s, nil
+}
+
+// Option is a setting of Open.
+type Option func(codecs *codec.Registry)
+
+// WithCodec says how values of type T were encoded, as stream.WithCodec has said it to the job: with the
+// same name. Read, Get, Items and what changes state need it for types that hold a T; rows show the
+// bytes of a T, see Opaque.
+func WithCodec[T any](name string, encode func(dst []byte, v *T) []byte,
+	decode func(src []byte, v *T) (rest []byte, err error),
+) Option {
+	return func(codecs *codec.Registry) { codec.Register(codecs, name, encode, decode) }
 }
 
 // triesMax bounds how often a checkpoint that is gone is replaced by the job's next one.
@@ -263,6 +283,16 @@ func addLists(lists map[[2]string]*OperatorState, sub *operator.State) {
 	for name, item := range sub.Broadcast {
 		add("broadcast", name, item)
 	}
+}
+
+// failed names the operator whose state could not be read.
+func (o *Operator) failed(err error) error {
+	var c *storage.CorruptError
+	if o.retires && errors.As(err, &c) && c.Missing() {
+		return fmt.Errorf("operator %q: the job may have deleted the checkpoint, as it does once it has newer ones; "+
+			"open the job's directory again, or take a savepoint: %w", o.UID, err)
+	}
+	return fmt.Errorf("operator %q: %w", o.UID, err)
 }
 
 // Operator is the operator with a uid, or with a name that no other has.

@@ -1,8 +1,8 @@
 package savepoint
 
 import (
+	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -45,7 +45,7 @@ func Get[K, V any](st *State, key K) (v V, ok bool, err error) {
 	if err != nil {
 		return v, false, err
 	}
-	b := d.keyBytes(&key)
+	b := keyBytes(d.key, &key)
 	kg := codec.KeyGroup(hashOf(&st.layout.key, b), st.op.MaxParallelism)
 	i, has := st.at[kg]
 	if !has {
@@ -66,14 +66,6 @@ type coder[K, V any] struct {
 }
 
 func decoderOf[K, V any](st *State) (*coder[K, V], error) {
-	if err := st.readable(); err != nil {
-		return nil, err
-	}
-	key, errK := codec.KeyFor[K](nil)
-	value, errV := codec.For[V](nil)
-	if err := errors.Join(errK, errV); err != nil {
-		return nil, err
-	}
 	stored := st.layout.value
 	if st.layout.kind == "list" {
 		stored = codec.Schema{Kind: codec.KindSlice, Elem: &st.layout.value}
@@ -82,20 +74,72 @@ func decoderOf[K, V any](st *State) (*coder[K, V], error) {
 				st.Name)
 		}
 	}
-	if has := key.Schema(); !alike(&has, &st.layout.key) {
-		return nil, fmt.Errorf("operator %q: state %q has keys of type %v, not %v", st.op.UID, st.Name,
-			st.layout.key, has)
+	return coderOf[K, V](st, stored)
+}
+
+// coderOf is the coder of a state that has values, or items, of a schema.
+func coderOf[K, V any](st *State, stored codec.Schema) (*coder[K, V], error) {
+	if err := st.readable(); err != nil {
+		return nil, err
+	}
+	if err := checkKeys[K](st); err != nil {
+		return nil, err
+	}
+	key, err := codec.KeyFor[K](st.op.codecs)
+	if err != nil {
+		return nil, err
+	}
+	value, err := codec.For[V](st.op.codecs)
+	if err != nil {
+		return nil, fmt.Errorf("operator %q: state %q: %w%s", st.op.UID, st.Name, err, customHint(&stored))
 	}
 	if has := value.Schema(); !alike(&has, &stored) {
-		return nil, fmt.Errorf("operator %q: state %q has values of type %v, not %v", st.op.UID, st.Name, stored,
-			has)
+		return nil, fmt.Errorf("operator %q: state %q has values of type %v, not %v%s", st.op.UID, st.Name, stored,
+			has, customHint(&stored))
 	}
 	return &coder[K, V]{st, key, value}, nil
 }
 
+// checkKeys refuses another type than that of the keys of a state.
+func checkKeys[K any](st *State) error {
+	key, err := codec.KeyFor[K](st.op.codecs)
+	if err != nil {
+		return fmt.Errorf("operator %q: state %q: %w%s", st.op.UID, st.Name, err, customHint(&st.layout.key))
+	}
+	if has := key.Schema(); !alike(&has, &st.layout.key) {
+		return fmt.Errorf("operator %q: state %q has keys of type %v, not %v%s", st.op.UID, st.Name, st.layout.key,
+			has, customHint(&st.layout.key))
+	}
+	return nil
+}
+
+// customHint says what a type that did not fit may lack.
+func customHint(s *codec.Schema) string {
+	name := customIn(s)
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("; values of %q have a codec of their own: give it to Open with savepoint.WithCodec", name)
+}
+
+// customIn is the name of a custom codec in a schema, "" for none.
+func customIn(s *codec.Schema) string {
+	if s == nil || s.Kind == codec.KindCustom {
+		if s == nil {
+			return ""
+		}
+		return s.Name
+	}
+	name := cmp.Or(customIn(s.Key), customIn(s.Elem))
+	for i := range s.Fields {
+		name = cmp.Or(name, customIn(&s.Fields[i].Schema))
+	}
+	return name
+}
+
 // alike reports whether values of both schemas are encoded alike: names of types do not matter.
 func alike(a, b *codec.Schema) bool {
-	if a.Kind != b.Kind || a.Len != b.Len || len(a.Fields) != len(b.Fields) ||
+	if a.Kind != b.Kind || a.Kind != codec.KindSlice && a.Len != b.Len || len(a.Fields) != len(b.Fields) ||
 		(a.Key == nil) != (b.Key == nil) || (a.Elem == nil) != (b.Elem == nil) {
 		return false
 	}
@@ -114,28 +158,30 @@ func alike(a, b *codec.Schema) bool {
 }
 
 // keyBytes is a key as entries have it.
-func (d *coder[K, V]) keyBytes(k *K) []byte {
-	switch d.key.Kind() {
+func keyBytes[K any](c *codec.Key[K], k *K) []byte {
+	switch c.Kind() {
 	case codec.KeyWord:
-		return binary.LittleEndian.AppendUint64(nil, d.key.Word(k))
+		return binary.LittleEndian.AppendUint64(nil, c.Word(k))
 	case codec.KeyString:
 		return []byte(*(*string)(unsafe.Pointer(k)))
 	}
-	return d.key.AppendKey(nil, k)
+	return c.AppendKey(nil, k)
 }
 
-// decodeKey is the inverse of keyBytes.
-func (d *coder[K, V]) decodeKey(b []byte) (k K, err error) {
-	switch d.key.Kind() {
+// keyFrom is the inverse of keyBytes.
+func keyFrom[K any](c *codec.Key[K], b []byte) (k K, err error) {
+	switch c.Kind() {
 	case codec.KeyWord:
-		return d.key.FromWord(binary.LittleEndian.Uint64(b)), nil
+		return c.FromWord(binary.LittleEndian.Uint64(b)), nil
 	case codec.KeyString:
 		s := string(b)
 		return *(*K)(unsafe.Pointer(&s)), nil
 	}
-	k, _, err = d.key.DecodeKey(b)
+	k, _, err = c.DecodeKey(b)
 	return k, err
 }
+
+func (d *coder[K, V]) decodeKey(b []byte) (K, error) { return keyFrom(d.key, b) }
 
 // group passes the entries of a key group, or only those of a key.
 func (d *coder[K, V]) group(g *group, key []byte, yield func(Typed[K, V], error) bool) bool {
@@ -150,7 +196,7 @@ func (d *coder[K, V]) group(g *group, key []byte, yield func(Typed[K, V], error)
 		return !stopped
 	})
 	if err != nil {
-		yield(Typed[K, V]{}, fmt.Errorf("operator %q: %w", d.st.op.UID, err))
+		yield(Typed[K, V]{}, d.st.op.failed(err))
 		return false
 	}
 	return !stopped
@@ -170,7 +216,8 @@ func (d *coder[K, V]) decode(e *entry) (t Typed[K, V], err error) {
 	}
 	body := e.body
 	if l.kind == "list" {
-		body, t.Row.At = l.asSlice(e.body)
+		pad := d.value.Schema().Len == 1
+		body, t.Row.At = l.asSlice(e.body, pad)
 	} else if l.ttl {
 		t.Row.At, body = int64(binary.LittleEndian.Uint64(body)), body[8:]
 	}
@@ -178,8 +225,9 @@ func (d *coder[K, V]) decode(e *entry) (t Typed[K, V], err error) {
 	return t, err
 }
 
-// asSlice is the body of a list as the encoding of a slice, and the time of its last update.
-func (l *layout) asSlice(body []byte) (slice []byte, at int64) {
+// asSlice is the body of a list as the encoding of a slice, and the time of its last update. With pad
+// items have a byte each though they have nothing to encode.
+func (l *layout) asSlice(body []byte, pad bool) (slice []byte, at int64) {
 	c := cursor{src: body}
 	n := uint64(0)
 	var items []byte
@@ -189,6 +237,9 @@ func (l *layout) asSlice(body []byte) (slice []byte, at int64) {
 			at, item = max(at, int64(binary.LittleEndian.Uint64(item))), item[8:]
 		}
 		items = append(items, item...)
+		if pad {
+			items = append(items, 0)
+		}
 	}, &c)
 	return append(binary.AppendUvarint(nil, n+1), items...), at
 }

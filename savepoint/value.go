@@ -38,7 +38,8 @@ type Map []Entry
 type Entry struct{ Key, Value any }
 
 // Opaque is a value that only its own type can decode: one with MarshalBinary, or with a registered
-// codec.
+// codec, which Read and Get take (WithCodec). As text it is its type and the bytes in hexadecimal, such as
+// netip.Addr(0x7f000001).
 type Opaque struct {
 	Type  string
 	Bytes []byte
@@ -58,7 +59,7 @@ func (s Struct) MarshalJSON() ([]byte, error) { return appendJSON(nil, s), nil }
 // MarshalJSON is an object whose names are the texts of the keys.
 func (m Map) MarshalJSON() ([]byte, error) { return appendJSON(nil, m), nil }
 
-// MarshalJSON is the bytes as text, in hexadecimal if they are none.
+// MarshalJSON is the text.
 func (o Opaque) MarshalJSON() ([]byte, error) { return appendJSON(nil, o), nil }
 
 // scalar is the text of a value without parts.
@@ -71,7 +72,7 @@ func scalar(v any) (string, bool) {
 	case []byte:
 		return bytesText(v), true
 	case Opaque:
-		return bytesText(v.Bytes), true
+		return fmt.Sprintf("%s(0x%x)", v.Type, v.Bytes), true
 	case time.Time:
 		return v.Format(time.RFC3339Nano), true
 	case *big.Float:

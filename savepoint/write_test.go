@@ -164,22 +164,28 @@ func TestOperatorStates(t *testing.T) {
 	}
 }
 
-// stepped has process state with timers, and windows of two kinds, over twenty seconds of records.
+func steppedText(v int64) string { return strings.Repeat("k", int(v%13)) }
+
 func stepped(env *stream.Env, out *collect.Sink[string]) {
+	steppedBy(env, out, steppedText, func(k string) string { return k })
+}
+
+// steppedBy has process state with timers, and windows of two kinds, over twenty seconds of records. What
+// it emits depends on the text of a key, not on the key.
+func steppedBy[K any](env *stream.Env, out *collect.Sink[string], key func(int64) K, name func(K) string) {
 	s := stream.From(env, datagen.Source(func(n int64) int64 { return n },
 		datagen.Options{Count: 2000, PerSecond: 100})).
 		Watermarks(watermark.BoundedMillis(0, func(v *int64) int64 { return *v * 10 })).UID("numbers")
 	count, due := state.NewValue[int64]("count"), stream.NewTimer[int64]("due")
-	key := func(v int64) string { return strings.Repeat("k", int(v%13)) }
-	text := func(what, key string, n int64) string {
-		return what + " " + key + " " + savepoint.Text(n)
+	text := func(what string, key K, n int64) string {
+		return what + " " + name(key) + " " + savepoint.Text(n)
 	}
-	stream.Process(stream.KeyBy(s, key), func(c *stream.Ctx[string, string], v int64) error {
+	stream.Process(stream.KeyBy(s, key), func(c *stream.Ctx[K, string], v int64) error {
 		n, _ := count.Get(c)
 		count.Set(c, n+1)
 		due.SetMillis(c, v*10+1500, n)
 		return nil
-	}, stream.Uses(count), stream.On(due, func(c *stream.Ctx[string, string], n int64) error {
+	}, stream.Uses(count), stream.On(due, func(c *stream.Ctx[K, string], n int64) error {
 		c.Emit(text("timer", c.Key(), n))
 		return nil
 	})).UID("timers").To(out)
@@ -187,10 +193,10 @@ func stepped(env *stream.Env, out *collect.Sink[string]) {
 		"aligned": window.Sliding(4*time.Second, time.Second), "sessions": window.Session(100 * time.Millisecond),
 	} {
 		stream.Map(stream.Aggregate(stream.KeyBy(s, key).Window(a), agg.Count[int64]()).UID(uid),
-			func(r stream.Result[string, int64]) string { return text(uid, r.Key, r.Value) }).To(out)
+			func(r stream.Result[K, int64]) string { return text(uid, r.Key, r.Value) }).To(out)
 	}
 	stream.ProcessWindow(stream.KeyBy(s, key).Window(window.Tumbling(3*time.Second)).
-		Trigger(window.Count[int64](5)), func(c *stream.WindowCtx[string, string], vs []int64) error {
+		Trigger(window.Count[int64](5)), func(c *stream.WindowCtx[K, string], vs []int64) error {
 		c.Emit(text("panes", c.Key(), int64(len(vs))))
 		return nil
 	}).UID("panes").To(out)

@@ -32,6 +32,8 @@ type edited struct {
 	grafted bool
 	changes map[string]change // of keyed states, by name
 	lists   map[[2]string][][]byte
+	schemas map[operator.Items]codec.Schema // of what is set in lists
+	rekey   *rekeying                       // nil for none
 }
 
 // change makes the body that an entry has in the new savepoint; keep is false to leave it out.
@@ -53,7 +55,7 @@ func NewWriter(from *Snapshot) *Writer {
 func editedOf(o *Operator) *edited {
 	return &edited{
 		from: o.from, op: o, max: o.MaxParallelism, changes: map[string]change{},
-		lists: map[[2]string][][]byte{},
+		lists: map[[2]string][][]byte{}, schemas: map[operator.Items]codec.Schema{},
 	}
 }
 
@@ -115,77 +117,23 @@ func (w *Writer) DropState(uid, state string) {
 	}
 }
 
-// Change changes a keyed state row by row: f gets each entry and returns its new value, and false to
-// delete it. The types are as those of Read. Of a list that expires, each item counts as updated when
-// the last one was.
-func Change[K, V any](w *Writer, uid, state string, f func(t Typed[K, V]) (v V, keep bool)) {
+// SetList replaces the items of a list state of an operator, as SetUnion and SetBroadcast do: see
+// stream.OperatorList.
+func SetList[E any](w *Writer, uid, name string, items ...E) {
+	setItems(w, uid, operator.ListItems, name, items)
+}
+
+// SetUnion replaces the items of a union state of an operator.
+func SetUnion[E any](w *Writer, uid, name string, items ...E) {
+	setItems(w, uid, operator.UnionItems, name, items)
+}
+
+func setItems[E any](w *Writer, uid string, kind operator.ItemKind, name string, items []E) {
 	e := w.of(uid)
 	if e == nil {
 		return
 	}
-	st, err := e.op.State(state)
-	if err != nil {
-		w.fail(err)
-		return
-	}
-	d, err := decoderOf[K, V](st)
-	if err != nil {
-		w.fail(err)
-		return
-	}
-	if st.layout.kind == "list" && st.layout.ttl {
-		w.fail(fmt.Errorf("operator %q: state %q is a list whose items expire one by one, which cannot be changed",
-			uid, state))
-		return
-	}
-	e.changes[state] = func(old *entry) ([]byte, bool, error) {
-		t, err := d.decode(old)
-		if err != nil {
-			return nil, false, err
-		}
-		v, keep := f(t)
-		if !keep {
-			return nil, false, nil
-		}
-		return d.body(old, &v)
-	}
-}
-
-// body is the encoding of a value as the state has it; a list without items is none.
-func (d *coder[K, V]) body(old *entry, v *V) (body []byte, keep bool, err error) {
-	switch {
-	case d.st.layout.kind == "list":
-		return d.list(d.value.Append(nil, v))
-	case d.st.layout.ttl:
-		body = append(body, old.body[:8]...)
-	}
-	return d.value.Append(body, v), true, nil
-}
-
-// list makes the body of a list from the encoding of a slice.
-func (d *coder[K, V]) list(encoded []byte) (body []byte, keep bool, err error) {
-	c := cursor{src: encoded}
-	n := c.uvarint()
-	if n <= 1 {
-		return nil, false, c.err
-	}
-	items := c.src
-	if len(items) == 0 {
-		items = make([]byte, n-1) // an item that takes no bytes has one
-	}
-	body = appendSized(nil, items)
-	return body, true, c.err
-}
-
-// SetList replaces the items of a list state of an operator, as SetUnion and SetBroadcast do: see
-// stream.OperatorList.
-func SetList[E any](w *Writer, uid, name string, items ...E) { setItems(w, uid, "list", name, items) }
-
-// SetUnion replaces the items of a union state of an operator.
-func SetUnion[E any](w *Writer, uid, name string, items ...E) { setItems(w, uid, "union", name, items) }
-
-func setItems[E any](w *Writer, uid, kind, name string, items []E) {
-	c, err := codec.For[E](nil)
+	c, err := codec.For[E](e.op.codecs)
 	if err != nil {
 		w.fail(err)
 		return
@@ -194,7 +142,8 @@ func setItems[E any](w *Writer, uid, kind, name string, items []E) {
 	for i := range items {
 		encoded = append(encoded, c.Append(nil, &items[i]))
 	}
-	w.set(uid, kind, name, encoded)
+	e.lists[[2]string{kind.String(), name}] = encoded
+	e.schemas[operator.Items{Kind: kind, Name: name}] = c.Schema()
 }
 
 // SetBytes replaces what an operator has as a state of a kind, "list", "union" or "broadcast", by items
@@ -218,7 +167,7 @@ func (w *Writer) set(uid, kind, name string, items [][]byte) {
 
 // Items decodes the items of a list, union or broadcast state of an operator, of all subtasks.
 func Items[E any](o *Operator, kind, name string) (items []E, err error) {
-	c, err := codec.For[E](nil)
+	c, err := codec.For[E](o.codecs)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +229,7 @@ func (w *Writer) write(ctx context.Context, target *storage.Target) error {
 	for i, uid := range slices.Sorted(maps.Keys(w.operators)) {
 		o, err := w.operators[uid].write(ctx, target, i)
 		if err != nil {
-			return errors.Join(fmt.Errorf("operator %q: %w", uid, err), target.Abort(ctx))
+			return errors.Join(w.operators[uid].op.failed(err), target.Abort(ctx))
 		}
 		s.Operators[uid] = o
 	}
@@ -305,7 +254,7 @@ func (e *edited) write(ctx context.Context, target *storage.Target, number int,
 		Name: e.from.Name, MaxParallelism: e.max, Coordinator: e.from.Coordinator,
 		Subtasks: make([]*operator.State, n),
 	}
-	described := map[string]operator.Description{}
+	described, schemas := map[string]operator.Description{}, map[operator.Items]codec.Schema{}
 	for i, sub := range e.from.Subtasks {
 		o.Subtasks[i] = &operator.State{}
 		if sub != nil {
@@ -313,10 +262,15 @@ func (e *edited) write(ctx context.Context, target *storage.Target, number int,
 				List: sub.List, Union: sub.Union, Broadcast: sub.Broadcast, Finished: sub.Finished && !e.grafted,
 			}
 			maps.Copy(described, sub.Described)
+			maps.Copy(schemas, sub.Schemas)
 		}
 	}
+	maps.Copy(schemas, e.schemas)
+	if e.rekey != nil {
+		e.rekey.describe(described)
+	}
 	for i := range o.Subtasks {
-		o.Subtasks[i].Described = described
+		o.Subtasks[i].Described, o.Subtasks[i].Schemas = described, schemas
 	}
 	if err := e.setLists(o); err != nil {
 		return nil, err
@@ -366,7 +320,7 @@ func (e *edited) setLists(o *checkpoint.OperatorState) error {
 	if len(e.op.States) == 0 {
 		return nil
 	}
-	return rescaleMarks(o, e.from.MaxParallelism, e.max)
+	return rescaleMarks(o, e.from.MaxParallelism, e.max, e.rekey != nil)
 }
 
 func with(m map[string][][]byte, name string, items [][]byte) map[string][][]byte {
@@ -383,41 +337,56 @@ func with(m map[string][][]byte, name string, items [][]byte) map[string][][]byt
 }
 
 // writeState writes the sections of a state, in full, one for each key group. Old groups and new ones
-// are in the order of the hashes: so new ones come one after the other.
+// are in the order of the hashes: so new ones come one after the other. With new keys they do not, and
+// all of the state is in memory.
 func (e *edited) writeState(part *storage.Writer, o *checkpoint.OperatorState, st *State) error {
 	if err := st.readable(); err != nil {
 		return err
 	}
 	open := map[int][]byte{}
-	change := e.changes[st.Name]
 	for i := range st.groups {
 		g := &st.groups[i]
 		var failed error
 		_, err := st.layout.each(g, func(entry *entry) bool {
-			body, keep := entry.body, true
-			if change != nil {
-				body, keep, failed = change(entry)
-			}
-			if keep && failed == nil {
-				kg := g.number
-				if e.max != e.from.MaxParallelism {
-					kg = codec.KeyGroup(hashOf(&st.layout.key, entry.key), e.max)
-				}
-				open[kg] = append(append(open[kg], entry.id...), body...)
-			}
+			failed = e.put(open, st, g, entry)
 			return failed == nil
 		})
 		if err := errors.Join(err, failed); err != nil {
 			return fmt.Errorf("state %q, key group %d: %w", st.Name, g.number, err)
 		}
 		below := (g.number + 1) * e.max / e.from.MaxParallelism
-		if i == len(st.groups)-1 {
+		switch {
+		case i == len(st.groups)-1:
 			below = e.max
+		case e.rekey != nil:
+			continue
 		}
 		if err := flush(part, o, st.Name, open, below); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// put adds an entry, as it is to be, to the key group that it is to be in.
+func (e *edited) put(open map[int][]byte, st *State, g *group, old *entry) (err error) {
+	id, body, keep, kg := old.id, old.body, true, g.number
+	if change := e.changes[st.Name]; change != nil {
+		if body, keep, err = change(old); err != nil || !keep {
+			return err
+		}
+	}
+	switch {
+	case e.rekey != nil:
+		var key []byte
+		if key, err = e.rekey.key(old.key); err != nil {
+			return err
+		}
+		id, kg = st.layout.identityWith(old, e.rekey.word, key), codec.KeyGroup(e.rekey.hash(key), e.max)
+	case e.max != e.from.MaxParallelism:
+		kg = codec.KeyGroup(hashOf(&st.layout.key, old.key), e.max)
+	}
+	open[kg] = append(append(open[kg], id...), body...)
 	return nil
 }
 

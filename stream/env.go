@@ -34,6 +34,7 @@ type Env struct {
 	eachRow  bool
 	inLoop   bool // the body of an iteration is being built
 	errs     []error
+	options  []Option // of NewEnv
 }
 
 // Option is a setting of an Env.
@@ -42,8 +43,9 @@ type Option func(*Env)
 // NewEnv returns an environment for one job. By default operators run with parallelism 1.
 func NewEnv(options ...Option) *Env {
 	e := &Env{
-		mode:  Streaming,
-		graph: &graph.Graph{Parallelism: 1, BufferTimeout: graph.DefaultBufferTimeout},
+		mode:    Streaming,
+		graph:   &graph.Graph{Parallelism: 1, BufferTimeout: graph.DefaultBufferTimeout},
+		options: options,
 	}
 	for _, o := range options {
 		o(e)

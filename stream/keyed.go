@@ -39,7 +39,7 @@ func KeyByRef[K, T any](s *Stream[T], of func(v *T) K) *Keyed[K, T] {
 }
 
 func partitionBy[K, T any](key *codec.Key[K], of func(v *T) K) exchange.Partitioner[T] {
-	p := exchange.Partitioner[T]{Encode: func(dst []byte, v *T) []byte {
+	p := exchange.Partitioner[T]{Key: key.Schema(), Encode: func(dst []byte, v *T) []byte {
 		k := of(v)
 		return key.AppendKey(dst, &k)
 	}}

@@ -10,7 +10,8 @@ import (
 )
 
 // Timer is a handle for timers that carry a payload of type P. Timers belong to a key; for each
-// handle and key there is at most one at a time: setting it again replaces the payload.
+// handle and key there is at most one at a time: setting it again replaces the payload. A payload with
+// slices, maps or pointers in it is copied, as by a snapshot, when the timer is set and when it fires.
 type Timer[P any] struct {
 	name       string
 	processing bool

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect/nexmark"
 	"github.com/flott-dev/flott/internal/cputime"
 	"github.com/flott-dev/flott/launch"
@@ -24,6 +25,8 @@ type Options struct {
 	Hash        bool          // compute the hash of the result
 	Paced       bool          // events come at their time
 	Started     func(*launch.Job)
+	// Configuration has the above where it is zero, and the rest.
+	Configuration *config.Configuration
 }
 
 // Report is what a run cost and what came out.
@@ -60,13 +63,16 @@ func (q Query) Build(env *stream.Env, o Options, p *Probe) {
 
 // Run runs a query to the end of its events.
 func (q Query) Run(ctx context.Context, o Options) (Report, error) {
-	backend := cmp.Or(o.Backend, "hashmap")
-	env := stream.NewEnv(stream.Parallelism(max(1, o.Parallelism)), stream.Checkpoint(o.Interval),
-		stream.CheckpointDir(o.Directory), stream.StateBackend(backend))
+	// They are said in code, so that the report is true whatever FLOTT_CONF says.
+	parallelism := cmp.Or(o.Parallelism, config.Parallelism.Get(o.Configuration))
+	interval := cmp.Or(o.Interval, config.CheckpointInterval.Get(o.Configuration))
+	backend := cmp.Or(o.Backend, config.StateBackend.Get(o.Configuration))
+	env := stream.NewEnv(stream.Parallelism(parallelism), stream.Checkpoint(interval), stream.StateBackend(backend),
+		stream.CheckpointDir(cmp.Or(o.Directory, config.CheckpointDir.Get(o.Configuration))))
 	p := &Probe{Hash: o.Hash}
 	q.Build(env, o, p)
 	cpu, start := cputime.Process(), time.Now()
-	j, err := launch.Start(ctx, env, "nexmark "+q.Name)
+	j, err := launch.Start(ctx, env, "nexmark "+q.Name, launch.Configuration(o.Configuration))
 	if err != nil {
 		return Report{}, err
 	}
@@ -80,8 +86,8 @@ func (q Query) Run(ctx context.Context, o Options) (Report, error) {
 	out := p.Output()
 	taken, state := checkpoints(j)
 	return Report{
-		Query: q.Name, API: "stream", Track: "G", Parallelism: max(1, o.Parallelism),
-		StateBackend: backend, CheckpointInterval: o.Interval.Milliseconds(),
+		Query: q.Name, API: "stream", Track: "G", Parallelism: parallelism,
+		StateBackend: backend, CheckpointInterval: interval.Milliseconds(),
 		Checkpoints: taken, StateBytes: state,
 		Events: o.Config.Events, Seconds: time.Since(start).Seconds(), CPUSeconds: used,
 		EventsPerCPUSecond: int64(float64(o.Config.Events) / used), MaxRSSBytes: cputime.MaxRSS(),

@@ -56,6 +56,23 @@ func TestNexmarkPrintsOneObjectForEachQuery(t *testing.T) {
 	}
 }
 
+func TestNexmarkIsConfigured(t *testing.T) {
+	conf := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(conf, []byte("parallelism.default: 3\nstate.backend: rocksdb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := nexmarkRunCmd{Queries: []string{"q12"}, JSON: true, Conf: conf, Set: []string{"parallelism.default=2"}}
+	c.Events, c.Rate = 20_000, 100_000
+	out := captured(t, func() error { return c.Run(context.Background()) })
+	if !strings.Contains(out, `"parallelism":2,"state_backend":"pebble"`) {
+		t.Errorf("got %s", out)
+	}
+	c.Set = []string{"paralelism.default=2"}
+	if err := c.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "parallelism.default") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestNexmarkNamesTheQueriesThereAre(t *testing.T) {
 	c := nexmarkRunCmd{Queries: []string{"q99"}}
 	c.Events = 1

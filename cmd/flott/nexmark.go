@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/bench/queries"
+	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect/nexmark"
 )
 
@@ -37,10 +38,12 @@ func (f eventFlags) config() nexmark.Config {
 type nexmarkRunCmd struct {
 	eventFlags
 	Queries            []string      `arg:"" optional:"" help:"Queries to run (gen q0 q1 q2 q3 q4 q5 q7 q8 q11 q12); all by default."`
-	Parallelism        int           `default:"1" short:"p" help:"Subtasks of each operator."`
-	CheckpointInterval time.Duration `default:"0s" help:"Time between checkpoints; 0 takes none."`
+	Conf               string        `placeholder:"FILE" help:"File of options: docs/configuration.md. Flags stand before it."`
+	Set                []string      `short:"D" sep:"none" placeholder:"KEY=VALUE" help:"Set an option; stands before the file."`
+	Parallelism        int           `short:"p" help:"Subtasks of each operator; 1 by default."`
+	CheckpointInterval time.Duration `help:"Time between checkpoints; none by default."`
 	CheckpointDir      string        `placeholder:"DIR" help:"Where checkpoints are kept; by default in memory."`
-	StateBackend       string        `default:"hashmap" enum:"hashmap,pebble,rocksdb" help:"Where state is kept: hashmap or pebble."`
+	StateBackend       string        `default:"" enum:",hashmap,pebble,rocksdb" help:"Where state is kept: hashmap (the default) or pebble."`
 	Repeat             int           `default:"1" short:"r" help:"Runs of each query; the best is printed."`
 	Hash               bool          `help:"Also compute the hash of the final result (slow)."`
 	JSON               bool          `name:"json" help:"Print one JSON object for each query."`
@@ -62,6 +65,10 @@ func (c *nexmarkRunCmd) Run(ctx context.Context) error {
 			list = append(list, q)
 		}
 	}
+	conf, err := c.configuration()
+	if err != nil {
+		return err
+	}
 	// The state of a query is a few large tables: collecting it more often costs more than the
 	// memory that is saved.
 	debug.SetGCPercent(400)
@@ -70,7 +77,7 @@ func (c *nexmarkRunCmd) Run(ctx context.Context) error {
 			"cpu", "events/cpu-s", "rss MiB", "rows", "what")
 	}
 	for _, q := range list {
-		best, err := c.best(ctx, q)
+		best, err := c.best(ctx, q, conf)
 		if err != nil {
 			return err
 		}
@@ -92,11 +99,27 @@ func (c *nexmarkRunCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *nexmarkRunCmd) best(ctx context.Context, q queries.Query) (best queries.Report, err error) {
+// configuration is that of --conf, and over it what -D sets.
+func (c *nexmarkRunCmd) configuration() (conf *config.Configuration, err error) {
+	conf = &config.Configuration{}
+	if c.Conf != "" {
+		if conf, err = config.Load(c.Conf); err != nil {
+			return nil, err
+		}
+	}
+	if err := conf.SetPairs(c.Set...); err != nil {
+		return nil, fmt.Errorf("-D: %w", err)
+	}
+	return conf, nil
+}
+
+func (c *nexmarkRunCmd) best(ctx context.Context, q queries.Query, conf *config.Configuration,
+) (best queries.Report, err error) {
 	for i := range max(1, c.Repeat) {
 		r, err := q.Run(ctx, queries.Options{
 			Config: c.config(), Parallelism: c.Parallelism, Interval: c.CheckpointInterval,
 			Directory: c.CheckpointDir, Backend: c.StateBackend, Hash: c.Hash,
+			Configuration: conf,
 		})
 		if err != nil {
 			return best, err

@@ -142,8 +142,44 @@ func (m *manifest) operatorRecord(o *OperatorState, tag uint64, d reader) error 
 		return m.subtask(o, d)
 	case tagSchemas:
 		return m.schemas(o, d)
+	case tagFlights:
+		return m.flightTypes(o, d)
 	}
 	return unknown(tag)
+}
+
+// flightTypes gives what was in flight to the subtasks that have come before its types.
+func (m *manifest) flightTypes(o *OperatorState, d reader) error {
+	n := d.count(3)
+	all := make(map[int]operator.FlightType, n)
+	for range n {
+		input := int(min(d.uvarint(), math.MaxInt32))
+		t := operator.FlightType{Record: m.schema(&d)}
+		if d.byte() == 1 {
+			t.Key = m.schema(&d)
+		}
+		all[input] = t
+	}
+	for _, s := range o.Subtasks {
+		if s == nil {
+			continue
+		}
+		for i := range s.InFlight {
+			if f := &s.InFlight[i]; f.Data != nil {
+				f.Type = all[f.Input]
+			}
+		}
+	}
+	return d.done()
+}
+
+// schema is a schema in the table of strings.
+func (m *manifest) schema(d *reader) codec.Schema {
+	s, rest, err := codec.DecodeSchema([]byte(m.string(d)))
+	if err != nil || len(rest) > 0 {
+		d.fail()
+	}
+	return s
 }
 
 // schemas gives the schemas of operator state to the subtasks that have come before.
@@ -155,11 +191,7 @@ func (m *manifest) schemas(o *OperatorState, d reader) error {
 		if items.Kind > operator.BroadcastItems {
 			return errBody
 		}
-		schema, rest, err := codec.DecodeSchema([]byte(m.string(&d)))
-		if err != nil || len(rest) > 0 {
-			return errBody
-		}
-		all[items] = schema
+		all[items] = m.schema(&d)
 	}
 	for _, s := range o.Subtasks {
 		if s != nil && n > 0 {

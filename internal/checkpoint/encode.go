@@ -31,6 +31,7 @@ const (
 	tagCoordinator = 4
 	tagSubtask     = 6
 	tagSchemas     = 7
+	tagFlights     = 9
 )
 
 // Flags of a subtask and of a section.
@@ -168,8 +169,40 @@ func (e *encoder) operator(uid string, o *OperatorState) error {
 	if schemas := e.schemas(o.Subtasks); schemas != nil {
 		out = appendRecord(out, tagSchemas, schemas)
 	}
+	if types := e.flightTypes(o.Subtasks); types != nil {
+		out = appendRecord(out, tagFlights, types)
+	}
 	e.out = appendRecord(e.out, tagOperator, out)
 	return nil
+}
+
+// flightTypes encodes the types of what was in flight, for each input of the operator.
+func (e *encoder) flightTypes(subtasks []*operator.State) []byte {
+	all := map[int]operator.FlightType{}
+	for _, s := range subtasks {
+		if s == nil {
+			continue
+		}
+		for i := range s.InFlight {
+			if f := &s.InFlight[i]; f.Data != nil && f.Type.Record.Kind != codec.KindInvalid {
+				all[f.Input] = f.Type
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	dst := binary.AppendUvarint(nil, uint64(len(all)))
+	for _, input := range slices.Sorted(maps.Keys(all)) {
+		t := all[input]
+		dst = binary.AppendUvarint(dst, uint64(input))
+		dst = binary.AppendUvarint(dst, e.strings.index(string(codec.AppendSchema(nil, t.Record))))
+		dst = append(dst, bit(t.Key.Kind != codec.KindInvalid))
+		if t.Key.Kind != codec.KindInvalid {
+			dst = binary.AppendUvarint(dst, e.strings.index(string(codec.AppendSchema(nil, t.Key))))
+		}
+	}
+	return dst
 }
 
 // schemas encodes the schemas of operator state, which all subtasks have in common.

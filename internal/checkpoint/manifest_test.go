@@ -237,6 +237,33 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
+// Types of what was in flight are given back to all subtasks, and are in a record that older programs
+// skip.
+func TestManifestHasTypesOfFlights(t *testing.T) {
+	record := operator.FlightType{Record: codec.Schema{Kind: codec.KindString}}
+	keyed := operator.FlightType{Record: record.Record, Key: codec.Schema{Kind: codec.KindInt64}}
+	data := &Ref{Inline: []byte("data")}
+	flight := func(input int, t operator.FlightType) operator.InFlight {
+		return operator.InFlight{Input: input, From: "from", Data: Unbound{data}, Type: t}
+	}
+	data.Size, data.Stored, data.Sum = 4, 4, xxh3.Hash(data.Inline)
+	s := &Snapshot{Operators: map[string]*OperatorState{"uid": {Name: "op", Subtasks: []*operator.State{
+		{InFlight: []operator.InFlight{flight(0, record), {Input: 1, From: "from"}}},
+		nil,
+		{InFlight: []operator.InFlight{flight(1, keyed), flight(0, record), flight(2, operator.FlightType{})}},
+	}}}}
+	got, err := DecodeManifest(encode(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, s) {
+		t.Errorf("got\n%#v\nwant\n%#v", got.Operators["uid"], s.Operators["uid"])
+	}
+	if tagFlights%2 == 0 {
+		t.Error("programs that do not know the record refuse it")
+	}
+}
+
 // Schemas of operator state are given back to all subtasks, and are in a record that older programs
 // skip.
 func TestManifestHasSchemasOfOperatorState(t *testing.T) {

@@ -3,6 +3,7 @@ package codec
 import (
 	"reflect"
 	"sync"
+	"time"
 	"unsafe"
 )
 
@@ -75,6 +76,26 @@ func (c *Codec[T]) decode(src []byte, v *T, alias bool) ([]byte, error) {
 	return rest, nil
 }
 
+// DecodeFrom returns the function that decodes values which were encoded with another schema of the
+// type: Decode itself when that is the one of today, else one that converts them first, which is for
+// one goroutine. The error is a *ConvertError.
+func (c *Codec[T]) DecodeFrom(was Schema) (func(src []byte, v *T) (rest []byte, err error), error) {
+	if was.Equal(*c.schema) {
+		return c.Decode, nil
+	}
+	convert, err := Convert(was, *c.schema)
+	if err != nil {
+		return nil, err
+	}
+	var buf []byte
+	return func(src []byte, v *T) (rest []byte, err error) {
+		if buf, rest, err = convert.Append(buf[:0], src); err == nil {
+			_, err = c.Decode(buf, v)
+		}
+		return rest, err
+	}, nil
+}
+
 // FixedSize returns the number of bytes that every value of T is encoded in, if there is one.
 func (c *Codec[T]) FixedSize() (n int, ok bool) {
 	if !c.prog.fixed {
@@ -85,19 +106,27 @@ func (c *Codec[T]) FixedSize() (n int, ok bool) {
 
 // PointerFree reports whether the Go memory of a T holds no pointers, so that the garbage collector
 // need not scan it.
-func (c *Codec[T]) PointerFree() bool { return pointerFree(c.prog.typ) }
+func (c *Codec[T]) PointerFree() bool { return pointerFree(c.prog.typ, false) }
+
+// Immutable reports whether copies of a T share nothing that can be changed: it has no pointers but
+// those of strings and of times.
+func (c *Codec[T]) Immutable() bool { return pointerFree(c.prog.typ, true) }
 
 // Schema returns the schema of T. The caller must not change what it refers to.
 func (c *Codec[T]) Schema() Schema { return *c.schema }
 
-// pointerFree reports whether the memory of a value of type t has no pointers in it.
-func pointerFree(t reflect.Type) bool {
+// pointerFree reports whether the memory of a value of type t has no pointers in it, or none but to
+// what nobody changes.
+func pointerFree(t reflect.Type, orConstant bool) bool {
+	if orConstant && (t.Kind() == reflect.String || t == reflect.TypeFor[time.Time]()) {
+		return true
+	}
 	switch t.Kind() {
 	case reflect.Array:
-		return t.Len() == 0 || pointerFree(t.Elem())
+		return t.Len() == 0 || pointerFree(t.Elem(), orConstant)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if !pointerFree(t.Field(i).Type) {
+			if !pointerFree(t.Field(i).Type, orConstant) {
 				return false
 			}
 		}

@@ -141,7 +141,7 @@ func (c *compiler) fillSlice(pr *program) error {
 	case pr.typ.Elem().Kind() == reflect.String && sub.ops[0].code == opString:
 		o.code = opStrings
 	}
-	o.scan = !pointerFree(pr.typ.Elem())
+	o.scan = !pointerFree(pr.typ.Elem(), false)
 	pr.ops = []op{o}
 	return nil
 }

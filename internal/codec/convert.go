@@ -61,10 +61,9 @@ type ConvertError struct {
 	Reason   string // what stands against it
 }
 
-// Error names the path, both schemas, the reason and the way out.
+// Error names the path, both schemas and the reason. The way out is for who knows what the value is.
 func (e *ConvertError) Error() string {
-	return fmt.Sprintf("%s cannot change from %s to %s: %s; give the state a state.Migrate from its old type",
-		e.Path, e.From, e.To, e.Reason)
+	return fmt.Sprintf("%s cannot change from %s to %s: %s", e.Path, e.From, e.To, e.Reason)
 }
 
 // Convert returns the conversion from one schema to another. Fields of structs are matched by their

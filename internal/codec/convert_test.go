@@ -262,7 +262,7 @@ func TestConvertRefuses(t *testing.T) {
 		Items []struct{ Price P }
 	}
 	long := convertError[priced[string], priced[int64]](t)
-	for _, part := range []string{".Items[].Price", "string", "int64", "state.Migrate"} {
+	for _, part := range []string{".Items[].Price", "string", "int64", "different kinds"} {
 		if !strings.Contains(long, part) {
 			t.Errorf("%q does not name %s", long, part)
 		}

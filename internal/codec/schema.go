@@ -32,7 +32,7 @@ const (
 	KindString
 	KindBytes
 	KindStruct   // Name, Fields
-	KindSlice    // Elem
+	KindSlice    // Elem, Len: 1 if each element takes a byte though it has nothing to encode
 	KindArray    // Elem, Len
 	KindMap      // Key, Elem
 	KindPointer  // Elem
@@ -61,8 +61,11 @@ func (k Kind) String() string {
 }
 
 // Schema describes the encoding of a type as a tree. It holds all that is needed to walk encoded
-// bytes without the Go type, except those of KindBinary and KindCustom, which carry their length,
-// and of slices whose elements have no fields.
+// bytes without the Go type, except those of KindBinary and KindCustom, which carry their length.
+//
+// Elements of a slice that have nothing to encode take a byte each, unless their type has no size: so a
+// slice of structs whose fields are all left out is not one of structs without fields. Schemas of before
+// the Len of a slice was set do not tell them apart; it counts in no comparison.
 type Schema struct {
 	Kind   Kind
 	Name   string  // see Kind; names of Go types are as reflect.Type.String gives them

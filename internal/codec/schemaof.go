@@ -39,7 +39,12 @@ func (b *schemaBuilder) build(s *Schema, t reflect.Type) {
 	case KindArray:
 		s.Len = t.Len()
 		s.Elem = b.child(t.Elem())
-	case KindSlice, KindPointer:
+	case KindSlice:
+		s.Elem = b.child(t.Elem())
+		if elem := b.c.programs[t.Elem()]; !b.c.key && elem != nil && elem.min == 0 && t.Elem().Size() > 0 {
+			s.Len = 1
+		}
+	case KindPointer:
 		s.Elem = b.child(t.Elem())
 	case KindMap:
 		s.Key = b.child(t.Key())

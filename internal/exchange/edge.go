@@ -23,11 +23,15 @@ type EdgeType interface {
 	NewOverflow(s *Spill) Overflow
 	// Consumer is receiver with what an output needs to keep on disk what receiver has no room for.
 	Consumer(receiver any, s *Spill) any
-	// AppendFlight encodes a batch in flight, ReadFlight decodes the first one of data and returns the
-	// rest. A type without a codec has no flights: Encodes reports it.
+	// AppendFlight encodes a batch in flight, of the edge's FlightType. A type without a codec has no
+	// flights: Encodes reports it.
 	AppendFlight(dst []byte, b batch.Any) []byte
-	ReadFlight(data []byte) (b batch.Any, rest []byte, err error)
+	FlightType() operator.FlightType
 	Encodes() bool
+	// FlightReader returns the function that decodes the first batch of data, which may have been encoded
+	// with another type of records, and returns the rest.
+	FlightReader(was operator.FlightType) (
+		read func(data []byte) (b batch.Any, rest []byte, err error), err error)
 	// Keep drops the rows of b that do not belong to a subtask. b has no marks and no other owner.
 	Keep(b batch.Any, s Share)
 	// NewSorter makes the sorter of a keyed input in batch mode.

@@ -36,8 +36,9 @@ func (f *Flight) Encode(put func([]byte) operator.Blob) {
 		f.batches[i] = nil
 	}
 	f.batches = nil
+	f.Type = operator.FlightType{}
 	if data != nil {
-		f.Data = put(data)
+		f.Data, f.Type = put(data), f.edge.FlightType()
 	}
 }
 
@@ -71,18 +72,64 @@ func (e *Edge[T]) AppendFlight(dst []byte, b batch.Any) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(piece))), piece...)
 }
 
-// ReadFlight decodes what AppendFlight wrote.
-func (e *Edge[T]) ReadFlight(data []byte) (batch.Any, []byte, error) {
-	n, k := binary.Uvarint(data)
-	if k <= 0 || n > uint64(len(data)-k) {
-		return nil, nil, errors.New("a batch in flight is cut off")
+// FlightType is the schemas of records and keys.
+func (e *Edge[T]) FlightType() operator.FlightType {
+	return operator.FlightType{Record: e.Codec.Schema(), Key: e.Part.Key}
+}
+
+// FlightReader decodes what AppendFlight wrote. Records of an older type are converted as state is.
+func (e *Edge[T]) FlightReader(was operator.FlightType) (
+	func(data []byte) (batch.Any, []byte, error), error,
+) {
+	decode := e.Codec.Decode
+	if was.Record.Kind != codec.KindInvalid {
+		if err := checkKey(was.Key, e.Part.Key); err != nil {
+			return nil, err
+		}
+		var err error
+		if decode, err = e.Codec.DecodeFrom(was.Record); err != nil {
+			return nil, err
+		}
 	}
-	b := e.flights().Get()
-	if err := spill.Decode(b, e.Codec, data[k:k+int(n)]); err != nil {
-		b.Release()
-		return nil, nil, fmt.Errorf("a batch in flight: %w", err)
+	return func(data []byte) (batch.Any, []byte, error) {
+		n, k := binary.Uvarint(data)
+		if k <= 0 || n > uint64(len(data)-k) {
+			return nil, nil, errors.New("a batch in flight is cut off")
+		}
+		b := e.flightBatch(data[k : k+int(n)])
+		if err := spill.Decode(b, decode, data[k:k+int(n)]); err != nil {
+			b.Release()
+			return nil, nil, fmt.Errorf("a batch in flight: %w", err)
+		}
+		return b, data[k+int(n):], nil
+	}, nil
+}
+
+// flightBatch is an empty batch for an encoded one, which may have more rows than batches have: records
+// that were narrower, or a larger launch.BatchRows.
+func (e *Edge[T]) flightBatch(encoded []byte) *batch.Rows[T] {
+	pool := e.flights()
+	if rows, _ := binary.Uvarint(encoded); rows > uint64(pool.Rows()) && rows <= uint64(len(encoded)) {
+		pool = batch.NewPool[T](int(rows))
 	}
-	return b, data[k+int(n):], nil
+	return pool.Get()
+}
+
+// checkKey refuses records that were dealt out by a key of another type, or without one: where they
+// are is not where those of their key go now. Without a key any place is as good.
+func checkKey(was, is codec.Schema) error {
+	switch {
+	case is.Kind == codec.KindInvalid:
+		return nil
+	case was.Kind == codec.KindInvalid:
+		return fmt.Errorf("they had no key, and now have one of %s", is)
+	case was.Equal(is):
+		return nil
+	}
+	if c, err := codec.Convert(was, is); err != nil || !c.Identity() {
+		return fmt.Errorf("their key changes from %s to %s", was, is)
+	}
+	return nil
 }
 
 func (e *Edge[T]) flights() *batch.Pool[T] {

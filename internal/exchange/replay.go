@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"fmt"
+
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
 )
@@ -28,7 +30,7 @@ type Restored struct {
 	Watermark int64
 }
 
-// NewFlight decodes what was in flight. keep is applied to every batch and returns what is left of it,
+// NewFlight decodes what was in flight, converting records of an older type. keep is applied to every batch and returns what is left of it,
 // nil for nothing.
 func NewFlight(f *operator.InFlight, edge EdgeType, keep func(batch.Any) batch.Any,
 ) (*Flight, error) {
@@ -37,10 +39,15 @@ func NewFlight(f *operator.InFlight, edge EdgeType, keep func(batch.Any) batch.A
 	if f.Data == nil {
 		return flight, nil
 	}
+	read, err := edge.FlightReader(f.Type)
+	if err != nil {
+		return nil, fmt.Errorf("%w; a savepoint has no records in flight: take one with the program that took "+
+			"this checkpoint, and restore from that", err)
+	}
 	data, err := f.Data.Load()
 	for err == nil && len(data) > 0 {
 		var b batch.Any
-		if b, data, err = edge.ReadFlight(data); err != nil {
+		if b, data, err = read(data); err != nil {
 			break
 		}
 		if b = keep(b); b != nil {

@@ -5,12 +5,15 @@ import (
 	"math/rand/v2"
 
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
 // Partitioner describes how an edge deals rows out.
 type Partitioner[T any] struct {
+	// Key is the schema of the key; for Keyed.
+	Key codec.Schema
 	// Keys fills dst with the key column of rows (see batch.Rows.Keys); for Keyed.
 	Keys func(dst []uint64, rows []T)
 	// Hash is the hash of a key column's entry; nil where Keys makes hashes.

@@ -32,6 +32,7 @@ const (
 	IgnoreUploadError     // a part whose upload has failed counts as stored
 	RestartAnew           // a restart does not restore
 	DropOverflow          // restored batches of a loop are dropped
+	SkipFired             // a delta does not say what has fired
 	Bugs                  // their number
 )
 
@@ -40,6 +41,7 @@ var names = [Bugs]string{
 	"commit at publish", "skip commit again", "forget prepared", "lose splits back", "barrier first",
 	"skip alignment", "skip flights", "skip loop log", "skip timers", "skip broadcast",
 	"skip in-flight calls", "miss one part", "ignore upload error", "restart anew", "drop overflow",
+	"skip fired",
 }
 
 // String names the bug.

@@ -42,7 +42,7 @@ func (b *builder) restoreFlights(c *graph.Chain, subtask int, made map[*graph.No
 			}
 			r, err := flightsOf(o.Subtasks, n, subtask)
 			if err != nil {
-				return nil, fmt.Errorf("restore what was on the way to %q: %w", n.Name, err)
+				return nil, fmt.Errorf("restore what was on the way to %q (uid %s) %w", n.Name, n.UID, err)
 			}
 			if i == 0 {
 				b.gates[c][subtask].Restore(r)
@@ -112,7 +112,11 @@ func flightsOf(old []*operator.State, head *graph.Node, subtask int) (exchange.R
 			}
 			flight, err := restoreFlight(f, e, head, same, subtask)
 			if err != nil {
-				return r, err
+				from := f.From
+				if e != nil {
+					from = e.From.Name
+				}
+				return r, fmt.Errorf("from %q: %w", from, err)
 			}
 			r.Flights = append(r.Flights, flight)
 		}

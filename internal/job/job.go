@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
@@ -106,6 +107,8 @@ type Options struct {
 	// OverflowBytes is what an output keeps in memory of what its consumers have no room for; 0 means
 	// 64 MiB.
 	OverflowBytes int64
+	// Configuration is what launch was given besides; the job does not look at it.
+	Configuration *config.Configuration
 }
 
 // Job is a running job.

@@ -150,10 +150,6 @@ func (u *upload) work() {
 // close stores the rest of the states and makes all that was stored valid. It may block.
 func (u *upload) close(states []*operator.Snapshot) (rest []operator.Blob, err error) {
 	for _, s := range states {
-		if err := u.storeFlights(s.State.InFlight); err != nil {
-			u.part.Abort()
-			return nil, err
-		}
 		piece, err := u.part.AppendRest(&s.State)
 		if err != nil {
 			u.part.Abort()
@@ -167,24 +163,6 @@ func (u *upload) close(states []*operator.Snapshot) (rest []operator.Blob, err e
 		s.State.List, s.State.Union, s.State.Broadcast = nil, nil, nil
 	}
 	return rest, u.part.Close()
-}
-
-// storeFlights stores what was in flight.
-func (u *upload) storeFlights(flights []operator.InFlight) error {
-	for i := range flights {
-		f := &flights[i]
-		if f.Data == nil {
-			continue
-		}
-		data, err := f.Data.Load()
-		if err != nil {
-			return err
-		}
-		if f.Data, err = u.part.Append(data); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // places are where the parts of the snapshots go that are under way; those without one stay in

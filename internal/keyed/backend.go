@@ -19,8 +19,9 @@ type Current struct {
 	Bytes []byte // of another key; valid while the record is processed
 }
 
-// State is a keyed state of one subtask, as its Backend sees it. It is a Whole or a Freezer too.
+// State is a keyed state of one subtask, as its Backend sees it.
 type State interface {
+	Freezer
 	// Describe is the form of the entries, without the key's schema.
 	Describe() operator.Description
 	// RestoreGroup applies a section of a key group: all entries, or for a delta the changes since.
@@ -29,13 +30,7 @@ type State interface {
 	Clear()
 }
 
-// Whole is a State that is written whole, at the barrier.
-type Whole interface {
-	// Snapshot encodes the entries, key group by key group.
-	Snapshot(emit func(kg int, data []byte))
-}
-
-// Freezer is a State that is frozen at the barrier and written afterwards, all of it or what has
+// Freezer is a state that is frozen at the barrier and written afterwards, all of it or what has
 // changed. What was frozen for a checkpoint counts as changed until the checkpoint is confirmed.
 type Freezer interface {
 	// Freeze freezes the state for a checkpoint. full asks for all entries.
@@ -106,17 +101,13 @@ func (b *Backend) Add(name string, s State) {
 	b.states = append(b.states, s)
 }
 
-// Snapshot writes or freezes all states.
+// Snapshot freezes all states.
 func (b *Backend) Snapshot(w *operator.Snapshot) {
 	full := w.Full || b.since == 0
 	for i, s := range b.states {
 		name := b.names[i]
 		w.Describe(name, b.describe(i))
-		if whole, ok := s.(Whole); ok {
-			whole.Snapshot(func(kg int, data []byte) { w.Keyed(name, kg, data) })
-			continue
-		}
-		w.Frozen = append(w.Frozen, s.(Freezer).Freeze(name, w.Checkpoint, full))
+		w.Frozen = append(w.Frozen, s.Freeze(name, w.Checkpoint, full))
 		if !full {
 			w.Since = b.since
 			w.Deltas = append(w.Deltas, name)
@@ -138,9 +129,7 @@ func (b *Backend) Completed(checkpoint int64) error {
 	}
 	b.since = checkpoint
 	for _, s := range b.states {
-		if f, ok := s.(Freezer); ok {
-			f.Confirm(checkpoint)
-		}
+		s.Confirm(checkpoint)
 	}
 	return nil
 }
@@ -149,9 +138,7 @@ func (b *Backend) Completed(checkpoint int64) error {
 func (b *Backend) Aborted(checkpoint int64) {
 	if fault.Seeded(fault.ConfirmAborted) {
 		for _, s := range b.states {
-			if f, ok := s.(Freezer); ok {
-				f.Confirm(checkpoint)
-			}
+			s.Confirm(checkpoint)
 		}
 	}
 }

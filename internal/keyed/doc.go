@@ -45,7 +45,7 @@
 //	         ordered: key, length of the sub-key (uvarint), sub-key, value
 //	         with TTL: 8 bytes of time before each value, item or map value
 //	         slice: start and end (varint), key, accumulator; what is deleted is whole slices, start and end
-//	         timer: time (varint), key, payload; never a delta
+//	         timer: time (varint), key, payload; what is deleted is time and key
 //
 // Between one freeze and the next a key may be deleted and made again: so the deleted keys come
 // first. A delta may hold more than what has changed, never less.
@@ -70,7 +70,12 @@
 // then has the slice's bounds, in the section of each group. A table that goes before it is written is
 // emptied afterwards, so that a window may fire at any time after the barrier.
 //
-// Timers are written whole, at the barrier.
+// # Timers
+//
+// Timers have no table: a freeze of their queue holds on to its logs (timer.Frozen), and the numbers of
+// the operations say what is new. As with slices there is one choice between base and delta for all
+// groups. The queue notes what goes that a snapshot may hold; when that is more than half of what is there,
+// it gives up, and the next snapshot is a base.
 //
 // # In order, in batches
 //

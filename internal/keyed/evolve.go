@@ -114,7 +114,7 @@ func checkForm(name string, was, is *operator.Description) error {
 	}
 	if !isSame(was.Key, is.Key) {
 		return fmt.Errorf("state %q: the key of the snapshot is %s, that of the job %s, and a changed key "+
-			"belongs to other key groups; re-hash the savepoint with `flott state rehash`, or give the "+
+			"belongs to other key groups; give a savepoint the new keys with savepoint.Rekey, or give the "+
 			"operator another uid", name, was.Key, is.Key)
 	}
 	if !isSame(was.Namespace, is.Namespace) {
@@ -170,7 +170,7 @@ func valueRewriterFor(was, is codec.Schema, steps []Migration) (valueRewriter, e
 		}
 		return inSequence(first.Append, inSequence(steps[i].rewrite, next)), nil
 	}
-	return nil, err
+	return nil, fmt.Errorf("%w; give the state a state.Migrate from its old type", err)
 }
 
 func (m *Migration) rewrite(dst, src []byte) (out, rest []byte, err error) {
@@ -222,10 +222,10 @@ func (r *rewriter) key(dst, src []byte) (out, rest []byte, err error) {
 	return append(dst, src[:len(src)-len(rest)]...), rest, err
 }
 
-// deleted takes what is deleted: a key, or a whole slice.
+// deleted takes what is deleted: an entry without its value, or a whole slice.
 func (r *rewriter) deleted(dst, src []byte) (out, rest []byte, err error) {
-	if r.slices {
-		return r.head(dst, src)
+	if dst, src, err = r.head(dst, src); err != nil || r.slices {
+		return dst, src, err
 	}
 	return r.key(dst, src)
 }

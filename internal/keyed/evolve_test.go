@@ -191,8 +191,19 @@ func TestTimersEvolve(t *testing.T) {
 	b.Set(codec.HashWord(5), 5, nil)
 	timers.Set(-30, oldOf(3))
 	timers.Set(1<<40, oldOf(4))
-	var snap operator.Snapshot
+	timers.Set(1<<30, oldOf(5))
+	base := operator.Snapshot{Checkpoint: 1}
+	b.Snapshot(&base)
+	base.Finish()
+	if err := b.Completed(1); err != nil {
+		t.Fatal(err)
+	}
+	timers.Delete(1 << 30)
+	timers.Set(-30, oldOf(6))
+	snap := operator.Snapshot{Checkpoint: 2}
 	b.Snapshot(&snap)
+	snap.Finish()
+	snap.State.Keyed = append(base.State.Keyed, snap.State.Keyed...)
 	b = newTestBackend(true)
 	restored := NewTimers(b, mustCodec[newCount](t))
 	b.Add("t", restored)
@@ -204,7 +215,7 @@ func TestTimersEvolve(t *testing.T) {
 		got = append(got, fmt.Sprint(at, b.Word, p.N))
 		return true
 	})
-	if want := []string{"-30 5 3", fmt.Sprint(1<<40, 5, 4)}; !reflect.DeepEqual(got, want) {
+	if want := []string{"-30 5 6", fmt.Sprint(1<<40, 5, 4)}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -223,7 +234,7 @@ func TestEvolutionRefuses(t *testing.T) {
 		want    []string
 	}{
 		"kind":    {d("value", text, none, text), d("list", text, none, text), []string{"value", "list", "another name"}},
-		"key":     {d("value", small, none, text), d("value", number, none, text), []string{"int32", "int64", "flott state rehash"}},
+		"key":     {d("value", small, none, text), d("value", number, none, text), []string{"int32", "int64", "savepoint.Rekey"}},
 		"map key": {d("map", text, text, text), d("map", text, number, text), []string{"map key", "string", "int64"}},
 		"value":   {d("value", text, none, text), d("value", text, none, number), []string{"string", "int64", "state.Migrate"}},
 	} {

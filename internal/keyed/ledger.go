@@ -33,6 +33,7 @@ type freeze struct {
 	checkpoint int64
 	number     uint64
 	chains     []chain
+	op         uint64 // of timers: timer.Frozen.Op
 }
 
 // isLong reports whether a base is better than another delta, now that there are so many entries. A
@@ -62,26 +63,43 @@ func (l *ledger) begin(checkpoint int64) *freeze {
 	if len(l.freezes) >= freezesMax {
 		l.freezes = slices.Delete(l.freezes, 0, 1)
 	}
-	l.freezes = append(l.freezes, freeze{checkpoint, l.freezeN, slices.Clone(l.chains)})
+	l.freezes = append(l.freezes, freeze{
+		checkpoint: checkpoint, number: l.freezeN, chains: slices.Clone(l.chains),
+	})
 	return l.last()
 }
 
 // last is the last freeze.
 func (l *ledger) last() *freeze { return &l.freezes[len(l.freezes)-1] }
 
-// confirm makes what comes stand on a checkpoint, and returns the number of its freeze.
-func (l *ledger) confirm(checkpoint int64) (number uint64, ok bool) {
+// find is a freeze that may be confirmed, nil if it is forgotten.
+func (l *ledger) find(number uint64) *freeze {
+	i := slices.IndexFunc(l.freezes, func(f freeze) bool { return f.number == number })
+	if i < 0 {
+		return nil
+	}
+	return &l.freezes[i]
+}
+
+// confirm makes what comes stand on a checkpoint, and returns its freeze.
+func (l *ledger) confirm(checkpoint int64) (f freeze, ok bool) {
 	i := slices.IndexFunc(l.freezes, func(f freeze) bool { return f.checkpoint == checkpoint })
 	if i < 0 {
-		return 0, false
+		return freeze{}, false
 	}
-	l.chains, number = l.freezes[i].chains, l.freezes[i].number
+	f = l.freezes[i]
+	l.chains = f.chains
 	l.freezes = slices.Delete(l.freezes, 0, i+1)
-	return number, true
+	return f, true
 }
 
 // takeBack forgets the last freeze, which was not written.
 func (l *ledger) takeBack() { l.freezes = l.freezes[:len(l.freezes)-1] }
+
+// abandon forgets any freeze.
+func (l *ledger) abandon(number uint64) {
+	l.freezes = slices.DeleteFunc(l.freezes, func(f freeze) bool { return f.number == number })
+}
 
 // forget makes what is written next full, whatever is confirmed.
 func (l *ledger) forget() {

@@ -166,17 +166,18 @@ func (s *Slices[A]) Confirm(checkpoint int64) {
 		s.waiting = max(s.waiting, checkpoint)
 		return
 	}
-	number, ok := s.confirm(checkpoint)
+	f, ok := s.confirm(checkpoint)
 	if !ok {
 		return
 	}
 	for _, sl := range s.open {
-		sl.marks.confirmed(s.freezeN - number)
+		sl.marks.confirmed(s.freezeN - f.number)
 	}
-	s.gone = slices.DeleteFunc(s.gone, func(g goneSlice) bool { return g.freeze <= number })
+	s.gone = slices.DeleteFunc(s.gone, func(g goneSlice) bool { return g.freeze <= f.number })
 }
 
-// finish writes what is left of the last freeze into memory.
+// finish writes what is left of the last freeze into memory. A task does not freeze before it has
+// written the last one: this is for Clear.
 func (s *Slices[A]) finish() {
 	if s.now != nil {
 		s.now.scan(math.MaxInt)

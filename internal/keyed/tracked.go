@@ -155,20 +155,21 @@ func (t *tracked[S]) Confirm(checkpoint int64) {
 		t.waiting = max(t.waiting, checkpoint)
 		return
 	}
-	number, ok := t.confirm(checkpoint)
+	f, ok := t.confirm(checkpoint)
 	if !ok {
 		return
 	}
-	if t.front != nil && t.freezeN-number <= 1 { // as below
-		t.front.confirm(number)
+	if t.front != nil && t.freezeN-f.number <= 1 { // as below
+		t.front.confirm(f.number)
 	}
 	// Changes are told apart by two freezes; those before an older one stay with what came after.
 	for g := range t.groups {
-		t.groups[g].marks.confirmed(t.freezeN - number)
+		t.groups[g].marks.confirmed(t.freezeN - f.number)
 	}
 }
 
-// finish writes what is left of the last freeze into memory.
+// finish writes what is left of the last freeze into memory. A task does not freeze before it has
+// written the last one: this is for Clear.
 func (t *tracked[S]) finish() {
 	if t.now == nil {
 		return

@@ -122,6 +122,17 @@ type InFlight struct {
 	Records int64
 	// Data is the batches, in the encoding of the edge; nil when there are none.
 	Data Blob
+	// Type is what Data is made of. It is the same for all channels of an input.
+	Type FlightType
+}
+
+// FlightType is the schemas of what was in flight to an input.
+type FlightType struct {
+	// Record is that of a record; its kind is KindInvalid when it is not known, as in snapshots of before
+	// it was kept.
+	Record codec.Schema
+	// Key is that of the key by which the records were dealt out; KindInvalid for none.
+	Key codec.Schema
 }
 
 // WindowKey is the name of the key's schema where the state belongs to a key and a window, which is no
@@ -170,21 +181,15 @@ func Decoding[T any](ctx *Context, items Items, c *codec.Codec[T],
 	}
 	ctx.Restored.takenItems[items] = true
 	was, ok := ctx.Restored.Schemas[items]
-	is := c.Schema()
-	if !ok || was.Equal(is) {
+	if !ok {
 		return c.Decode, nil
 	}
-	convert, err := codec.Convert(was, is)
+	decode, err := c.DecodeFrom(was)
 	if err != nil {
-		return nil, fmt.Errorf("%s state %q: %w", items.Kind, items.Name, err)
+		return nil, fmt.Errorf("%s state %q: %w; a field with a new name begins with zero, "+
+			"and what the old one had is dropped", items.Kind, items.Name, err)
 	}
-	var buf []byte
-	return func(src []byte, v *T) (rest []byte, err error) {
-		if buf, rest, err = convert.Append(buf[:0], src); err == nil {
-			_, err = c.Decode(buf, v)
-		}
-		return rest, err
-	}, nil
+	return decode, nil
 }
 
 // Section is the entries of one key group of a keyed state, or what has changed in them.

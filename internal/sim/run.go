@@ -50,8 +50,18 @@ type Outcome struct {
 	Restarts  int
 	Processes int
 	Completed int // checkpoints
+	Overtaken int // of the last ones of each process, those with records in flight
 	Hits      [faults][phases]int
 	Trees     treeUse
+}
+
+func (o *Outcome) count(h checkpoint.History) {
+	o.Completed += h.Completed
+	for i := range h.Checkpoints {
+		if s := &h.Checkpoints[i]; s.Status == checkpoint.Completed && s.InFlight > 0 {
+			o.Overtaken++
+		}
+	}
 }
 
 // Undisturbed is what a program commits when nothing goes wrong, and how many steps that takes.
@@ -141,7 +151,7 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 	for !w.dead {
 		select {
 		case <-w.job.Done():
-			out.Completed += w.job.Checkpoints().Completed
+			out.count(w.job.Checkpoints())
 			out.Restarts += w.job.Restarts()
 			return true, w.job.Wait()
 		default:
@@ -153,7 +163,7 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 			return false, fmt.Errorf("the job does not end; it is %v", w.job.State())
 		}
 	}
-	out.Completed += w.job.Checkpoints().Completed
+	out.count(w.job.Checkpoints())
 	out.Restarts += w.job.Restarts()
 	// A job that dies while it deletes its checkpoints has finished: another run would begin anew.
 	return w.job.State().Done(), nil

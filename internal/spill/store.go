@@ -133,7 +133,7 @@ func (s *Store[T]) Take(p Piece) (*batch.Rows[T], error) {
 	}
 	s.raw = raw
 	b := s.pool.Get()
-	if err := Decode(b, s.codec, raw); err != nil {
+	if err := Decode(b, s.codec.Decode, raw); err != nil {
 		b.Release()
 		return nil, &Error{"read a batch", err}
 	}
@@ -159,8 +159,11 @@ func (s *Store[T]) read(p Piece) error {
 	return nil
 }
 
-// Decode fills b, which is empty, with what Append wrote.
-func Decode[T any](b *batch.Rows[T], c *codec.Codec[T], raw []byte) error {
+// Decode fills b, which is empty, with what Append wrote. decode is that of the values, such as
+// codec.Codec.Decode.
+func Decode[T any](b *batch.Rows[T], decode func(src []byte, v *T) (rest []byte, err error),
+	raw []byte,
+) error {
 	d := decoder{data: raw}
 	rows, marks := int(d.uvarint()), int(d.uvarint())
 	if most := len(raw); rows < 0 || rows > most || marks < 0 || marks > most {
@@ -182,7 +185,7 @@ func Decode[T any](b *batch.Rows[T], c *codec.Codec[T], raw []byte) error {
 		}
 		var v T
 		var err error
-		if d.data, err = c.Decode(d.data, &v); err != nil {
+		if d.data, err = decode(d.data, &v); err != nil {
 			return err
 		}
 		b.Add(v, t)

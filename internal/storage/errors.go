@@ -45,6 +45,11 @@ func (e *CorruptError) Error() string {
 	return text + "; restore an older checkpoint or a savepoint"
 }
 
+// Missing reports whether the object is not there at all, as when its owner has deleted it.
+func (e *CorruptError) Missing() bool { return e.Problem == problemMissing }
+
+const problemMissing = "it is missing"
+
 // Unwrap is the cause.
 func (e *CorruptError) Unwrap() error { return e.Err }
 
@@ -53,7 +58,7 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 func damage(uri string, err error) *CorruptError {
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
-		return &CorruptError{Object: uri, Problem: "it is missing"}
+		return &CorruptError{Object: uri, Problem: problemMissing}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &CorruptError{Object: uri, Problem: "its length is wrong: it ends early"}
 	}

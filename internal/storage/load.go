@@ -311,7 +311,7 @@ func (f *files) list(ctx context.Context, dir string, sizes map[string]int64) er
 func compare(size int64, known bool, o owner) *CorruptError {
 	switch {
 	case !known:
-		return &CorruptError{Operator: o.op, State: o.state, Problem: "it is missing"}
+		return &CorruptError{Operator: o.op, State: o.state, Problem: problemMissing}
 	case size != o.size:
 		problem := fmt.Sprintf("its length is wrong: %d bytes, not %d", size, o.size)
 		return &CorruptError{Operator: o.op, State: o.state, Problem: problem}

@@ -18,6 +18,9 @@
 //     snapshot when the barrier has been through the loop.
 //   - An unaligned barrier waits for the batches at work, not for room: meanwhile writers overdraw
 //     (overtake.go). The report of its snapshot waits for the barrier on the other channels.
+//   - A barrier whose turn comes while the snapshot before is being written has been passed on already;
+//     what is behind it waits, and the state is taken when that is written. Nothing is polled meanwhile,
+//     nor is the gate asked for urgent barriers.
 //   - A task that has reached its end stays until its job says how it ended, so that it can still
 //     take part in checkpoints and commit.
 package task

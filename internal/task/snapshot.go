@@ -22,19 +22,58 @@ type report struct {
 	frozen     time.Time // when the state was taken
 }
 
-// snapshot takes the state of all nodes at a barrier.
+// late is a barrier whose turn has come while the snapshot before is still being written.
+type late struct {
+	barrier operator.Control
+	since   time.Time
+}
+
+// snapshot takes the state of all nodes at a barrier: now, or when the snapshot before has been written.
+// Until then the task only writes, as fast as there is room, so that no more of the snapshot is in memory
+// at a time than otherwise.
 func (t *Task) snapshot(barrier operator.Control) {
-	checkpoint := barrier.ID
+	l := late{barrier, t.cfg.Clock.Now()}
+	if t.isLate() || t.isWriting() {
+		t.late = append(t.late, l)
+		return
+	}
+	t.take(l)
+}
+
+// isLate reports whether a barrier waits for the snapshot before.
+func (t *Task) isLate() bool { return len(t.late) > 0 }
+
+// isWriting reports whether a snapshot can be completed by writing.
+func (t *Task) isWriting() bool {
+	r := t.report
+	return r != nil && !r.looping && !r.collecting
+}
+
+// takeLate takes the first snapshot that waits, if it need not wait any more. It reports whether it did.
+func (t *Task) takeLate() bool {
+	if !t.isLate() || t.isWriting() {
+		return false
+	}
+	l := t.late[0]
+	t.late = t.late[1:]
+	t.take(l)
+	return true
+}
+
+func (t *Task) take(l late) {
+	barrier, checkpoint := l.barrier, l.barrier.ID
 	if checkpoint <= t.snapped {
 		if t.report == nil || t.report.checkpoint != checkpoint {
 			t.giveUp(checkpoint)
 		}
 		return
 	}
-	t.finishReport()
+	if r := t.report; r != nil { // what it waits for would come after this barrier
+		t.giveUp(r.checkpoint)
+		t.dropReport()
+	}
 	t.snapped = checkpoint
 	r := &report{checkpoint: checkpoint, looping: t.head != nil && !t.ended}
-	began := t.cfg.Clock.Now()
 	for i, n := range t.cfg.Nodes {
 		s := &operator.Snapshot{Checkpoint: checkpoint, Full: barrier.Flags.Has(operator.Full)}
 		s.State.Finished = t.ended
@@ -47,7 +86,7 @@ func (t *Task) snapshot(barrier operator.Control) {
 	}
 	t.report = r
 	r.frozen = t.cfg.Clock.Now()
-	r.stats.Sync = r.frozen.Sub(began)
+	r.stats.Sync = r.frozen.Sub(l.since)
 	t.measure(barrier)
 	t.overtake()
 	r.upload = t.cfg.Listener.Upload(t, checkpoint)
@@ -136,30 +175,6 @@ func (r *report) encodeFlight() {
 	if f.Data != nil {
 		r.stats.InFlightBytes += f.Data.Size()
 	}
-}
-
-// finishReport writes what is frozen at once, before the next barrier.
-func (t *Task) finishReport() {
-	r := t.report
-	if r == nil {
-		return
-	}
-	if r.looping || r.collecting {
-		t.giveUp(r.checkpoint)
-		t.dropReport()
-		return
-	}
-	for _, s := range r.states[r.node:] {
-		for len(s.Frozen) > 0 {
-			if r.step(s) {
-				s.Frozen = s.Frozen[1:]
-			}
-		}
-	}
-	for len(r.flights) > 0 {
-		r.encodeFlight()
-	}
-	t.write()
 }
 
 // giveUp makes the gate forget a checkpoint.

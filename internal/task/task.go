@@ -102,6 +102,7 @@ type Task struct {
 	snapped   int64
 	outerEnd  bool     // of a loop: all input from outside has come
 	report    *report  // a snapshot that is not complete
+	late      []late   // barriers that wait for it
 	wrote     int64    // when writeShare returned, with more to write
 	restored  []func() // pushes of what was in flight within the chain
 	reported  SnapshotStats
@@ -320,8 +321,13 @@ func (t *Task) step() (operator.Status, error) {
 	if t.stop != nil {
 		return operator.Ended, t.stop
 	}
-	t.hasten()
+	if !t.isLate() { // which would have to be taken first
+		t.hasten()
+	}
 	writing := t.writeShare()
+	if t.takeLate() {
+		return operator.Progressed, nil
+	}
 	s, err := t.work()
 	if writing && (s == operator.Waiting || s == operator.Blocked) {
 		return operator.Progressed, err
@@ -331,7 +337,7 @@ func (t *Task) step() (operator.Status, error) {
 
 // work does one piece of work on the input.
 func (t *Task) work() (operator.Status, error) {
-	if t.ended || t.isSuspended() {
+	if t.ended || t.isSuspended() || t.isLate() {
 		return operator.Waiting, nil
 	}
 	if !t.resume() {

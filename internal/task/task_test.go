@@ -152,6 +152,7 @@ type rig struct {
 	clock   *clock.Manual
 	pool    *batch.Pool[int]
 	ended   []error
+	upload  task.Upload // anyRoom if nil
 }
 
 func newRig(t *testing.T, change func(r *rig)) *rig {
@@ -204,7 +205,12 @@ func (r *rig) Snapshotted(_ *task.Task, id int64, states []*operator.Snapshot, e
 	r.log = append(r.log, fmt.Sprintf("reported %d %s %v", id, names, err))
 }
 
-func (r *rig) Upload(*task.Task, int64) task.Upload { return anyRoom{} }
+func (r *rig) Upload(*task.Task, int64) task.Upload {
+	if r.upload != nil {
+		return r.upload
+	}
+	return anyRoom{}
+}
 
 // anyRoom is an upload that takes everything at once.
 type anyRoom struct{}
@@ -251,6 +257,91 @@ func TestSnapshotsGetTheirShare(t *testing.T) {
 			t.Errorf("after a batch of %v a snapshot has written %d steps, want %d", work, n, want)
 		}
 	}
+}
+
+// narrow is an upload that takes one section at a time.
+type narrow struct {
+	t    *testing.T
+	full bool
+}
+
+func (u *narrow) Room() bool { return !u.full }
+
+func (u *narrow) Put(data []byte) operator.Blob {
+	if u.full {
+		u.t.Error("a section is put where there is no room")
+	}
+	u.full = true
+	return operator.Bytes(data)
+}
+
+func (u *narrow) Discard() {}
+
+// sections is frozen state of so many sections.
+type sections struct{ left int }
+
+func (s *sections) Step(emit func(operator.Section)) (done bool) {
+	emit(operator.Section{State: "frozen", Data: operator.Bytes{1}})
+	s.left--
+	return s.left == 0
+}
+
+func (s *sections) Discard() {}
+
+// A barrier that comes while the snapshot before is written waits, with all that is behind it, until
+// storage has taken that: it is not put into memory.
+func TestBarrierWaitsForTheSnapshotBefore(t *testing.T) {
+	upload := &narrow{t: t}
+	r := newRig(t, func(r *rig) { r.upload = upload })
+	r.nodes[1].frozen = &sections{left: 5}
+	r.control(operator.Barrier, 1)
+	r.send(1)
+	r.control(operator.Barrier, 2)
+	r.send(2)
+	r.steps(operator.Waiting, "a "+barrier+"1", "b "+barrier+"1", "c "+barrier+"1",
+		"a snapshot 1", "b snapshot 1", "c snapshot 1", "a 1", "b 1", "c 1",
+		"a "+barrier+"2", "b "+barrier+"2", "c "+barrier+"2")
+	r.nodes[1].frozen = nil
+	for range 3 { // the first of five is written, the last goes with the rest
+		upload.full = false
+		r.steps(operator.Waiting)
+	}
+	upload.full = false
+	r.steps(operator.Waiting, "reported 1 abc <nil>", "a snapshot 2", "b snapshot 2", "c snapshot 2",
+		"reported 2 abc <nil>", "a 2", "b 2", "c 2")
+}
+
+// Snapshots of a task that has ended wait for each other too.
+func TestTriggersAfterTheEndWait(t *testing.T) {
+	upload := &narrow{t: t}
+	r := newRig(t, func(r *rig) { r.upload = upload })
+	r.control(operator.EndOfInput, 0)
+	r.steps(operator.Waiting, "a "+over, "b "+over, "c "+over, "a "+over, "b "+over, "c "+over, "ended")
+	r.nodes[1].frozen = &sections{left: 2}
+	for id := range int64(3) {
+		r.Trigger(id+1, 0)
+	}
+	r.steps(operator.Waiting, "a snapshot 1", "b snapshot 1", "c snapshot 1")
+	r.nodes[1].frozen = nil
+	upload.full = false
+	r.steps(operator.Waiting, "reported 1 abc <nil>", "a snapshot 2", "b snapshot 2", "c snapshot 2",
+		"reported 2 abc <nil>", "a snapshot 3", "b snapshot 3", "c snapshot 3", "reported 3 abc <nil>")
+}
+
+// If the snapshot before is given up, nothing is left to wait for.
+func TestBarrierWaitsNoMore(t *testing.T) {
+	upload := &narrow{t: t}
+	r := newRig(t, func(r *rig) { r.upload = upload })
+	r.nodes[1].frozen = &sections{left: 5}
+	r.control(operator.Barrier, 1)
+	r.control(operator.Barrier, 2)
+	r.steps(operator.Waiting, "a "+barrier+"1", "b "+barrier+"1", "c "+barrier+"1",
+		"a snapshot 1", "b snapshot 1", "c snapshot 1",
+		"a "+barrier+"2", "b "+barrier+"2", "c "+barrier+"2")
+	r.nodes[1].frozen = nil
+	r.Tell(1, false)
+	r.steps(operator.Waiting, "a aborted 1", "b aborted 1", "c aborted 1",
+		"a snapshot 2", "b snapshot 2", "c snapshot 2", "reported 2 abc <nil>")
 }
 
 func (r *rig) Ended(_ *task.Task, err error) {

@@ -11,12 +11,15 @@ func BenchmarkSetFire(b *testing.B) {
 		span int64 // timers lie up to this far ahead
 		unit int64 // and are multiples of this
 		step int64 // time moves on by this
+		// tracked has a freeze whenever 200,000 have been set, whose snapshot is complete at once.
+		tracked bool
 	}{
-		{"minute", 60_000, 1, 10},
-		{"hour", 3_600_000, 1, 100},
-		{"hour-windows", 3_600_000, 10_000, 10_000},
-		{"one-bucket-by-1", 1000, 1, 1},
-		{"month-by-second", 30 * 86_400_000, 1, 1000},
+		{"minute", 60_000, 1, 10, false},
+		{"minute-tracked", 60_000, 1, 10, true},
+		{"hour", 3_600_000, 1, 100, false},
+		{"hour-windows", 3_600_000, 10_000, 10_000, false},
+		{"one-bucket-by-1", 1000, 1, 1, false},
+		{"month-by-second", 30 * 86_400_000, 1, 1000, false},
 	}
 	for _, s := range shapes {
 		b.Run(s.name, func(b *testing.B) {
@@ -39,6 +42,11 @@ func BenchmarkSetFire(b *testing.B) {
 				q.Advance(now, fire)
 				for range perStep {
 					set()
+				}
+				if s.tracked && x%200_000 < uint64(perStep) {
+					f := q.Freeze(0)
+					f.Release()
+					q.Confirm(f.Op)
 				}
 			}
 			b.ReportAllocs()

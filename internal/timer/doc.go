@@ -3,7 +3,7 @@
 //
 // Data flow: operators (internal/ops, state) set and delete timers; the task advances the queue
 // when the watermark or the clock does, and the queue calls back into the operator for each timer
-// that is due; checkpoints walk the live timers.
+// that is due; a checkpoint freezes the queue and walks what was in it afterwards, between batches.
 //
 // # How it works
 //
@@ -39,6 +39,13 @@
 //     a deletion in late must stay until the run has passed it.
 //   - The horizon never goes beyond the time that the queue was advanced to. Otherwise timers set
 //     for the near future would all be late, and late is a heap.
+//   - While a freeze is held, no chunk and no run is used again: what it refers to is left to the
+//     garbage collector. Entries in chunks are never changed, only copied.
+//   - What fires, or meets its deletion, goes to the log of what is gone if it was set before the last
+//     freeze, whether or not that one's snapshot has been completed: it may be later. A timer that was set
+//     again is newer than the freeze, and has a bit that says that an older one was there.
+//   - A deletion in a log may be older than the log of what is gone says. That is harmless: of the
+//     entries of one timer the last holds, and one of a timer that is set again has a higher number.
 //   - A log is compacted when it has grown fourfold since the last time, twofold if there was much
 //     to drop, eightfold if there was nothing. So setting the same far timer again and again does not fill memory.
 package timer

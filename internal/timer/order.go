@@ -149,26 +149,6 @@ func digitOf[K Key, P any](e *Entry[K, P], byHash bool, low uint64) uint64 {
 	return unsigned(e.At) - low
 }
 
-// unique keeps the last operation of each timer of a sorted list, in place. It drops deletions
-// unless they are still needed.
-func unique[K Key, P any](a []Entry[K, P], keepDeleted bool) []Entry[K, P] {
-	kept := 0
-	for i := range a {
-		if i+1 < len(a) && compareTimers(&a[i], &a[i+1]) == 0 {
-			continue
-		}
-		if a[i].deleted() && !keepDeleted {
-			continue
-		}
-		if kept != i {
-			a[kept] = a[i]
-		}
-		kept++
-	}
-	clear(a[kept:])
-	return a[:kept]
-}
-
 // merge appends two sorted lists to dst in order.
 func merge[K Key, P any](dst, a, b []Entry[K, P]) []Entry[K, P] {
 	for len(a) > 0 && len(b) > 0 {

@@ -14,10 +14,19 @@ type Entry[K Key, P any] struct {
 	Hash    uint64 // hash of Key; orders timers of equal time
 	Key     K
 	Payload P
-	op      uint64 // number of the operation, doubled; the low bit is set for a deletion
+	op      uint64 // number of the operation, in steps of opStep, and flags
 }
 
-func (e *Entry[K, P]) deleted() bool { return e.op&1 != 0 }
+const (
+	opDeleted = 1 << iota // the operation is a deletion
+	opStored              // it replaced what a snapshot may hold: see isStored
+	opStep
+)
+
+func (e *Entry[K, P]) deleted() bool { return e.op&opDeleted != 0 }
+
+// Deleted reports, of an entry of a Frozen, whether there is no such timer any more.
+func (e *Entry[K, P]) Deleted() bool { return e.deleted() }
 
 // Queue is a queue of timers, unique by time and key. The zero value is an empty queue. A Queue
 // belongs to one goroutine.
@@ -31,6 +40,8 @@ type Queue[K Key, P any] struct {
 	lateMax int           // late is compacted when it reaches this length
 	scratch []Entry[K, P]
 	lastOp  uint64
+	seen    uint64      // lastOp at the last freeze; 0: what goes is not noted
+	gone    log[K, P]   // deletions of timers that snapshots may hold and the queue does not
 	firing  Entry[K, P] // copy of the timer that is being fired
 	busy    bool        // Advance or Range is on the way
 }
@@ -47,7 +58,7 @@ const (
 //
 //flott:hot
 func (q *Queue[K, P]) Set(at int64, hash uint64, key K, payload P) {
-	q.lastOp += 2
+	q.lastOp += opStep
 	u := unsigned(at)
 	if u <= q.wheel.horizon {
 		e := Entry[K, P]{At: at, Hash: hash, Key: key, Payload: payload, op: q.lastOp}
@@ -55,7 +66,7 @@ func (q *Queue[K, P]) Set(at int64, hash uint64, key K, payload P) {
 		return
 	}
 	b := q.wheel.bucketFor(u)
-	e := q.wheel.grow(b)
+	e := q.wheel.grow(b, q.lastOp)
 	e.At, e.Hash, e.Key, e.Payload, e.op = at, hash, key, payload, q.lastOp
 	b.min = min(b.min, u)
 	if b.n >= b.limit {
@@ -67,11 +78,11 @@ func (q *Queue[K, P]) Set(at int64, hash uint64, key K, payload P) {
 //
 //flott:hot
 func (q *Queue[K, P]) Delete(at int64, hash uint64, key K) {
-	q.lastOp += 2
+	q.lastOp += opStep
 	u := unsigned(at)
 	if u <= q.wheel.horizon {
 		if q.cursor < len(q.run) || len(q.late) > 0 {
-			q.pushLate(Entry[K, P]{At: at, Hash: hash, Key: key, op: q.lastOp | 1})
+			q.pushLate(Entry[K, P]{At: at, Hash: hash, Key: key, op: q.lastOp | opDeleted})
 		}
 		return
 	}
@@ -79,9 +90,9 @@ func (q *Queue[K, P]) Delete(at int64, hash uint64, key K) {
 	if b.n == 0 || u < b.min {
 		return // there is no such timer
 	}
-	e := q.wheel.grow(b)
+	e := q.wheel.grow(b, q.lastOp|opDeleted)
 	var none P
-	e.At, e.Hash, e.Key, e.Payload, e.op = at, hash, key, none, q.lastOp|1
+	e.At, e.Hash, e.Key, e.Payload, e.op = at, hash, key, none, q.lastOp|opDeleted
 	if b.n >= b.limit {
 		q.compactBucket(b)
 	}
@@ -152,9 +163,10 @@ func (q *Queue[K, P]) Range(f func(e *Entry[K, P]) bool) {
 	q.wheel.each(f)
 }
 
-// Clear removes all timers and releases the memory.
+// Clear removes all timers and releases the memory. What has gone is not noted: see Lost.
 func (q *Queue[K, P]) Clear() {
-	*q = Queue[K, P]{lastOp: q.lastOp, busy: q.busy, wheel: wheel[K, P]{horizon: q.wheel.horizon}}
+	w := wheel[K, P]{horizon: q.wheel.horizon, held: q.wheel.held}
+	*q = Queue[K, P]{lastOp: q.lastOp, busy: q.busy, wheel: w}
 }
 
 // Compact drops all that is deleted or replaced.
@@ -196,6 +208,7 @@ func (q *Queue[K, P]) takeDue(to int64) bool {
 		}
 		q.firing = q.run[q.cursor]
 		q.cursor++
+		q.drop(&q.firing)
 		return true
 	}
 }
@@ -211,6 +224,7 @@ func (q *Queue[K, P]) takeMerged(to int64) (found, again bool) {
 			}
 			q.firing = q.run[q.cursor]
 			q.cursor++
+			q.drop(&q.firing)
 			return true, false
 		case c > 0:
 			fromRun = false
@@ -219,13 +233,16 @@ func (q *Queue[K, P]) takeMerged(to int64) (found, again bool) {
 	if q.late[0].At > to {
 		return false, false
 	}
-	if fromRun {
-		q.cursor++ // the same timer as late[0], which is newer
-	}
 	q.firing = popHeap(&q.late)
-	for len(q.late) > 0 && compareTimers(&q.late[0], &q.firing) == 0 {
-		q.firing = popHeap(&q.late) // entries of one timer come up oldest first
+	if fromRun { // the same timer, which late has newer
+		q.inherit(&q.run[q.cursor], &q.firing)
+		q.cursor++
 	}
+	for len(q.late) > 0 && compareTimers(&q.late[0], &q.firing) == 0 {
+		e := popHeap(&q.late) // entries of one timer come up oldest first
+		q.replace(&q.firing, &e)
+	}
+	q.drop(&q.firing)
 	return !q.firing.deleted(), q.firing.deleted()
 }
 
@@ -234,7 +251,7 @@ func (q *Queue[K, P]) refill(to int64) bool {
 	if q.cursor < len(q.run) || len(q.late) > 0 {
 		return false // what is left is after to
 	}
-	q.run, q.cursor = reuse(q.run), 0
+	q.run, q.cursor = q.reuseRun(), 0
 	for len(q.run) == 0 {
 		b := q.wheel.first()
 		if b == nil || b.min > unsigned(to) {
@@ -242,7 +259,7 @@ func (q *Queue[K, P]) refill(to int64) bool {
 		}
 		q.run = q.wheel.take(b, unsigned(to), q.run)
 		q.run, q.scratch = sortTimers(q.run, q.scratch)
-		q.run = unique(q.run, false)
+		q.run = q.unique(q.run, false)
 	}
 	return true
 }
@@ -260,7 +277,7 @@ func (q *Queue[K, P]) pushLate(e Entry[K, P]) {
 		return
 	}
 	q.late, q.scratch = sortTimers(q.late, q.scratch)
-	q.late = unique(q.late, true) // sorted, so it is still a heap
+	q.late = q.unique(q.late, true) // sorted, so it is still a heap
 	q.lateMax = 2 * len(q.late)
 }
 
@@ -271,7 +288,8 @@ func (q *Queue[K, P]) mergeLate() {
 	}
 	q.late, q.scratch = sortTimers(q.late, q.scratch)
 	merged := merge(q.scratch[:0], q.run[q.cursor:], q.late)
-	q.run, q.scratch, q.cursor = unique(merged, false), reuse(q.run), 0
+	spare := q.reuseRun()
+	q.run, q.scratch, q.cursor = q.unique(merged, false), spare, 0
 	q.late, q.lateMax = reuse(q.late), len(q.run)/4
 }
 
@@ -279,7 +297,7 @@ func (q *Queue[K, P]) mergeLate() {
 func (q *Queue[K, P]) compactBucket(b *bucket[K, P]) {
 	before := b.n
 	flat := q.wheel.flatten(b, q.scratch[:0])
-	live := q.wheel.dedupe(flat)
+	live := q.dedupe(flat)
 	q.wheel.refill(b, live)
 	q.scratch = reuse(flat)
 	switch {
@@ -290,6 +308,14 @@ func (q *Queue[K, P]) compactBucket(b *bucket[K, P]) {
 	default:
 		b.limit = max(bucketMin, 2*b.n)
 	}
+}
+
+// reuseRun is reuse of the run, which a freeze may hold.
+func (q *Queue[K, P]) reuseRun() []Entry[K, P] {
+	if q.wheel.held > 0 {
+		return nil
+	}
+	return reuse(q.run)
 }
 
 // reuse empties a slice, and lets go of it if it is large.

@@ -24,6 +24,7 @@ type wheel[K Key, P any] struct {
 	taken   uint16 // levels with entries, one bit each
 	levels  [levels]*level[K, P]
 	free    *chunk[K, P]
+	held    int      // freezes that are still to be written: no chunk is used again
 	index   []uint64 // scratch of dedupe
 }
 
@@ -32,19 +33,25 @@ type level[K Key, P any] struct {
 	buckets [digits]bucket[K, P]
 }
 
-// bucket is a log of operations, the newest last, in chunks that the buckets of a wheel share.
-type bucket[K Key, P any] struct {
+// log is a list of operations, the newest last, in chunks that the logs of a wheel share. What has
+// been appended is not changed any more.
+type log[K Key, P any] struct {
 	head, tail *chunk[K, P]
 	n          int
-	limit      int    // compacted when n reaches it
-	min        uint64 // earliest set; an entry before it would be a deletion without effect
-	level      uint8
-	digit      uint8
+}
+
+type bucket[K Key, P any] struct {
+	log[K, P]
+	limit int    // compacted when n reaches it
+	min   uint64 // earliest set; an entry before it would be a deletion without effect
+	level uint8
+	digit uint8
 }
 
 type chunk[K Key, P any] struct {
 	next    *chunk[K, P]
 	n       int
+	newest  uint64 // no operation in here is later
 	entries [chunkLen]Entry[K, P]
 }
 
@@ -72,33 +79,36 @@ func (w *wheel[K, P]) first() *bucket[K, P] {
 	return &l.buckets[bits.TrailingZeros64(l.taken)]
 }
 
-// grow appends an entry to a bucket and returns it, for the caller to fill.
-func (w *wheel[K, P]) grow(b *bucket[K, P]) *Entry[K, P] {
+// grow appends an entry of an operation to a bucket and returns it, for the caller to fill.
+func (w *wheel[K, P]) grow(b *bucket[K, P], op uint64) *Entry[K, P] {
 	c := b.tail
 	if c == nil || c.n == chunkLen {
-		c = w.addChunk(b)
+		if c == nil {
+			w.taken |= 1 << b.level
+			w.levels[b.level].taken |= 1 << b.digit
+		}
+		c = w.addChunk(&b.log)
 	}
+	c.newest = max(c.newest, op)
 	c.n++
 	b.n++
 	w.n++
 	return &c.entries[c.n-1]
 }
 
-func (w *wheel[K, P]) addChunk(b *bucket[K, P]) *chunk[K, P] {
+func (w *wheel[K, P]) addChunk(l *log[K, P]) *chunk[K, P] {
 	c := w.free
 	if c != nil {
 		w.free, c.next = c.next, nil
 	} else {
 		c = new(chunk[K, P])
 	}
-	if b.tail != nil {
-		b.tail.next = c
+	if l.tail != nil {
+		l.tail.next = c
 	} else {
-		b.head = c
-		w.taken |= 1 << b.level
-		w.levels[b.level].taken |= 1 << b.digit
+		l.head = c
 	}
-	b.tail = c
+	l.tail = c
 	return c
 }
 
@@ -115,11 +125,15 @@ func (w *wheel[K, P]) detach(b *bucket[K, P]) *chunk[K, P] {
 	return c
 }
 
-// recycle clears a chunk, keeps it for reuse and returns the next one.
+// recycle clears a chunk, keeps it for reuse and returns the next one. A chunk that a freeze may
+// hold is left to the garbage collector.
 func (w *wheel[K, P]) recycle(c *chunk[K, P]) (next *chunk[K, P]) {
 	next = c.next
+	if w.held > 0 {
+		return next
+	}
 	clear(c.entries[:c.n])
-	c.n, c.next = 0, w.free
+	c.n, c.newest, c.next = 0, 0, w.free
 	w.free = c
 	return next
 }
@@ -159,7 +173,7 @@ func (w *wheel[K, P]) deal(from []Entry[K, P], upTo uint64, run []Entry[K, P]) [
 		if e.deleted() && u < b.min {
 			continue // what it deleted would come before it
 		}
-		*w.grow(b) = *e
+		*w.grow(b, e.op) = *e
 		if !e.deleted() {
 			b.min = min(b.min, u)
 		}
@@ -181,7 +195,7 @@ func (w *wheel[K, P]) flatten(b *bucket[K, P], dst []Entry[K, P]) []Entry[K, P] 
 func (w *wheel[K, P]) refill(b *bucket[K, P], entries []Entry[K, P]) {
 	b.min = math.MaxUint64
 	for i := range entries {
-		*w.grow(b) = entries[i]
+		*w.grow(b, entries[i].op) = entries[i]
 		b.min = min(b.min, unsigned(entries[i].At))
 	}
 }
@@ -202,55 +216,4 @@ func (w *wheel[K, P]) each(f func(e *Entry[K, P]) bool) {
 			}
 		}
 	}
-}
-
-// dedupe keeps the last operation of each timer in a log, in place, and drops deletions.
-//
-// Sorting would do, but costs as much as sorting for firing, and a log in which nothing repeats
-// would pay it at each doubling. A hash table of positions is several times cheaper. Only when
-// hashes collide by the hundred does it give up and sort.
-func (w *wheel[K, P]) dedupe(log []Entry[K, P]) []Entry[K, P] {
-	size := 1 << bits.Len(uint(2*len(log)))
-	if cap(w.index) < size {
-		w.index = make([]uint64, size)
-	}
-	index := w.index[:size] // 32 bits of hash, then position + 1; 0 is free
-	clear(index)
-	if size > 2*scratchMax {
-		w.index = nil
-	}
-	kept, probes := 0, 0
-	for i := range log {
-		if probes > 16*(i+bucketMin) {
-			rest := log[:kept+copy(log[kept:], log[i:])]
-			slices.SortFunc(rest, compareEntries)
-			return unique(rest, false)
-		}
-		e := &log[i]
-		h := (e.Hash ^ uint64(e.At)*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
-		at := int(h >> 32 & uint64(size-1))
-		for {
-			x := index[at]
-			if x == 0 {
-				index[at] = h<<32 | uint64(kept+1)
-				log[kept] = *e
-				kept++
-				break
-			}
-			if x>>32 == h&math.MaxUint32 && compareTimers(&log[uint32(x)-1], e) == 0 {
-				log[uint32(x)-1] = *e
-				break
-			}
-			at = (at + 1) & (size - 1)
-			probes++
-		}
-	}
-	live := 0
-	for i := range kept {
-		if !log[i].deleted() {
-			log[live] = log[i]
-			live++
-		}
-	}
-	return log[:live]
 }
