@@ -44,7 +44,8 @@ func typeOf(t *ast.Type) *row.Type {
 	case "DECIMAL":
 		return decimal(t)
 	case "TIME":
-		return row.TimeOf(fraction(t, 0))
+		fraction(t, 0)
+		return row.TimeOf(0) // as in Flink, whatever is asked for
 	case "TIMESTAMP":
 		return row.TimestampOf(fraction(t, 6))
 	case "TIMESTAMP_LTZ":

@@ -52,3 +52,10 @@ func AllRows(dst []int32, n int) []int32 {
 	}
 	return dst
 }
+
+// ChooseAt is Choose for the values at places of v.
+func (c *Chooser) ChooseAt(rows []int32, v *column.Vector, at []int32) {
+	for i, r := range rows {
+		c.from[r], c.at[r] = v, at[i]
+	}
+}
