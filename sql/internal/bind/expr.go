@@ -66,7 +66,10 @@ func (b *binder) operator(x ast.Expr) expr.Expr {
 	at := x.Extent()
 	switch x := x.(type) {
 	case *ast.Unary:
-		return b.call(at, "unary "+x.Op, b.expr(x.X))
+		if n, ok := x.X.(*ast.Number); ok && x.Op == "-" {
+			return number(&ast.Number{Span: at, Text: "-" + n.Text})
+		}
+		return b.call(at, "UNARY "+x.Op, b.expr(x.X))
 	case *ast.Binary:
 		return b.call(at, x.Op, b.expr(x.X), b.expr(x.Y))
 	case *ast.Is:
@@ -117,7 +120,7 @@ func (b *binder) between(x *ast.Between) expr.Expr {
 		y = b.call(x.Span, "OR", y, in(high, low))
 	}
 	if x.Not {
-		return b.call(x.Span, "unary NOT", y)
+		return b.call(x.Span, "UNARY NOT", y)
 	}
 	return y
 }
@@ -128,7 +131,7 @@ func (b *binder) in(x *ast.In) expr.Expr {
 	}
 	y := b.call(x.Span, "IN", append([]expr.Expr{b.expr(x.X)}, b.exprs(x.List)...)...)
 	if x.Not {
-		return b.call(x.Span, "unary NOT", y)
+		return b.call(x.Span, "UNARY NOT", y)
 	}
 	return y
 }
@@ -143,7 +146,7 @@ func (b *binder) like(x *ast.Like) expr.Expr {
 	}
 	y := b.call(x.Span, name, args...)
 	if x.Not {
-		return b.call(x.Span, "unary NOT", y)
+		return b.call(x.Span, "UNARY NOT", y)
 	}
 	return y
 }
@@ -248,7 +251,7 @@ func (b *binder) json(x *ast.JSON) expr.Expr {
 func (b *binder) call(at ast.Span, name string, args ...expr.Expr) expr.Expr {
 	d := builtin.Lookup(name)
 	if d == nil {
-		fail(at, "%s is not supported", strings.TrimPrefix(name, "unary "))
+		fail(at, "%s is not supported", strings.TrimPrefix(name, "UNARY "))
 	}
 	return b.apply(at, d, args)
 }
@@ -294,8 +297,13 @@ func number(x *ast.Number) expr.Expr {
 		v.AppendF64(f)
 		return &expr.Literal{Span: x.Span, Value: v}
 	}
-	whole, fraction, point := strings.Cut(x.Text, ".")
-	n, err := strconv.ParseInt("0"+whole+fraction, 10, 64)
+	digits, isNegative := strings.CutPrefix(x.Text, "-")
+	whole, fraction, point := strings.Cut(digits, ".")
+	sign := ""
+	if isNegative {
+		sign = "-"
+	}
+	n, err := strconv.ParseInt(sign+"0"+whole+fraction, 10, 64)
 	if err != nil {
 		failHint(x.Span, "write it as a text and CAST it to DECIMAL", "the number %s is out of range", x.Text)
 	}

@@ -19,11 +19,11 @@ func init() {
 	}
 	add("arithmetic",
 		&Def{
-			Func: expr.Func{Name: "unary -", Strict: true, Compile: negateKernel},
+			Func: expr.Func{Name: "UNARY -", Strict: true, Compile: negateKernel},
 			Doc:  "The number or interval with the other sign.", Args: []Arg{{"x", signed, false}}, Result: As(0),
 		},
 		&Def{
-			Func: expr.Func{Name: "unary +", Strict: true, Compile: copyKernel},
+			Func: expr.Func{Name: "UNARY +", Strict: true, Compile: copyKernel},
 			Doc:  "The number or interval itself.", Args: []Arg{{"x", signed, false}}, Result: As(0),
 		},
 		&Def{

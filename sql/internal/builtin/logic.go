@@ -26,7 +26,7 @@ func init() {
 		junction("AND", "Whether both are true; FALSE if one is false, whatever the other is.", false),
 		junction("OR", "Whether one is true; TRUE if one is, whatever the other is.", true),
 		&Def{
-			Func: expr.Func{Name: "unary NOT", Strict: true, Compile: func(*expr.Call) expr.Kernel {
+			Func: expr.Func{Name: "UNARY NOT", Strict: true, Compile: func(*expr.Call) expr.Kernel {
 				return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
 					if args[0].Type.Kind == row.Null {
 						return

@@ -36,6 +36,9 @@ func constants(q *ast.Query) (schema, rows []string, err error) {
 		if item.As != nil {
 			name = item.As.Name
 		}
+		for k, used := 0, name; slices.ContainsFunc(schema, func(s string) bool { return strings.HasPrefix(s, fmt.Sprintf("[%q,", name)) }); k++ {
+			name = fmt.Sprint(used, k)
+		}
 		schema = append(schema, fmt.Sprintf("[%q, %q]", name, x.Type()))
 		c := &expr.Context{Zone: time.UTC, Now: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)}
 		var results [2]*column.Vector
