@@ -12,18 +12,21 @@ import (
 func init() {
 	for _, op := range []string{"+", "-", "*", "/", "%"} {
 		add("arithmetic", &Def{
-			Func:  expr.Func{Name: op, Strict: true, Compile: func(c *expr.Call) expr.Kernel { return arithKernel(op, c) }},
+			Func: expr.Func{
+				Name: op, Strict: true, Total: op != "/" && op != "%",
+				Compile: func(c *expr.Call) expr.Kernel { return arithKernel(op, c) },
+			},
 			Doc:   arithDocs[op],
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) { return inferArith(op, args) },
 		})
 	}
 	add("arithmetic",
 		&Def{
-			Func: expr.Func{Name: "UNARY -", Strict: true, Compile: negateKernel},
+			Func: expr.Func{Name: "UNARY -", Strict: true, Total: true, Compile: negateKernel},
 			Doc:  "The number or interval with the other sign.", Args: []Arg{{"x", signed, false}}, Result: As(0),
 		},
 		&Def{
-			Func: expr.Func{Name: "UNARY +", Strict: true, Compile: copyKernel},
+			Func: expr.Func{Name: "UNARY +", Strict: true, Total: true, Compile: copyKernel},
 			Doc:  "The number or interval itself.", Args: []Arg{{"x", signed, false}}, Result: As(0),
 		},
 		&Def{

@@ -17,11 +17,11 @@ func Cast(at ast.Span, x expr.Expr, to *row.Type, try bool) (expr.Expr, error) {
 	if from.Equal(t) {
 		return x, nil
 	}
-	kernel := castKernel(from, t, try)
+	kernel, total := castKernel(from, t, try), try || widenKernel(from, t) != nil
 	if kernel == nil {
 		return nil, fmt.Errorf("a value of type %s cannot be cast to %s", from.Nullable(true).SQL(), to.Nullable(true).SQL())
 	}
-	f := &expr.Func{Name: "CAST", Strict: true, Compile: func(*expr.Call) expr.Kernel { return kernel }}
+	f := &expr.Func{Name: "CAST", Strict: true, Total: total, Compile: func(*expr.Call) expr.Kernel { return kernel }}
 	if try {
 		f.Name = "TRY_CAST"
 	}

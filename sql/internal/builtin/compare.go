@@ -17,7 +17,7 @@ func init() {
 		">": "Whether the first is greater.", ">=": "Whether the first is greater or equal.",
 	} {
 		add("comparison", &Def{
-			Func:  expr.Func{Name: op, Strict: true, Compile: func(c *expr.Call) expr.Kernel { return compareKernel(op, c) }},
+			Func:  expr.Func{Name: op, Strict: true, Total: true, Compile: func(c *expr.Call) expr.Kernel { return compareKernel(op, c) }},
 			Doc:   doc,
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) { return inferCompare(op, args) },
 		})
@@ -28,7 +28,7 @@ func init() {
 			name, doc = "IS NOT DISTINCT FROM", "Whether the values are equal, or both NULL."
 		}
 		add("comparison", &Def{
-			Func: expr.Func{Name: name, Compile: func(c *expr.Call) expr.Kernel { return distinctKernel(not, c) }},
+			Func: expr.Func{Name: name, Total: true, Compile: func(c *expr.Call) expr.Kernel { return distinctKernel(not, c) }},
 			Doc:  doc,
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 				cast, _, err := inferCompare(name, args)
@@ -37,7 +37,7 @@ func init() {
 		})
 	}
 	add("comparison", &Def{
-		Func:  expr.Func{Name: "IN", Compile: inKernel},
+		Func:  expr.Func{Name: "IN", Total: true, Compile: inKernel},
 		Doc:   "Whether the value is one of those in parentheses; NULL where it is none and one of them is NULL.",
 		Infer: inferIn,
 	})

@@ -11,12 +11,12 @@ import (
 func init() {
 	add("conditional",
 		&Def{
-			Func:  expr.Func{Name: "CASE", Branches: caseBranches},
+			Func:  expr.Func{Name: "CASE", Total: true, Branches: caseBranches},
 			Doc:   "The value of the first branch whose condition is true, else that of ELSE.",
 			Infer: inferCase,
 		},
 		&Def{
-			Func: expr.Func{Name: "IF", Branches: caseBranches},
+			Func: expr.Func{Name: "IF", Total: true, Branches: caseBranches},
 			Doc:  "The second argument where the first is true, else the third.",
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 				if len(args) != 3 {
@@ -26,17 +26,17 @@ func init() {
 			},
 		},
 		&Def{
-			Func:  expr.Func{Name: "COALESCE", Branches: coalesceBranches},
+			Func:  expr.Func{Name: "COALESCE", Total: true, Branches: coalesceBranches},
 			Doc:   "The first argument that is not NULL.",
 			Infer: inferCoalesce("COALESCE", 1, 1<<30),
 		},
 		&Def{
-			Func:  expr.Func{Name: "IFNULL", Branches: coalesceBranches},
+			Func:  expr.Func{Name: "IFNULL", Total: true, Branches: coalesceBranches},
 			Doc:   "The first argument, or the second where it is NULL.",
 			Infer: inferCoalesce("IFNULL", 2, 2),
 		},
 		&Def{
-			Func: expr.Func{Name: "NULLIF", Compile: nullifKernel},
+			Func: expr.Func{Name: "NULLIF", Total: true, Compile: nullifKernel},
 			Doc:  "NULL where the arguments are equal, else the first.",
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 				if len(args) != 2 {

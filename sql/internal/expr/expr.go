@@ -55,6 +55,9 @@ type Func struct {
 	// may only make more of it NULL; where values are appended, they append NULL where it has none. What
 	// arguments hold at these places has no meaning.
 	Strict bool
+	// Total functions never fail, whatever the arguments are: they may be computed for rows that do not need
+	// them.
+	Total bool
 	// Volatile functions give another result each time: they are not folded, shared or duplicated.
 	Volatile bool
 	// Compile makes the kernel for arguments. It may look at literals, to prepare what does not change.
@@ -80,4 +83,16 @@ func Walk(x Expr, f func(Expr) bool) {
 			Walk(a, f)
 		}
 	}
+}
+
+// IsTotal reports whether an expression never fails, and may be computed for any row.
+func IsTotal(x Expr) bool {
+	total := true
+	Walk(x, func(x Expr) bool {
+		if c, ok := x.(*Call); ok {
+			total = total && c.Func.Total && !c.Func.Volatile
+		}
+		return total
+	})
+	return total
 }

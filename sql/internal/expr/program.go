@@ -172,33 +172,45 @@ func (p *Program) repeat(x *Literal, n int) *column.Vector {
 	return p.out
 }
 
-// Gather appends the values of a vector at places.
+// Gather sets out, which is empty, to the values of a vector at places.
 func Gather(out, from *column.Vector, sel []int32) {
-	if from.Valid != nil || column.FormOf(out.Type) >= column.FormDecimal {
-		for _, i := range sel {
-			out.AppendFrom(from, int(i))
-		}
-		return
-	}
 	switch column.FormOf(out.Type) {
 	case column.FormBool:
 		out.Bools = gather(out.Bools, from.Bools, sel)
 	case column.FormI32:
 		out.I32 = gather(out.I32, from.I32, sel)
-	case column.FormI64:
+	case column.FormI64, column.FormDecimal, column.FormTimestamp:
 		out.I64 = gather(out.I64, from.I64, sel)
+		if from.Hi != nil {
+			out.Hi = gather(out.Hi, from.Hi, sel)
+		}
+		if len(from.Nanos) > 0 {
+			out.Nanos = gather(out.Nanos, from.Nanos, sel)
+		}
 	case column.FormF32:
 		out.F32 = gather(out.F32, from.F32, sel)
 	case column.FormF64:
 		out.F64 = gather(out.F64, from.F64, sel)
+	default:
+		for _, i := range sel {
+			out.AppendFrom(from, int(i))
+		}
+		return
 	}
-	out.N += len(sel)
-	if out.Valid != nil {
-		panic("expr: values are gathered behind NULLs")
+	out.N = len(sel)
+	if from.Valid == nil {
+		return
+	}
+	out.Valid = column.NewBitmap(len(sel), true)
+	for j, i := range sel {
+		if !from.Valid.Has(int(i)) {
+			out.Valid.Clear(j)
+		}
 	}
 }
 
 func gather[T any](dst, src []T, sel []int32) []T {
+	dst = dst[:0]
 	for _, i := range sel {
 		dst = append(dst, src[i])
 	}
