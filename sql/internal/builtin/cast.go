@@ -123,6 +123,21 @@ func widenKernel(from, to *row.Type) expr.Kernel {
 		return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
 			convert(out.F64[:n], args[0].F32[:n])
 		}
+	case small && to.Kind == row.Decimal && to.Scale == 0 && to.Precision >= digits[from.Kind]:
+		return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+			convert(out.I64[:n], args[0].I32[:n])
+		}
+	case from.Kind == row.BigInt && to.Kind == row.Decimal && to.Scale == 0 && to.Precision >= digits[row.BigInt]:
+		return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+			copy(out.I64[:n], args[0].I64[:n])
+		}
+	case from.Kind == row.Decimal && to.Kind == row.Decimal && to.Scale == from.Scale && to.Precision >= from.Precision:
+		return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+			copy(out.I64[:n], args[0].I64[:n])
+			if args[0].Hi != nil {
+				out.Hi = append(out.Hi[:0], args[0].Hi[:n]...)
+			}
+		}
 	case small && to.IsInteger() && to.Kind < row.BigInt:
 		return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
 			copy(out.I32[:n], args[0].I32[:n])

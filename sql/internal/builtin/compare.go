@@ -242,6 +242,19 @@ func compareKernel(op string, c *expr.Call) expr.Kernel {
 		return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
 			k(out.Bools[:n], args[0].F64[:n], args[1].F64[:n])
 		}
+	case column.FormDecimal:
+		k := compareNumbers[int64](op)
+		slow := rows(func(_ *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {
+			out.Bools[i] = holds(op, Compare(args[0], i, args[1], i))
+			return true
+		})(c)
+		return func(ctx *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+			if a, b := args[0], args[1]; a.Hi == nil && b.Hi == nil && a.Type.Scale == b.Type.Scale {
+				k(out.Bools[:n], a.I64[:n], b.I64[:n])
+				return
+			}
+			slow(ctx, n, args, out)
+		}
 	case column.FormNone:
 		return func(*expr.Context, int, []*column.Vector, *column.Vector) {} // all NULL
 	}

@@ -1,7 +1,9 @@
 package builtin
 
 import (
+	"math"
 	"math/big"
+	"math/bits"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
@@ -87,9 +89,79 @@ func roundBig(x, y *big.Int) *big.Int {
 	return q
 }
 
-// decimalKernel is an operation on DECIMALs.
+// decimalKernel is an operation on DECIMALs. Where 64 bits are enough, as nearly always, + - and * are loops
+// over plain numbers.
 func decimalKernel(op string, t *row.Type) expr.Kernel {
-	return rows(func(_ *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {
+	slow := decimalRows(op)
+	return func(c *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+		a, b := args[0], args[1]
+		scale := max(a.Type.Scale, b.Type.Scale)
+		if op == "*" {
+			scale = a.Type.Scale + b.Type.Scale
+		}
+		done := 0
+		if a.Hi == nil && b.Hi == nil && scale == t.Scale {
+			x, y, to := a.I64[:n], b.I64[:n], out.I64[:n]
+			limit := int64(math.MaxInt64)
+			if t.Precision <= 18 {
+				limit = int64(column.PowersOf10[t.Precision].Lo) - 1
+			}
+			same := a.Type.Scale == b.Type.Scale
+			switch {
+			case op == "*":
+				done = multiply64(to, x, y, limit)
+			case op == "+" && same:
+				done = add64(to, x, y, 1, limit)
+			case op == "-" && same:
+				done = add64(to, x, y, -1, limit)
+			}
+		}
+		slow(done, n, args, out)
+	}
+}
+
+// multiply64 multiplies up to the first product that is beyond the limit, and returns how many it did.
+func multiply64(to, x, y []int64, limit int64) int {
+	for i := range to {
+		hi, lo := bits.Mul64(uint64(x[i]), uint64(y[i]))
+		// The product of the unsigned numbers, made that of the signed ones.
+		hi -= uint64(x[i]>>63)&uint64(y[i]) + uint64(y[i]>>63)&uint64(x[i])
+		p := int64(lo)
+		if int64(hi) != p>>63 || p > limit || p < -limit {
+			return i
+		}
+		to[i] = p
+	}
+	return len(to)
+}
+
+// add64 is multiply64 for x + y or, with a sign of -1, x - y.
+func add64(to, x, y []int64, sign, limit int64) int {
+	for i := range to {
+		b := y[i] * sign
+		s := x[i] + b
+		if (x[i]^s)&(b^s) < 0 || s > limit || s < -limit || y[i] == math.MinInt64 {
+			return i
+		}
+		to[i] = s
+	}
+	return len(to)
+}
+
+// decimalRows is an operation on DECIMALs row by row, from a row on.
+func decimalRows(op string) func(from, n int, args []*column.Vector, out *column.Vector) {
+	f := decimalRow(op)
+	return func(from, n int, args []*column.Vector, out *column.Vector) {
+		for i := from; i < n; i++ {
+			if out.Valid.Has(i) && !f(i, args, out) {
+				out.SetNull(i)
+			}
+		}
+	}
+}
+
+func decimalRow(op string) func(i int, args []*column.Vector, out *column.Vector) bool {
+	return func(i int, args []*column.Vector, out *column.Vector) bool {
 		a, b := args[0].Decimal(i), args[1].Decimal(i)
 		sa, sb := args[0].Type.Scale, args[1].Type.Scale
 		switch op {
@@ -124,7 +196,7 @@ func decimalKernel(op string, t *row.Type) expr.Kernel {
 			return setDecimal(out, i, r, scale)
 		}
 		return bigDecimal(op, out, i, a, b, sa, sb)
-	})(nil)
+	}
 }
 
 // bigDecimal adds, subtracts and divides with rest where 128 bits are not enough.
