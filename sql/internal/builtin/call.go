@@ -86,9 +86,14 @@ func (d *Def) signature() string {
 }
 
 func (d *Def) mismatch(args []expr.Expr) error {
+	return fmt.Errorf("%s takes %s, not (%s)", d.Name, d.signature(), typeList(args))
+}
+
+// typeList are the types of arguments, in a message.
+func typeList(args []expr.Expr) string {
 	types := make([]string, len(args))
 	for i, a := range args {
 		types[i] = a.Type().Nullable(true).SQL()
 	}
-	return fmt.Errorf("%s takes %s, not (%s)", d.Name, d.signature(), strings.Join(types, ", "))
+	return strings.Join(types, ", ")
 }

@@ -48,27 +48,13 @@ var unitMillis = map[string]int64{
 // unitMonths are those of INTERVAL YEAR TO MONTH.
 var unitMonths = map[string]int64{"YEAR": 12, "QUARTER": 3, "MONTH": 1}
 
-// IntervalType is the type of intervals of some units.
+// IntervalType is the type of intervals of some units. As in Flink there are two: in months, and in seconds
+// with milliseconds, whatever the units in which one is written.
 func IntervalType(r ast.Range) *row.Type {
-	t := &row.Type{Kind: row.IntervalDay, Precision: 3}
 	if unitMonths[r.From] != 0 {
-		t = &row.Type{Kind: row.IntervalMonth}
+		return &row.Type{Kind: row.IntervalMonth, Unit: "MONTH"}
 	}
-	t.Unit = r.From
-	if r.Precision >= 0 && r.From != "SECOND" {
-		t.Unit += fmt.Sprintf("(%d)", r.Precision)
-	}
-	if r.To != "" {
-		t.Unit += " TO " + r.To
-	}
-	if r.From == "SECOND" || r.To == "SECOND" {
-		fraction := 3
-		if r.Fraction >= 0 {
-			fraction = r.Fraction
-		}
-		t.Unit += fmt.Sprintf("(%d)", fraction)
-	}
-	return t
+	return &row.Type{Kind: row.IntervalDay, Precision: 3, Unit: "SECOND(3)"}
 }
 
 // IntervalLiteral is the value of INTERVAL '…' units.
