@@ -482,7 +482,11 @@ func (p *Parser) interval() ast.Expr {
 	for p.isAny("+", "-") {
 		x.Negative = x.Negative != (p.advance().word == "-")
 	}
-	x.Text = p.str()
+	if t := p.peek(); t.kind == tokNumber {
+		x.Text = p.advance().text
+	} else {
+		x.Text = p.str()
+	}
 	x.Unit = p.unitRange()
 	x.Span = p.since(from)
 	return x
