@@ -12,6 +12,11 @@ import (
 // Call makes a call: it checks the arguments, casts them to what the function takes, and finds the type of
 // the result.
 func (d *Def) Call(at ast.Span, args []expr.Expr) (*expr.Call, error) {
+	for _, x := range args {
+		if d.Typed && x.Type().Kind == row.Null {
+			return nil, fmt.Errorf("%s does not take NULL as it is; CAST it to a type", d.Name)
+		}
+	}
 	if d.Infer != nil {
 		args, t, err := d.Infer(args)
 		if err != nil {

@@ -50,7 +50,8 @@ func init() {
 				out.I32[i] = int32(to - from)
 				return true
 			})},
-			Doc: "The number of elements.", Args: []Arg{{"collection", collection, false}}, Result: isInt,
+			Typed: true,
+			Doc:   "The number of elements.", Args: []Arg{{"collection", collection, false}}, Result: isInt,
 		},
 		&Def{
 			Func: expr.Func{Name: "ELEMENT", Strict: true, Compile: picks(func(args []*column.Vector, i int) (*column.Vector, int) {

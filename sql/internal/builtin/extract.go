@@ -15,6 +15,7 @@ func init() {
 		Func: expr.Func{Name: "EXTRACT", Strict: true, Total: true, Compile: func(c *expr.Call) expr.Kernel {
 			return extractKernel(unitOf(c.Args[0]), c.Args[1].Type())
 		}},
+		Typed: true,
 		Doc: "A field of a date, a time, a timestamp or an interval: EXTRACT(YEAR FROM d). WEEK is that of ISO 8601, " +
 			"DOW counts from Sunday, 1, and ISODOW from Monday.",
 		Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
@@ -32,7 +33,8 @@ func init() {
 			Func: expr.Func{Name: name, Strict: true, Total: true, Compile: func(c *expr.Call) expr.Kernel {
 				return extractKernel(unit, c.Args[0].Type())
 			}},
-			Doc: "EXTRACT(" + unit + " FROM t).",
+			Typed: true,
+			Doc:   "EXTRACT(" + unit + " FROM t).",
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 				if len(args) != 1 {
 					return nil, nil, fmt.Errorf("%s takes a time, not %d arguments", name, len(args))

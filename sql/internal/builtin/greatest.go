@@ -15,6 +15,7 @@ func init() {
 	}{{"GREATEST", "greatest", 1}, {"LEAST", "least", -1}} {
 		add("math", &Def{
 			Func:  expr.Func{Name: f.name, Strict: true, Total: true, Compile: extremeKernel(f.sign)},
+			Typed: true,
 			Doc:   "The " + f.what + " of the arguments, NULL if one of them is.",
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) { return inferExtreme(f.name, args) },
 		})

@@ -34,47 +34,55 @@ func init() {
 		{"RADIANS", "Degrees in radians.", func(x float64) float64 { return x / 180 * math.Pi }},
 	} {
 		add("math", &Def{
-			Func: expr.Func{Name: f.name, Strict: true, Total: true, Compile: doubles(func(x, _ float64) float64 { return f.f(x) })},
-			Doc:  f.doc, Args: []Arg{{"x", Numeric, false}}, Result: isDouble,
+			Func:  expr.Func{Name: f.name, Strict: true, Total: true, Compile: doubles(func(x, _ float64) float64 { return f.f(x) })},
+			Typed: true,
+			Doc:   f.doc, Args: []Arg{{"x", Numeric, false}}, Result: isDouble,
 		})
 	}
 	two := func(a, b string) []Arg { return []Arg{{a, Numeric, false}, {b, Numeric, false}} }
 	add("math",
 		&Def{
-			Func: expr.Func{Name: "POWER", Strict: true, Total: true, Compile: doubles(math.Pow)},
-			Doc:  "x to the power of y.", Args: two("x", "y"), Result: isDouble,
+			Func:  expr.Func{Name: "POWER", Strict: true, Total: true, Compile: doubles(math.Pow)},
+			Typed: true,
+			Doc:   "x to the power of y.", Args: two("x", "y"), Result: isDouble,
 		},
 		&Def{
-			Func: expr.Func{Name: "ATAN2", Strict: true, Total: true, Compile: doubles(math.Atan2)},
-			Doc:  "The angle of the point (x, y), in radians.", Args: two("y", "x"), Result: isDouble,
+			Func:  expr.Func{Name: "ATAN2", Strict: true, Total: true, Compile: doubles(math.Atan2)},
+			Typed: true,
+			Doc:   "The angle of the point (x, y), in radians.", Args: two("y", "x"), Result: isDouble,
 		},
 		&Def{
-			Func: expr.Func{Name: "LOG", Strict: true, Total: true, Compile: logKernel},
-			Doc:  "The natural logarithm of a number, or with two arguments the logarithm to the base of the first.",
-			Args: []Arg{{"base or x", Numeric, false}, {"x", Numeric, true}}, Result: isDouble,
+			Func:  expr.Func{Name: "LOG", Strict: true, Total: true, Compile: logKernel},
+			Typed: true,
+			Doc:   "The natural logarithm of a number, or with two arguments the logarithm to the base of the first.",
+			Args:  []Arg{{"base or x", Numeric, false}, {"x", Numeric, true}}, Result: isDouble,
 		},
 		&Def{Func: expr.Func{Name: "PI", Strict: true, Total: true, Compile: constant(math.Pi)}, Doc: "π.", Result: isDouble},
 		&Def{Func: expr.Func{Name: "E", Strict: true, Total: true, Compile: constant(math.E)}, Doc: "The base of the natural logarithm.", Result: isDouble},
 		&Def{
-			Func: expr.Func{Name: "ABS", Strict: true, Total: true, Compile: absKernel},
-			Doc:  "The number or interval without its sign.", Args: []Arg{{"x", signed, false}}, Result: As(0),
+			Func:  expr.Func{Name: "ABS", Strict: true, Total: true, Compile: absKernel},
+			Typed: true,
+			Doc:   "The number or interval without its sign.", Args: []Arg{{"x", signed, false}}, Result: As(0),
 		},
 		&Def{
-			Func: expr.Func{Name: "SIGN", Strict: true, Total: true, Compile: signKernel},
-			Doc:  "-1, 0 or 1, for a number that is less than 0, 0, or greater.", Args: []Arg{{"x", Numeric, false}}, Result: As(0),
+			Func:  expr.Func{Name: "SIGN", Strict: true, Total: true, Compile: signKernel},
+			Typed: true,
+			Doc:   "-1, 0 or 1, for a number that is less than 0, 0, or greater.", Args: []Arg{{"x", Numeric, false}}, Result: As(0),
 		},
 		&Def{
 			Func: expr.Func{Name: "BIN", Strict: true, Compile: appends(func(_ *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {
 				out.Data = strconv.AppendUint(out.Data, uint64(wholeAt(args[0], i)), 2)
 				return true
 			})},
-			Doc:  "The whole number in binary; one that is less than 0 has 64 digits.",
-			Args: []Arg{{"n", integerAsItIs, false}}, Result: isString,
+			Typed: true,
+			Doc:   "The whole number in binary; one that is less than 0 has 64 digits.",
+			Args:  []Arg{{"n", integerAsItIs, false}}, Result: isString,
 		},
 		&Def{
-			Func: expr.Func{Name: "HEX", Strict: true, Compile: hexKernel},
-			Doc:  "The whole number, or the bytes of the text, in upper-case hexadecimal; a number less than 0 has 16 digits.",
-			Args: []Arg{{"x", Class{"<INTEGER> or <CHARACTER>", func(t *row.Type) bool { return t.IsInteger() || t.IsText() }, stay}, false}}, Result: isString,
+			Func:  expr.Func{Name: "HEX", Strict: true, Compile: hexKernel},
+			Typed: true,
+			Doc:   "The whole number, or the bytes of the text, in upper-case hexadecimal; a number less than 0 has 16 digits.",
+			Args:  []Arg{{"x", Class{"<INTEGER> or <CHARACTER>", func(t *row.Type) bool { return t.IsInteger() || t.IsText() }, stay}, false}}, Result: isString,
 		},
 		&Def{
 			Func: expr.Func{Name: "UNHEX", Strict: true, Compile: appends(func(_ *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {

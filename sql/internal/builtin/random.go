@@ -16,14 +16,16 @@ func init() {
 	}
 	add("math",
 		&Def{
-			Func: isRandom("RAND", randKernel),
-			Doc:  "A random number from 0 to 1, without 1. A seed makes the numbers those of Java's Random: the same each time.",
-			Args: []Arg{{"seed", Int, true}}, Result: isDouble,
+			Func:  isRandom("RAND", randKernel),
+			Typed: true,
+			Doc:   "A random number from 0 to 1, without 1. A seed makes the numbers those of Java's Random: the same each time.",
+			Args:  []Arg{{"seed", Int, true}}, Result: isDouble,
 		},
 		&Def{
-			Func: isRandom("RAND_INTEGER", randIntegerKernel),
-			Doc:  "A random whole number from 0 to the bound, without the bound, which is the last argument; a seed stands before it.",
-			Args: []Arg{{"seed or bound", Int, false}, {"bound", Int, true}}, Result: isInt,
+			Func:  isRandom("RAND_INTEGER", randIntegerKernel),
+			Typed: true,
+			Doc:   "A random whole number from 0 to the bound, without the bound, which is the last argument; a seed stands before it.",
+			Args:  []Arg{{"seed or bound", Int, false}, {"bound", Int, true}}, Result: isInt,
 		},
 		&Def{
 			Func: isRandom("UUID", func(*expr.Call) expr.Kernel {
@@ -34,7 +36,8 @@ func init() {
 					}
 				}
 			}),
-			Doc: "A random UUID of version 4.", Result: Is(row.CharOf(36)),
+			Typed: true,
+			Doc:   "A random UUID of version 4.", Result: Is(row.CharOf(36)),
 		},
 	)
 }

@@ -29,6 +29,7 @@ func init() {
 				return floorKernel(up, c)
 			}},
 			Aliases: aliases,
+			Typed:   true,
 			Doc:     doc,
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 				if len(args) == 2 {
@@ -52,6 +53,7 @@ func init() {
 		}
 		add("math", &Def{
 			Func:   expr.Func{Name: name, Strict: true, Total: true, Compile: func(c *expr.Call) expr.Kernel { return roundKernel(cut, c) }},
+			Typed:  true,
 			Doc:    doc,
 			Args:   []Arg{{"x", Numeric, false}, {"decimals", Int, true}},
 			Result: roundResult,

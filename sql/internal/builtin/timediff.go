@@ -13,18 +13,21 @@ func init() {
 	add("temporal",
 		&Def{
 			Func:  expr.Func{Name: "TIMESTAMPADD", Strict: true, Total: true, Compile: addKernel},
+			Typed: true,
 			Doc:   "A time some units later: TIMESTAMPADD(DAY, 1, t). With hours or less a DATE becomes a TIMESTAMP(6).",
 			Infer: inferTimestampAdd,
 		},
 		&Def{
-			Func: expr.Func{Name: "TIMESTAMPDIFF", Strict: true, Total: true, Compile: diffKernel},
+			Func:  expr.Func{Name: "TIMESTAMPDIFF", Strict: true, Total: true, Compile: diffKernel},
+			Typed: true,
 			Doc: "The number of whole units from one time to another: TIMESTAMPDIFF(DAY, from, to). Of months, the last day " +
 				"of one counts as a whole one where it has no day of that number.",
 			Infer: inferTimestampDiff,
 		},
 		&Def{
-			Func: expr.Func{Name: "TIME DIFFERENCE", Strict: true, Total: true, Compile: differenceKernel},
-			Doc:  "The interval between two dates or timestamps, in whole months or in milliseconds: (x - y) MONTH, (x - y) DAY.",
+			Func:  expr.Func{Name: "TIME DIFFERENCE", Strict: true, Total: true, Compile: differenceKernel},
+			Typed: true,
+			Doc:   "The interval between two dates or timestamps, in whole months or in milliseconds: (x - y) MONTH, (x - y) DAY.",
 			Infer: func(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 				_, t, err := inferTimestampDiff(args)
 				if err != nil {

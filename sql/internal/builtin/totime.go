@@ -18,25 +18,29 @@ func init() {
 	instant := Is(row.TimestampLTZOf(3))
 	add("temporal",
 		&Def{
-			Func: expr.Func{Name: "DATE_FORMAT", Strict: true, Compile: dateFormatKernel},
+			Func:  expr.Func{Name: "DATE_FORMAT", Strict: true, Compile: dateFormatKernel},
+			Typed: true,
 			Doc: "A timestamp as a text, by a pattern of Java's DateTimeFormatter: DATE_FORMAT(ts, 'yyyy-MM-dd'). A text is read " +
 				"as yyyy-MM-dd HH:mm:ss first, and NULL if it is none.",
 			Args: []Arg{{"t", timestampOrText, false}, {"pattern", Text, false}}, Result: isString, Nullable: true,
 		},
 		&Def{
-			Func: expr.Func{Name: "TO_DATE", Strict: true, Compile: toDateKernel},
+			Func:  expr.Func{Name: "TO_DATE", Strict: true, Compile: toDateKernel},
+			Typed: true,
 			Doc: "The date of a text, by a pattern of Java's SimpleDateFormat, else as yyyy-MM-dd; NULL if it is none. With a " +
 				"pattern the days that a month does not have count on into the next.",
 			Args: []Arg{{"s", Text, false}, pattern}, Result: Is(row.Of(row.Date)), Nullable: true,
 		},
 		&Def{
-			Func: expr.Func{Name: "TO_TIMESTAMP", Strict: true, Compile: toTimestampKernel},
+			Func:  expr.Func{Name: "TO_TIMESTAMP", Strict: true, Compile: toTimestampKernel},
+			Typed: true,
 			Doc: "The timestamp of a text, by a pattern of Java's DateTimeFormatter, else as yyyy-MM-dd HH:mm:ss with a fraction " +
 				"or a date alone; NULL if it is none. A day that the month does not have is its last one.",
 			Args: []Arg{{"s", Text, false}, pattern}, Result: Is(row.TimestampOf(3)), Nullable: true,
 		},
 		&Def{
-			Func: expr.Func{Name: "TO_TIMESTAMP_LTZ", Strict: true, Compile: toInstantKernel},
+			Func:  expr.Func{Name: "TO_TIMESTAMP_LTZ", Strict: true, Compile: toInstantKernel},
+			Typed: true,
 			Doc: "The point in time of a number of milliseconds since 1970, or with 0 as the second argument of seconds; or of a " +
 				"text, by a pattern and in a zone, else in UTC.",
 			Args:     []Arg{{"x", numberOrText, false}, {"precision or pattern", numberOrText, true}, {"zone", Text, true}},
@@ -45,19 +49,22 @@ func init() {
 			Nullable: true,
 		},
 		&Def{
-			Func: expr.Func{Name: "FROM_UNIXTIME", Strict: true, Compile: fromUnixKernel},
+			Func:  expr.Func{Name: "FROM_UNIXTIME", Strict: true, Compile: fromUnixKernel},
+			Typed: true,
 			Doc: "A number of seconds since 1970 as a text in the session's time zone, by a pattern of Java's SimpleDateFormat, " +
 				"else as yyyy-MM-dd HH:mm:ss.",
 			Args: []Arg{{"seconds", integerAsItIs, false}, pattern}, Result: isString, Nullable: true,
 		},
 		&Def{
-			Func: expr.Func{Name: "UNIX_TIMESTAMP", Strict: true, Compile: unixKernel, Volatile: true},
+			Func:  expr.Func{Name: "UNIX_TIMESTAMP", Strict: true, Compile: unixKernel, Volatile: true},
+			Typed: true,
 			Doc: "The seconds since 1970: now, or of a text in the session's time zone, by a pattern of Java's SimpleDateFormat, " +
 				"else as yyyy-MM-dd HH:mm:ss. A text that is no time gives the smallest BIGINT.",
 			Args: []Arg{{"s", Text, true}, pattern}, Result: isBigInt,
 		},
 		&Def{
-			Func: expr.Func{Name: "CONVERT_TZ", Strict: true, Compile: convertKernel},
+			Func:  expr.Func{Name: "CONVERT_TZ", Strict: true, Compile: convertKernel},
+			Typed: true,
 			Doc: "The time yyyy-MM-dd HH:mm:ss of a zone as that of another zone; NULL if the text is none. Zones are those of the IANA, " +
 				"some of three letters, and GMT+8; others are UTC.",
 			Args:   []Arg{{"s", Text, false}, {"from", Text, false}, {"to", Text, false}},
