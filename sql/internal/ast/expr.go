@@ -43,6 +43,13 @@ type Temporal struct {
 	Text string
 }
 
+// Difference is what is between two times, in units: (x - y) DAY.
+type Difference struct {
+	Span
+	X, Y Expr
+	Unit Range
+}
+
 // Interval is an INTERVAL literal: INTERVAL -'1 10' DAY TO HOUR.
 type Interval struct {
 	Span

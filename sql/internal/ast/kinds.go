@@ -10,6 +10,7 @@ func (*Null) expr()       {}
 func (*Unknown) expr()    {}
 func (*Temporal) expr()   {}
 func (*Interval) expr()   {}
+func (*Difference) expr() {}
 func (*Column) expr()     {}
 func (*Star) expr()       {}
 func (*Param) expr()      {}

@@ -106,6 +106,11 @@ func (x *Interval) write(p *printer) {
 	p.unit(x.Unit)
 }
 
+func (x *Difference) write(p *printer) {
+	p.parens(func() { p.node(&Binary{Op: "-", X: x.X, Y: x.Y}) })
+	p.unit(x.Unit)
+}
+
 func (x *Star) write(p *printer) {
 	if x.Table != nil {
 		p.node(x.Table)

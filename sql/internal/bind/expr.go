@@ -53,7 +53,13 @@ func (b *binder) expr(x ast.Expr) expr.Expr {
 		return literal(x.Span)(builtin.TemporalLiteral(x.Kind, x.Text))
 	case *ast.Interval:
 		return literal(x.Span)(builtin.IntervalLiteral(x.Text, x.Negative, x.Unit))
+	case *ast.Difference:
+		unit := &ast.Symbol{Span: x.Span, Word: x.Unit.From}
+		return b.call(x.Span, "TIME DIFFERENCE", symbol(unit), b.expr(x.X), b.expr(x.Y))
 	case *ast.Column:
+		if n := x.Name[0].Name; len(x.Name) == 1 && strings.EqualFold(n, "PI") && !b.scope.has(n) {
+			return b.call(x.Span, "PI") // it needs no parentheses
+		}
 		return b.scope.resolve(x.Name)
 	case *ast.Field:
 		return field(b.expr(x.X), x.Name)

@@ -36,6 +36,11 @@ func (s *Scope) resolve(n ast.Name) expr.Expr {
 	return nil
 }
 
+// has reports whether there is a column of a name.
+func (s *Scope) has(name string) bool {
+	return slices.ContainsFunc(s.Columns, func(c Column) bool { return c.Name == name })
+}
+
 // find is the place of a column; an empty table is any.
 func (s *Scope) find(n ast.Name, table, name string) (i int, ok bool) {
 	i = -1

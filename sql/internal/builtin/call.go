@@ -12,6 +12,11 @@ import (
 // Call makes a call: it checks the arguments, casts them to what the function takes, and finds the type of
 // the result.
 func (d *Def) Call(at ast.Span, args []expr.Expr) (*expr.Call, error) {
+	for _, x := range args {
+		if d.Typed && x.Type().Kind == row.Null {
+			return nil, fmt.Errorf("%s does not take NULL as it is; CAST it to a type", d.Name)
+		}
+	}
 	if d.Infer != nil {
 		args, t, err := d.Infer(args)
 		if err != nil {
@@ -86,9 +91,14 @@ func (d *Def) signature() string {
 }
 
 func (d *Def) mismatch(args []expr.Expr) error {
+	return fmt.Errorf("%s takes %s, not (%s)", d.Name, d.signature(), typeList(args))
+}
+
+// typeList are the types of arguments, in a message.
+func typeList(args []expr.Expr) string {
 	types := make([]string, len(args))
 	for i, a := range args {
 		types[i] = a.Type().Nullable(true).SQL()
 	}
-	return fmt.Errorf("%s takes %s, not (%s)", d.Name, d.signature(), strings.Join(types, ", "))
+	return strings.Join(types, ", ")
 }

@@ -24,33 +24,11 @@ func floorDiv(x, y int64) (q, r int64) {
 }
 
 // localMicros is the time of the session's zone, as a timestamp without zone, at a point in time.
-func localMicros(c *expr.Context, micros int64) int64 {
-	if c.Zone == nil || c.Zone == time.UTC {
-		return micros
-	}
-	_, offset := time.UnixMicro(micros).In(c.Zone).Zone()
-	return micros + int64(offset)*1_000_000
-}
+func localMicros(c *expr.Context, micros int64) int64 { return toLocal(c.Zone, micros) }
 
 // instantMicros is the point in time that a timestamp without zone is in the session's zone. A time that a
 // change of the clock skips is shifted forward; of two, the earlier is taken.
-func instantMicros(c *expr.Context, local int64) int64 {
-	if c.Zone == nil || c.Zone == time.UTC {
-		return local
-	}
-	offset := func(micros int64) int64 {
-		_, o := time.UnixMicro(micros).In(c.Zone).Zone()
-		return int64(o) * 1_000_000
-	}
-	before, after := offset(local-dayMicros), offset(local+dayMicros)
-	if at := local - before; offset(at) == before {
-		return at
-	}
-	if at := local - after; offset(at) == after {
-		return at
-	}
-	return local - before // a time that does not exist: as far behind the change as it would have been
-}
+func instantMicros(c *expr.Context, local int64) int64 { return fromLocal(c.Zone, local, false) }
 
 func appendDate(dst []byte, days int64) []byte {
 	t := time.Unix(days*86400, 0).UTC()

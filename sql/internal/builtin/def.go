@@ -28,6 +28,8 @@ type Def struct {
 	// Infer takes the place of Args, Result and Check where they say too little: it returns the arguments, with
 	// the casts that they need, and the type of the result.
 	Infer func(args []expr.Expr) ([]expr.Expr, *row.Type, error)
+	// Typed functions do not take a bare NULL, whose type is not known.
+	Typed bool
 	// Check looks at what the types of the arguments do not say; it may be nil.
 	Check func(args []expr.Expr) error
 }

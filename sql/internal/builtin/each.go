@@ -11,8 +11,9 @@ import (
 func text1(f func(s []byte, out *column.Vector) (ok bool)) func(*expr.Call) expr.Kernel {
 	return func(*expr.Call) expr.Kernel {
 		return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+			valid := out.Valid // what f makes NULL comes to out.Valid
 			for i := range n {
-				if !out.Valid.Has(i) {
+				if !valid.Has(i) {
 					out.AppendNull()
 					continue
 				}
@@ -47,8 +48,9 @@ func rows(f func(c *expr.Context, i int, args []*column.Vector, out *column.Vect
 func appends(f func(c *expr.Context, i int, args []*column.Vector, out *column.Vector) (ok bool)) func(*expr.Call) expr.Kernel {
 	return func(*expr.Call) expr.Kernel {
 		return func(c *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+			valid := out.Valid // what f makes NULL comes to out.Valid
 			for i := range n {
-				if !out.Valid.Has(i) {
+				if !valid.Has(i) {
 					out.AppendNull()
 					continue
 				}

@@ -31,6 +31,9 @@ func TemporalLiteral(kind, text string) (*column.Vector, error) {
 		return nil, fmt.Errorf("%q is no time; write TIME '12:30:00'", text)
 	}
 	t, err := time.Parse("2006-1-2 15:4:5", text)
+	if err != nil {
+		t, err = time.Parse("2006-1-2", text)
+	}
 	_, fraction, _ := strings.Cut(text, ".")
 	if err != nil || len(fraction) > 9 {
 		return nil, fmt.Errorf("%q is no timestamp; write TIMESTAMP '2024-01-31 12:30:00.123'", text)
@@ -48,27 +51,13 @@ var unitMillis = map[string]int64{
 // unitMonths are those of INTERVAL YEAR TO MONTH.
 var unitMonths = map[string]int64{"YEAR": 12, "QUARTER": 3, "MONTH": 1}
 
-// IntervalType is the type of intervals of some units.
+// IntervalType is the type of intervals of some units. As in Flink there are two: in months, and in seconds
+// with milliseconds, whatever the units in which one is written.
 func IntervalType(r ast.Range) *row.Type {
-	t := &row.Type{Kind: row.IntervalDay, Precision: 3}
 	if unitMonths[r.From] != 0 {
-		t = &row.Type{Kind: row.IntervalMonth}
+		return &row.Type{Kind: row.IntervalMonth, Unit: "MONTH"}
 	}
-	t.Unit = r.From
-	if r.Precision >= 0 && r.From != "SECOND" {
-		t.Unit += fmt.Sprintf("(%d)", r.Precision)
-	}
-	if r.To != "" {
-		t.Unit += " TO " + r.To
-	}
-	if r.From == "SECOND" || r.To == "SECOND" {
-		fraction := 3
-		if r.Fraction >= 0 {
-			fraction = r.Fraction
-		}
-		t.Unit += fmt.Sprintf("(%d)", fraction)
-	}
-	return t
+	return &row.Type{Kind: row.IntervalDay, Precision: 3, Unit: "SECOND(3)"}
 }
 
 // IntervalLiteral is the value of INTERVAL '…' units.
@@ -115,6 +104,9 @@ func IntervalLiteral(text string, negative bool, r ast.Range) (*column.Vector, e
 // order are the units from the largest to the smallest, as fields follow each other.
 var order = []string{"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}
 
+// mostInField are the largest numbers of fields behind the first one.
+var mostInField = map[string]int64{"MONTH": 11, "HOUR": 23, "MINUTE": 59, "SECOND": 59}
+
 // intervalFields adds the fields of an interval.
 func intervalFields(s string, r ast.Range, units map[string]int64) (total int64, err error) {
 	wanted := []string{r.From}
@@ -145,7 +137,7 @@ func intervalFields(s string, r ast.Range, units map[string]int64) (total int64,
 		if i == 0 && r.Precision >= 0 {
 			precision = r.Precision
 		}
-		if i == 0 && float64(n) >= math.Pow10(precision) {
+		if i == 0 && float64(n) >= math.Pow10(precision) || i > 0 && n > mostInField[wanted[i]] {
 			return 0, strconv.ErrRange
 		}
 		total += n * units[wanted[i]]

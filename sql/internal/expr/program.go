@@ -15,6 +15,9 @@ type Context struct {
 	Zone *time.Location
 	// Now is the time of the batch: clock functions are read once for each.
 	Now time.Time
+	// Watermark is that of the rows' event time, in milliseconds since 1970, if there is one.
+	Watermark    int64
+	HasWatermark bool
 }
 
 // Error is what a kernel fails with, by panic; Program.Eval returns it.
@@ -125,7 +128,8 @@ func (p *Program) apply(c *Context, n int) {
 		for _, in := range p.in {
 			switch {
 			case in.Type.Kind == row.Null:
-				valid = column.NewBitmap(n, false)
+				p.nulls(n)
+				return
 			case valid == nil && in.Valid != nil:
 				p.valid = append(p.valid[:0], in.Valid[:(n+63)>>6]...)
 				valid = p.valid
@@ -136,6 +140,14 @@ func (p *Program) apply(c *Context, n int) {
 		p.out.Valid = valid
 	}
 	p.kernel(c, n, p.in, p.out)
+}
+
+// nulls makes the result NULL.
+func (p *Program) nulls(n int) {
+	p.out.Reset()
+	for range n {
+		p.out.AppendNull()
+	}
 }
 
 // IsAppended reports whether the values of a type are appended, because they differ in size.

@@ -273,10 +273,15 @@ func (p *Parser) parens() ast.Expr {
 	}
 	items := p.exprs()
 	p.expect(")")
-	if len(items) == 1 {
-		return items[0]
+	if len(items) > 1 {
+		return &ast.Row{Span: p.since(from), Items: items}
 	}
-	return &ast.Row{Span: p.since(from), Items: items}
+	if b, ok := items[0].(*ast.Binary); ok && b.Op == "-" && p.peek().kind == tokWord && units[p.peek().word] != "" {
+		d := &ast.Difference{X: b.X, Y: b.Y, Unit: p.unitRange()}
+		d.Span = p.since(from)
+		return d
+	}
+	return items[0]
 }
 
 // special are the words that begin an expression with a syntax of its own.
@@ -477,7 +482,11 @@ func (p *Parser) interval() ast.Expr {
 	for p.isAny("+", "-") {
 		x.Negative = x.Negative != (p.advance().word == "-")
 	}
-	x.Text = p.str()
+	if t := p.peek(); t.kind == tokNumber {
+		x.Text = p.advance().text
+	} else {
+		x.Text = p.str()
+	}
 	x.Unit = p.unitRange()
 	x.Span = p.since(from)
 	return x

@@ -21,7 +21,7 @@ import (
 var areas = flag.String("areas", "", "run the constant cases of areas that match only")
 
 // constants evaluates a SELECT without FROM, for one row and for several, which must agree.
-func constants(q *ast.Query) (schema, rows []string, err error) {
+func constants(q *ast.Query, zone *time.Location) (schema, rows []string, err error) {
 	s, ok := q.Body.(*ast.Select)
 	if !ok || s.From != nil {
 		return nil, nil, errors.New("not a SELECT without FROM")
@@ -40,7 +40,7 @@ func constants(q *ast.Query) (schema, rows []string, err error) {
 			name = fmt.Sprint(used, k)
 		}
 		schema = append(schema, fmt.Sprintf("[%q, %q]", name, x.Type()))
-		c := &expr.Context{Zone: time.UTC, Now: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)}
+		c := &expr.Context{Zone: zone, Now: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)}
 		var results [2]*column.Vector
 		for k, n := range []int{1, 70} {
 			if results[k], err = expr.Compile(x).Eval(c, &column.Batch{N: n}); err != nil {
@@ -56,6 +56,22 @@ func constants(q *ast.Query) (schema, rows []string, err error) {
 		cols = append(cols, results[0])
 	}
 	return schema, []string{string(AppendRow(nil, cols, 0))}, nil
+}
+
+var setZone = regexp.MustCompile(`^SET 'table.local-time-zone'\s*=\s*'(.*)';$`)
+
+// zoneOf is the session's time zone of a case, nil if it sets up more than that.
+func zoneOf(c *Case) *time.Location {
+	setup := strings.TrimSpace(c.Sections["setup"])
+	if setup == "" {
+		return time.UTC
+	}
+	if m := setZone.FindStringSubmatch(setup); m != nil {
+		if zone, err := time.LoadLocation(m[1]); err == nil {
+			return zone
+		}
+	}
+	return nil
 }
 
 func isPure(x expr.Expr) bool {
@@ -78,6 +94,11 @@ func TestConstantCases(t *testing.T) {
 	if err != nil || len(files) < 300 {
 		t.Fatalf("%d cases, %v", len(files), err)
 	}
+	ours, err := filepath.Glob("../../testdata/cases/*.case")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, ours...)
 	count := map[string][2]int{}
 	for _, file := range files {
 		c, err := Read(file)
@@ -85,7 +106,7 @@ func TestConstantCases(t *testing.T) {
 			t.Fatal(err)
 		}
 		query := strings.TrimSpace(c.Sections["query"])
-		if strings.TrimSpace(c.Sections["setup"]) != "" || c.Error == "parse" || c.Head["quirk"] != "" ||
+		if zoneOf(c) == nil || c.Error == "parse" || c.Head["quirk"] != "" ||
 			!regexp.MustCompile(*areas).MatchString(c.Area()) || regexp.MustCompile(`\bFROM\s+(\(|[a-z])`).MatchString(query) ||
 			isAggregate.MatchString(query) || !strings.HasPrefix(query, "SELECT") {
 			continue
@@ -121,7 +142,7 @@ func checkConstants(t *testing.T, c *Case, query string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, rows, err := constants(s.(*ast.QueryStmt).Query)
+	schema, rows, err := constants(s.(*ast.QueryStmt).Query, zoneOf(c))
 	switch {
 	case c.Error != "":
 		if err == nil {
