@@ -14,19 +14,19 @@ import (
 func init() {
 	add("string",
 		&Def{
-			Func: expr.Func{Name: "UPPER", Strict: true, Total: true, Compile: fitted(appendUpper)},
-			Doc:  "The text in upper case.",
-			Args: []Arg{{"s", Text, false}}, Result: sameText,
+			Func:  expr.Func{Name: "UPPER", Strict: true, Total: true, Compile: fitted(appendUpper)},
+			Doc:   "The text in upper case.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Result: sameText,
 		},
 		&Def{
-			Func: expr.Func{Name: "LOWER", Strict: true, Total: true, Compile: fitted(appendLower)},
-			Doc:  "The text in lower case.",
-			Args: []Arg{{"s", Text, false}}, Result: sameText,
+			Func:  expr.Func{Name: "LOWER", Strict: true, Total: true, Compile: fitted(appendLower)},
+			Doc:   "The text in lower case.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Result: sameText,
 		},
 		&Def{
-			Func: expr.Func{Name: "INITCAP", Strict: true, Total: true, Compile: fitted(appendInitCap)},
-			Doc:  "The text with each word, of letters and digits, in lower case but for its first character.",
-			Args: []Arg{{"s", Text, false}}, Result: sameText,
+			Func:  expr.Func{Name: "INITCAP", Strict: true, Total: true, Compile: fitted(appendInitCap)},
+			Doc:   "The text with each word, of letters and digits, in lower case but for its first character.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Result: sameText,
 		},
 	)
 }

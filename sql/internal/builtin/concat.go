@@ -12,20 +12,20 @@ import (
 func init() {
 	add("string",
 		&Def{
-			Func: expr.Func{Name: "||", Strict: true, Total: true, Compile: appends(concatAll)},
-			Doc:  "The first text, or binary, and the second one behind it.",
-			Args: []Arg{{"a", Bytes, false}, {"b", Bytes, false}}, Result: joined,
+			Func:  expr.Func{Name: "||", Strict: true, Total: true, Compile: appends(concatAll)},
+			Doc:   "The first text, or binary, and the second one behind it.",
+			Typed: true, Args: []Arg{{"a", Bytes, false}, {"b", Bytes, false}}, Result: joined,
 			Check: alike,
 		},
 		&Def{
-			Func: expr.Func{Name: "CONCAT", Strict: true, Total: true, Compile: appends(concatAll)},
-			Doc:  "The texts one behind the other; NULL if one of them is.",
-			Args: []Arg{{"s", Text, false}}, Variadic: true, Result: isString,
+			Func:  expr.Func{Name: "CONCAT", Strict: true, Total: true, Compile: appends(concatAll)},
+			Doc:   "The texts one behind the other; NULL if one of them is.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Variadic: true, Result: isString,
 		},
 		&Def{
-			Func: expr.Func{Name: "CONCAT_WS", Total: true, Compile: concatWith},
-			Doc:  "The texts that are not NULL, with a separator between them; NULL if that is.",
-			Args: []Arg{{"separator", Text, false}, {"s", Text, true}}, Variadic: true, Result: isString,
+			Func:  expr.Func{Name: "CONCAT_WS", Total: true, Compile: concatWith},
+			Doc:   "The texts that are not NULL, with a separator between them; NULL if that is.",
+			Typed: true, Args: []Arg{{"separator", Text, false}, {"s", Text, true}}, Variadic: true, Result: isString,
 			Nulls: takesNull,
 		},
 		&Def{

@@ -22,9 +22,9 @@ func init() {
 		digest("SHA384", 96, sha384),
 		digest("SHA512", 128, sha512Of),
 		&Def{
-			Func: expr.Func{Name: "SHA2", Strict: true, Compile: appends(sha2)},
-			Doc:  "The hash of a text, or binary, by SHA-2 with 224, 256, 384 or 512 bits, as hexadecimal digits.",
-			Args: []Arg{{"s", Bytes, false}, {"bits", Int, false}}, Result: Is(row.VarcharOf(128)),
+			Func:  expr.Func{Name: "SHA2", Strict: true, Compile: appends(sha2)},
+			Doc:   "The hash of a text, or binary, by SHA-2 with 224, 256, 384 or 512 bits, as hexadecimal digits.",
+			Typed: true, Args: []Arg{{"s", Bytes, false}, {"bits", Int, false}}, Result: Is(row.VarcharOf(128)),
 			Check: func(args []expr.Expr) error {
 				n, ok := constantOf(args[1])
 				if ok && sha2Of(n) == nil {
@@ -47,8 +47,8 @@ func digest(name string, length int, f func(dst, s []byte) []byte) *Def {
 			out.Data = f(out.Data, s)
 			return true
 		})},
-		Doc:  fmt.Sprintf("The hash of a text, or binary, by %s, as %d hexadecimal digits.", name, length),
-		Args: []Arg{{"s", Bytes, false}}, Result: Is(row.CharOf(length)),
+		Doc:   fmt.Sprintf("The hash of a text, or binary, by %s, as %d hexadecimal digits.", name, length),
+		Typed: true, Args: []Arg{{"s", Bytes, false}}, Result: Is(row.CharOf(length)),
 	}
 }
 

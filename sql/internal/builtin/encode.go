@@ -21,8 +21,8 @@ func init() {
 				}
 				return true
 			})},
-			Doc:  "The first byte of the text in UTF-8, as a signed number; 0 if there is none.",
-			Args: []Arg{{"s", Text, false}}, Result: isInt,
+			Doc:   "The first byte of the text in UTF-8, as a signed number; 0 if there is none.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Result: isInt,
 		},
 		&Def{
 			Func: expr.Func{Name: "CHR", Strict: true, Total: true, Compile: appends(func(_ *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {
@@ -31,31 +31,31 @@ func init() {
 				}
 				return true
 			})},
-			Doc:  "The character of a code modulo 256, none if it is negative.",
-			Args: []Arg{{"code", BigInt, false}}, Result: isString, Nullable: true,
+			Doc:   "The character of a code modulo 256, none if it is negative.",
+			Typed: true, Args: []Arg{{"code", BigInt, false}}, Result: isString, Nullable: true,
 		},
 		&Def{
-			Func: expr.Func{Name: "ENCODE", Strict: true, Compile: encode},
-			Doc:  "The text in a character set: UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE, UTF-16LE, UTF-32 or windows-1252.",
-			Args: []Arg{{"s", Text, false}, {"charset", Text, false}}, Result: Is(row.BytesType()),
+			Func:  expr.Func{Name: "ENCODE", Strict: true, Compile: encode},
+			Doc:   "The text in a character set: UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE, UTF-16LE, UTF-32 or windows-1252.",
+			Typed: true, Args: []Arg{{"s", Text, false}, {"charset", Text, false}}, Result: Is(row.BytesType()),
 		},
 		&Def{
-			Func: expr.Func{Name: "DECODE", Strict: true, Compile: decode},
-			Doc:  "The text that a binary is in a character set: UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE, UTF-16LE, UTF-32 or windows-1252.",
-			Args: []Arg{{"b", Binary, false}, {"charset", Text, false}}, Result: isString,
+			Func:  expr.Func{Name: "DECODE", Strict: true, Compile: decode},
+			Doc:   "The text that a binary is in a character set: UTF-8, US-ASCII, ISO-8859-1, UTF-16, UTF-16BE, UTF-16LE, UTF-32 or windows-1252.",
+			Typed: true, Args: []Arg{{"b", Binary, false}, {"charset", Text, false}}, Result: isString,
 		},
 		&Def{
 			Func: expr.Func{Name: "TO_BASE64", Strict: true, Total: true, Compile: text1(func(s []byte, out *column.Vector) bool {
 				out.Data = base64.StdEncoding.AppendEncode(out.Data, s)
 				return true
 			})},
-			Doc:  "The text, in UTF-8, or binary in base 64.",
-			Args: []Arg{{"s", Bytes, false}}, Result: isString,
+			Doc:   "The text, in UTF-8, or binary in base 64.",
+			Typed: true, Args: []Arg{{"s", Bytes, false}}, Result: isString,
 		},
 		&Def{
-			Func: expr.Func{Name: "FROM_BASE64", Strict: true, Compile: appends(fromBase64)},
-			Doc:  "The text of which the bytes in UTF-8 are given in base 64.",
-			Args: []Arg{{"s", Text, false}}, Result: isString,
+			Func:  expr.Func{Name: "FROM_BASE64", Strict: true, Compile: appends(fromBase64)},
+			Doc:   "The text of which the bytes in UTF-8 are given in base 64.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Result: isString,
 		},
 		&Def{
 			Func: expr.Func{Name: "URL_ENCODE", Strict: true, Total: true, Compile: text1(func(s []byte, out *column.Vector) bool {

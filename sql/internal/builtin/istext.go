@@ -22,9 +22,9 @@ func init() {
 			allAre(unicode.IsDigit), true),
 		is("IS_DECIMAL", "Whether the text is a number, or the argument a whole one; never NULL.", isDecimal, true),
 		&Def{
-			Func: expr.Func{Name: "HASH_CODE", Strict: true, Total: true, Compile: rows(hashCode)},
-			Doc:  "The hash code that Java gives a text, a BOOLEAN, a number or a DECIMAL.",
-			Args: []Arg{{"x", Class{"<CHARACTER>, <BOOLEAN>, <EXACT_NUMERIC> or <DOUBLE>", func(t *row.Type) bool {
+			Func:  expr.Func{Name: "HASH_CODE", Strict: true, Total: true, Compile: rows(hashCode)},
+			Doc:   "The hash code that Java gives a text, a BOOLEAN, a number or a DECIMAL.",
+			Typed: true, Args: []Arg{{"x", Class{"<CHARACTER>, <BOOLEAN>, <EXACT_NUMERIC> or <DOUBLE>", func(t *row.Type) bool {
 				return t.IsText() || t.IsExact() || t.Kind == row.Boolean || t.Kind == row.Double
 			}, stay}, false}},
 			Result: isInt,
@@ -47,8 +47,8 @@ func is(name, doc string, test func(s []byte) bool, whole bool) *Def {
 				}
 			}
 		}},
-		Doc:  doc,
-		Args: []Arg{{"s", textOrNumber, false}}, Result: isBool, Nulls: never,
+		Doc:   doc,
+		Typed: true, Args: []Arg{{"s", textOrNumber, false}}, Result: isBool, Nulls: never,
 	}
 }
 

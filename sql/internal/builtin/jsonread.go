@@ -48,8 +48,8 @@ func isJSON(name, kind string, not bool) *Def {
 				}
 			}
 		}},
-		Doc:  "Whether the text is JSON" + map[bool]string{false: "", true: " or not"}[not] + ", of the kind that is asked for; never NULL.",
-		Args: []Arg{{"s", Text, false}}, Result: isBool, Nulls: never,
+		Doc:   "Whether the text is JSON" + map[bool]string{false: "", true: " or not"}[not] + ", of the kind that is asked for; never NULL.",
+		Typed: true, Args: []Arg{{"s", Text, false}}, Result: isBool, Nulls: never,
 	}
 }
 
@@ -89,7 +89,7 @@ func inferJSON(name string) func(args []expr.Expr) ([]expr.Expr, *row.Type, erro
 }
 
 func typeOfJSON(name string, args []expr.Expr) (*row.Type, error) {
-	if t := args[jsonText].Type(); !t.IsText() && t.Kind != row.Null {
+	if t := args[jsonText].Type(); !t.IsText() {
 		return nil, fmt.Errorf("JSON must be text, not %s", t.SQL())
 	}
 	if _, ok := constantText(args[jsonPath]); !ok || !args[jsonPath].Type().IsText() {

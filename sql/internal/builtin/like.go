@@ -16,14 +16,14 @@ func init() {
 	args := []Arg{{"s", Text, false}, {"pattern", Text, false}, {"escape", Text, true}}
 	add("comparison",
 		&Def{
-			Func: expr.Func{Name: "LIKE", Strict: true, Compile: patterns(likePattern)},
-			Doc:  "Whether a pattern, in which % is any text and _ any character but a line end, is the whole text; an escape character makes them plain.",
-			Args: args, Result: isBool, Check: checkPattern(likePattern),
+			Func:  expr.Func{Name: "LIKE", Strict: true, Compile: patterns(likePattern)},
+			Doc:   "Whether a pattern, in which % is any text and _ any character but a line end, is the whole text; an escape character makes them plain.",
+			Typed: true, Args: args, Result: isBool, Check: checkPattern(likePattern),
 		},
 		&Def{
-			Func: expr.Func{Name: "SIMILAR TO", Strict: true, Compile: patterns(similarPattern)},
-			Doc:  "Whether a pattern, in which % is any text, _ any character but a line end, and | * + ? {2,3} ( ) [a-z] are as in regular expressions, is the whole text.",
-			Args: args, Result: isBool, Check: checkPattern(similarPattern),
+			Func:  expr.Func{Name: "SIMILAR TO", Strict: true, Compile: patterns(similarPattern)},
+			Doc:   "Whether a pattern, in which % is any text, _ any character but a line end, and | * + ? {2,3} ( ) [a-z] are as in regular expressions, is the whole text.",
+			Typed: true, Args: args, Result: isBool, Check: checkPattern(similarPattern),
 		},
 	)
 }

@@ -18,18 +18,18 @@ func init() {
 			Func: expr.Func{Name: "LPAD", Strict: true, Compile: appends(pad(true))},
 			Doc: "The text cut to a number of characters, or made as long by another one, repeated, before it; " +
 				"NULL if the number is negative or the other text is empty.",
-			Args: args, Result: isString,
+			Typed: true, Args: args, Result: isString,
 		},
 		&Def{
 			Func: expr.Func{Name: "RPAD", Strict: true, Compile: appends(pad(false))},
 			Doc: "The text cut to a number of characters, or made as long by another one, repeated, behind it; " +
 				"NULL if the number is negative or the other text is empty.",
-			Args: args, Result: isString,
+			Typed: true, Args: args, Result: isString,
 		},
 		&Def{
-			Func: expr.Func{Name: "REPEAT", Strict: true, Compile: appends(repeatText)},
-			Doc:  "The text a number of times.",
-			Args: []Arg{{"s", Text, false}, {"n", Int, false}}, Result: isString,
+			Func:  expr.Func{Name: "REPEAT", Strict: true, Compile: appends(repeatText)},
+			Doc:   "The text a number of times.",
+			Typed: true, Args: []Arg{{"s", Text, false}, {"n", Int, false}}, Result: isString,
 		},
 		&Def{
 			Func: expr.Func{Name: "REVERSE", Strict: true, Total: true, Compile: text1(func(s []byte, out *column.Vector) bool {
@@ -40,8 +40,8 @@ func init() {
 				}
 				return true
 			})},
-			Doc:  "The characters of the text from the last to the first.",
-			Args: []Arg{{"s", Text, false}}, Result: isString, Nullable: true,
+			Doc:   "The characters of the text from the last to the first.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Result: isString, Nullable: true,
 		},
 	)
 }

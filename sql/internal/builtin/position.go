@@ -16,24 +16,24 @@ func init() {
 	add("string",
 		&Def{
 			Func: length, Aliases: []string{"CHARACTER_LENGTH"},
-			Doc:  "The number of characters of the text.",
-			Args: []Arg{{"s", Text, false}}, Result: isInt,
+			Doc:   "The number of characters of the text.",
+			Typed: true, Args: []Arg{{"s", Text, false}}, Result: isInt,
 		},
 		&Def{
-			Func: expr.Func{Name: "POSITION", Strict: true, Total: true, Compile: rows(locate)},
-			Doc:  "The place, from 1, of the first text in the second, at or behind a place; 0 if it is not there.",
-			Args: []Arg{{"what", Text, false}, {"s", Text, false}, {"from", Int, true}}, Result: isInt,
+			Func:  expr.Func{Name: "POSITION", Strict: true, Total: true, Compile: rows(locate)},
+			Doc:   "The place, from 1, of the first text in the second, at or behind a place; 0 if it is not there.",
+			Typed: true, Args: []Arg{{"what", Text, false}, {"s", Text, false}, {"from", Int, true}}, Result: isInt,
 		},
 		&Def{
-			Func: expr.Func{Name: "LOCATE", Strict: true, Total: true, Compile: rows(locate)},
-			Doc:  "The place, from 1, of the first text in the second, at or behind a place; 0 if it is not there.",
-			Args: []Arg{{"what", Text, false}, {"s", Text, false}, {"from", Int, true}}, Result: isInt,
+			Func:  expr.Func{Name: "LOCATE", Strict: true, Total: true, Compile: rows(locate)},
+			Doc:   "The place, from 1, of the first text in the second, at or behind a place; 0 if it is not there.",
+			Typed: true, Args: []Arg{{"what", Text, false}, {"s", Text, false}, {"from", Int, true}}, Result: isInt,
 		},
 		&Def{
 			Func: expr.Func{Name: "INSTR", Strict: true, Compile: rows(instr)},
 			Doc: "The place, from 1, of the nth occurrence of the second text in the first, at or behind a place, or from there " +
 				"backwards where that is counted from the end, as -1 is; 0 if there is none.",
-			Args: []Arg{{"s", Text, false}, {"what", Text, false}, {"from", Int, true}, {"n", Int, true}}, Result: isInt,
+			Typed: true, Args: []Arg{{"s", Text, false}, {"what", Text, false}, {"from", Int, true}, {"n", Int, true}}, Result: isInt,
 		},
 		startsOrEnds("STARTSWITH", "Whether the text, or binary, begins with the second one.", bytes.HasPrefix),
 		startsOrEnds("ENDSWITH", "Whether the text, or binary, ends with the second one.", bytes.HasSuffix),

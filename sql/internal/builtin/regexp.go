@@ -12,19 +12,19 @@ func init() {
 	indexed := append(two[:2:2], Arg{"group", BigInt, true})
 	add("string",
 		&Def{
-			Func: expr.Func{Name: "REGEXP", Strict: true, Total: true, Compile: withRegex(rows, regexpTest)},
-			Doc:  "Whether a Java regular expression matches a part of the text; FALSE if it is empty or not correct.",
-			Args: two, Result: isBool,
+			Func:  expr.Func{Name: "REGEXP", Strict: true, Total: true, Compile: withRegex(rows, regexpTest)},
+			Doc:   "Whether a Java regular expression matches a part of the text; FALSE if it is empty or not correct.",
+			Typed: true, Args: two, Result: isBool,
 		},
 		&Def{
-			Func: expr.Func{Name: "REGEXP_REPLACE", Strict: true, Total: true, Compile: withRegex(appends, regexpReplace)},
-			Doc:  "The text with another one, as it is, for each match of a Java regular expression; NULL if that is not correct.",
-			Args: append(two[:2:2], Arg{"to", Text, false}), Result: isString,
+			Func:  expr.Func{Name: "REGEXP_REPLACE", Strict: true, Total: true, Compile: withRegex(appends, regexpReplace)},
+			Doc:   "The text with another one, as it is, for each match of a Java regular expression; NULL if that is not correct.",
+			Typed: true, Args: append(two[:2:2], Arg{"to", Text, false}), Result: isString,
 		},
 		&Def{
-			Func: expr.Func{Name: "REGEXP_EXTRACT", Strict: true, Total: true, Compile: withRegex(appends, regexpExtract)},
-			Doc:  "A group of the first match of a Java regular expression, the whole match where none is given; NULL if there is none.",
-			Args: indexed, Result: isString, Nullable: true,
+			Func:  expr.Func{Name: "REGEXP_EXTRACT", Strict: true, Total: true, Compile: withRegex(appends, regexpExtract)},
+			Doc:   "A group of the first match of a Java regular expression, the whole match where none is given; NULL if there is none.",
+			Typed: true, Args: indexed, Result: isString, Nullable: true,
 		},
 		&Def{
 			Func: expr.Func{Name: "REGEXP_EXTRACT_ALL", Strict: true, Total: true, Compile: withRegex(appends, regexpExtractAll)},

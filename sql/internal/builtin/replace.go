@@ -12,24 +12,24 @@ import (
 func init() {
 	add("string",
 		&Def{
-			Func: expr.Func{Name: "REPLACE", Strict: true, Total: true, Compile: appends(replace)},
-			Doc:  "The text with another one for each occurrence of one.",
-			Args: []Arg{{"s", Text, false}, {"from", Text, false}, {"to", Text, false}}, Result: isString,
+			Func:  expr.Func{Name: "REPLACE", Strict: true, Total: true, Compile: appends(replace)},
+			Doc:   "The text with another one for each occurrence of one.",
+			Typed: true, Args: []Arg{{"s", Text, false}, {"from", Text, false}, {"to", Text, false}}, Result: isString,
 		},
 		&Def{
 			Func: expr.Func{Name: "OVERLAY", Strict: true, Total: true, Compile: appends(overlay)},
 			Doc: "The text with another one in the place of as many characters, or of a number of them, from one on; " +
 				"the text itself if it has no such character.",
-			Args: []Arg{{"s", Text, false}, {"by", Text, false}, {"from", Int, false}, {"length", Int, true}},
+			Typed: true, Args: []Arg{{"s", Text, false}, {"by", Text, false}, {"from", Int, false}, {"length", Int, true}},
 			Result: func(args []expr.Expr) *row.Type {
 				t := joined(args[:2])
 				return row.VarcharOf(t.Length)
 			},
 		},
 		&Def{
-			Func: expr.Func{Name: "TRANSLATE", Total: true, Compile: translate},
-			Doc:  "The text with the nth character of a second text for the nth of a first one, which is left out if there is none.",
-			Args: []Arg{{"s", Text, false}, {"from", Text, false}, {"to", Text, false}}, Result: isString,
+			Func:  expr.Func{Name: "TRANSLATE", Total: true, Compile: translate},
+			Doc:   "The text with the nth character of a second text for the nth of a first one, which is left out if there is none.",
+			Typed: true, Args: []Arg{{"s", Text, false}, {"from", Text, false}, {"to", Text, false}}, Result: isString,
 			Nulls: func(args []expr.Expr) bool { return takesNull(args[:1]) },
 		},
 	)

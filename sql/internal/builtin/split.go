@@ -21,9 +21,9 @@ func init() {
 			Args: []Arg{{"s", Text, false}, {"delimiter", Text, false}}, Result: Is(row.ArrayOf(row.StringType())),
 		},
 		&Def{
-			Func: expr.Func{Name: "SPLIT_INDEX", Strict: true, Total: true, Compile: appends(splitIndex)},
-			Doc:  "The part of a number, from 0, of the text between the occurrences of another one, or of the character of a code; NULL if there is none.",
-			Args: []Arg{{"s", Text, false}, {"delimiter", Class{"<CHARACTER> or <INTEGER>", func(t *row.Type) bool {
+			Func:  expr.Func{Name: "SPLIT_INDEX", Strict: true, Total: true, Compile: appends(splitIndex)},
+			Doc:   "The part of a number, from 0, of the text between the occurrences of another one, or of the character of a code; NULL if there is none.",
+			Typed: true, Args: []Arg{{"s", Text, false}, {"delimiter", Class{"<CHARACTER> or <INTEGER>", func(t *row.Type) bool {
 				return t.IsText() || Int.Has(t)
 			}, func(t *row.Type) *row.Type {
 				if t.IsText() {
@@ -37,7 +37,7 @@ func init() {
 			Func: expr.Func{Name: "STR_TO_MAP", Strict: true, Compile: strToMap},
 			Doc: "The map of the pairs in a text: a Java regular expression, a comma without, is between pairs, and another, an equals " +
 				"sign without, between a key and its value.",
-			Args:   []Arg{{"s", Text, false}, {"pairs", Text, true}, {"keyValue", Text, true}},
+			Typed: true, Args: []Arg{{"s", Text, false}, {"pairs", Text, true}, {"keyValue", Text, true}},
 			Result: Is(row.MapOf(row.StringType(), row.StringType())), Nullable: true,
 			Check: func(args []expr.Expr) error {
 				if len(args) == 2 {

@@ -14,7 +14,7 @@ func init() {
 			Func: expr.Func{Name: "SUBSTRING", Strict: true, Total: true, Compile: appends(substring)}, Aliases: []string{"SUBSTR"},
 			Doc: "The part of the text that begins at a character, from 1 or, if negative, counted from the end, of a number of " +
 				"characters or up to the end; NULL if that number is negative.",
-			Args: []Arg{{"s", Text, false}, {"from", Int, false}, {"length", Int, true}}, Result: part, Nullable: true,
+			Typed: true, Args: []Arg{{"s", Text, false}, {"from", Int, false}, {"length", Int, true}}, Result: part, Nullable: true,
 		},
 		&Def{
 			Func: expr.Func{Name: "LEFT", Strict: true, Total: true, Compile: appends(func(_ *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {
@@ -22,8 +22,8 @@ func init() {
 				out.Data = append(out.Data, s[:skipRunes(s, int(args[1].I32[i]))]...)
 				return true
 			})},
-			Doc:  "The first characters of the text, none if their number is negative.",
-			Args: []Arg{{"s", Text, false}, {"length", Int, false}}, Result: part, Nullable: true,
+			Doc:   "The first characters of the text, none if their number is negative.",
+			Typed: true, Args: []Arg{{"s", Text, false}, {"length", Int, false}}, Result: part, Nullable: true,
 		},
 		&Def{
 			Func: expr.Func{Name: "RIGHT", Strict: true, Total: true, Compile: appends(func(_ *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {
@@ -31,8 +31,8 @@ func init() {
 				out.Data = append(out.Data, s[skipRunesBack(s, int(args[1].I32[i])):]...)
 				return true
 			})},
-			Doc:  "The last characters of the text, none if their number is negative.",
-			Args: []Arg{{"s", Text, false}, {"length", Int, false}}, Result: part, Nullable: true,
+			Doc:   "The last characters of the text, none if their number is negative.",
+			Typed: true, Args: []Arg{{"s", Text, false}, {"length", Int, false}}, Result: part, Nullable: true,
 		},
 	)
 }

@@ -14,9 +14,9 @@ import (
 func init() {
 	add("string",
 		&Def{
-			Func: expr.Func{Name: "TRIM", Strict: true, Total: true, Compile: trimSymbol},
-			Doc:  "The text without blanks, or other characters, at its begin, its end or both.",
-			Args: []Arg{{"where", Symbol, true}, {"characters", Text, true}, {"s", Text, false}}, Infer: inferTrim,
+			Func:  expr.Func{Name: "TRIM", Strict: true, Total: true, Compile: trimSymbol},
+			Doc:   "The text without blanks, or other characters, at its begin, its end or both.",
+			Typed: true, Args: []Arg{{"where", Symbol, true}, {"characters", Text, true}, {"s", Text, false}}, Infer: inferTrim,
 		},
 		trim("LTRIM", "The text without blanks, or other characters, at its begin.", true, false, part),
 		trim("RTRIM", "The text without blanks, or other characters, at its end.", false, true, part),
@@ -58,9 +58,9 @@ func trimSymbol(c *expr.Call) expr.Kernel {
 
 func trim(name, doc string, left, right bool, result func([]expr.Expr) *row.Type) *Def {
 	return &Def{
-		Func: expr.Func{Name: name, Strict: true, Total: true, Compile: func(*expr.Call) expr.Kernel { return trimKernel(left, right, 1) }},
-		Doc:  doc,
-		Args: []Arg{{"s", Text, false}, {"characters", Text, true}}, Result: result,
+		Func:  expr.Func{Name: name, Strict: true, Total: true, Compile: func(*expr.Call) expr.Kernel { return trimKernel(left, right, 1) }},
+		Doc:   doc,
+		Typed: name != "BTRIM", Args: []Arg{{"s", Text, false}, {"characters", Text, true}}, Result: result,
 	}
 }
 

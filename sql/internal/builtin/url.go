@@ -15,7 +15,7 @@ func init() {
 		Func: expr.Func{Name: "PARSE_URL", Strict: true, Total: true, Compile: parseURL},
 		Doc: "A part of a URL: HOST, PATH, QUERY, REF, PROTOCOL, AUTHORITY, FILE or USERINFO, or the value of a key in QUERY; " +
 			"NULL if it has none or is not correct.",
-		Args: []Arg{{"url", Text, false}, {"part", Text, false}, {"key", Text, true}}, Result: isString, Nullable: true,
+		Typed: true, Args: []Arg{{"url", Text, false}, {"part", Text, false}, {"key", Text, true}}, Result: isString, Nullable: true,
 	})
 }
 

@@ -20,9 +20,9 @@ func init() {
 			Args: args, Result: Is(row.Of(row.Variant)),
 		},
 		&Def{
-			Func: expr.Func{Name: "TRY_PARSE_JSON", Strict: true, Total: true, Compile: appends(parseJSON(true))},
-			Doc:  "The VARIANT that JSON text is; NULL where PARSE_JSON would be an error.",
-			Args: args, Result: Is(row.Of(row.Variant)), Nullable: true,
+			Func:  expr.Func{Name: "TRY_PARSE_JSON", Strict: true, Total: true, Compile: appends(parseJSON(true))},
+			Doc:   "The VARIANT that JSON text is; NULL where PARSE_JSON would be an error.",
+			Typed: true, Args: args, Result: Is(row.Of(row.Variant)), Nullable: true,
 		},
 	)
 }
