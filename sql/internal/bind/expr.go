@@ -3,7 +3,6 @@ package bind
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
@@ -19,7 +18,11 @@ func Expr(s *Scope, x ast.Expr) (bound expr.Expr, err error) {
 	return (&binder{scope: s}).expr(x), nil
 }
 
-type binder struct{ scope *Scope }
+type binder struct {
+	scope *Scope
+	// embed is the value of JSON_OBJECT or JSON_ARRAY that is bound: JSON(s) can be one, and nothing else.
+	embed ast.Expr
+}
 
 func (b *binder) exprs(xs []ast.Expr) []expr.Expr {
 	bound := make([]expr.Expr, len(xs))
@@ -34,7 +37,7 @@ func (b *binder) expr(x ast.Expr) expr.Expr {
 	case *ast.Number:
 		return number(x)
 	case *ast.Str:
-		v := column.New(row.CharOf(utf8.RuneCountInString(x.Value)).Nullable(false))
+		v := column.New(row.CharOf(builtin.UnitsOf(x.Value)).Nullable(false))
 		v.AppendString(x.Value)
 		return &expr.Literal{Span: x.Span, Value: v}
 	case *ast.Bytes:
@@ -209,6 +212,9 @@ func (b *binder) function(x *ast.Call) expr.Expr {
 	case x.Over != nil, x.Filter != nil, x.Distinct, x.Star, len(x.Within) > 0, x.Nulls != "":
 		fail(x.Span, "%s is no aggregate function", name)
 	}
+	if name == "JSON" && b.embed != ast.Expr(x) {
+		fail(x.Span, "JSON can stand as a value of JSON_OBJECT or JSON_ARRAY only")
+	}
 	args := make([]expr.Expr, len(x.Args))
 	for i, a := range x.Args {
 		if s, ok := a.(*ast.Symbol); ok {
@@ -222,7 +228,13 @@ func (b *binder) function(x *ast.Call) expr.Expr {
 
 // json binds a function of JSON, whose options follow its arguments as symbols.
 func (b *binder) json(x *ast.JSON) expr.Expr {
-	args := b.exprs(x.Args)
+	args := make([]expr.Expr, len(x.Args))
+	for i, a := range x.Args {
+		if x.Func == "JSON_OBJECT" || x.Func == "JSON_ARRAY" {
+			b.embed = a
+		}
+		args[i] = b.expr(a)
+	}
 	option := func(word string) {
 		args = append(args, symbol(&ast.Symbol{Span: x.Span, Word: word}))
 	}

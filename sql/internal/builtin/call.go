@@ -54,9 +54,16 @@ func (d *Def) Call(at ast.Span, args []expr.Expr) (*expr.Call, error) {
 			return nil, err
 		}
 	}
-	t := d.Result(cast).Nullable(d.Nullable || !d.Strict || takesNull(cast))
+	nulls := d.Nullable || !d.Strict || takesNull(cast)
+	if d.Nulls != nil {
+		nulls = d.Nulls(cast)
+	}
+	t := d.Result(cast).Nullable(nulls)
 	return &expr.Call{Span: at, Func: &d.Func, Args: cast, T: t}, nil
 }
+
+// never is for results that are never NULL.
+func never([]expr.Expr) bool { return false }
 
 // takesNull reports whether an argument can be NULL.
 func takesNull(args []expr.Expr) bool {

@@ -25,6 +25,8 @@ type Def struct {
 	// NULL, unless Nullable says that it can be NULL all the same.
 	Result   func(args []expr.Expr) *row.Type
 	Nullable bool
+	// Nulls takes the place of that rule: it reports whether the result can be NULL.
+	Nulls func(args []expr.Expr) bool
 	// Infer takes the place of Args, Result and Check where they say too little: it returns the arguments, with
 	// the casts that they need, and the type of the result.
 	Infer func(args []expr.Expr) ([]expr.Expr, *row.Type, error)
