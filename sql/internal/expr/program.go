@@ -1,0 +1,230 @@
+package expr
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/ast"
+)
+
+// Context is what kernels know beside their arguments.
+type Context struct {
+	// Zone is the session's time zone.
+	Zone *time.Location
+	// Now is the time of the batch: clock functions are read once for each.
+	Now time.Time
+	// Watermark is that of the rows' event time, in milliseconds since 1970, if there is one.
+	Watermark    int64
+	HasWatermark bool
+}
+
+// Error is what a kernel fails with, by panic; Program.Eval returns it.
+type Error struct {
+	Span ast.Span // of the expression
+	// Row is the place of the row among those that were evaluated, -1 if it is not known.
+	Row int
+	Msg string
+}
+
+func (e *Error) Error() string { return e.Msg }
+
+// Fail fails the evaluation at a row.
+func Fail(row int, format string, args ...any) {
+	panic(&Error{Row: row, Msg: fmt.Sprintf(format, args...)})
+}
+
+// Program computes an expression. It belongs to one goroutine.
+type Program struct {
+	x        Expr
+	args     []*Program
+	in       []*column.Vector
+	kernel   Kernel
+	branches Branching
+	constant *column.Vector // a literal, repeated
+	out      *column.Vector
+	valid    column.Bitmap // memory for the validity of strict functions
+}
+
+// Compile makes a Program of an expression.
+func Compile(x Expr) *Program {
+	p := &Program{x: x, out: column.New(x.Type())}
+	switch x := x.(type) {
+	case *Literal:
+		p.constant = column.New(x.Type())
+	case *Call:
+		p.args = make([]*Program, len(x.Args))
+		p.in = make([]*column.Vector, len(x.Args))
+		for i, a := range x.Args {
+			p.args[i] = Compile(a)
+		}
+		if x.Func.Branches != nil {
+			p.branches = x.Func.Branches(x, p.args)
+		} else {
+			p.kernel = x.Func.Compile(x)
+		}
+	}
+	return p
+}
+
+// Type is the type of the result.
+func (p *Program) Type() *row.Type { return p.x.Type() }
+
+// Eval computes the expression for the selected rows of a batch. The result is valid until the next
+// call. The error is an *Error.
+func (p *Program) Eval(c *Context, b *column.Batch) (v *column.Vector, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(*Error)
+			if !ok {
+				panic(r)
+			}
+			v, err = nil, e
+		}
+	}()
+	return p.Run(c, b, b.Sel, b.Len()), nil
+}
+
+// Run is Eval for n rows, of which sel are the places unless it is nil. It fails by panic.
+func (p *Program) Run(c *Context, b *column.Batch, sel []int32, n int) *column.Vector {
+	switch x := p.x.(type) {
+	case *Input:
+		if sel == nil {
+			return b.Cols[x.Index]
+		}
+		p.out.Reset()
+		Gather(p.out, b.Cols[x.Index], sel)
+		return p.out
+	case *Literal:
+		return p.repeat(x, n)
+	}
+	if p.branches != nil {
+		p.out.Reset()
+		p.branches(c, b, sel, n, p.out)
+		return p.out
+	}
+	for i, a := range p.args {
+		p.in[i] = a.Run(c, b, sel, n)
+	}
+	p.apply(c, n)
+	return p.out
+}
+
+// apply calls the kernel.
+func (p *Program) apply(c *Context, n int) {
+	call := p.x.(*Call)
+	defer func() {
+		if r := recover(); r != nil {
+			if e, ok := r.(*Error); ok && e.Span == (ast.Span{}) {
+				e.Span = call.Span
+			}
+			panic(r)
+		}
+	}()
+	Prepare(p.out, n)
+	if call.Func.Strict {
+		valid := column.Bitmap(nil)
+		for _, in := range p.in {
+			switch {
+			case in.Type.Kind == row.Null:
+				p.nulls(n)
+				return
+			case valid == nil && in.Valid != nil:
+				p.valid = append(p.valid[:0], in.Valid[:(n+63)>>6]...)
+				valid = p.valid
+			case in.Valid != nil:
+				valid = column.And(valid, valid, in.Valid, n)
+			}
+		}
+		p.out.Valid = valid
+	}
+	p.kernel(c, n, p.in, p.out)
+}
+
+// nulls makes the result NULL.
+func (p *Program) nulls(n int) {
+	p.out.Reset()
+	for range n {
+		p.out.AppendNull()
+	}
+}
+
+// IsAppended reports whether the values of a type are appended, because they differ in size.
+func IsAppended(t *row.Type) bool {
+	switch column.FormOf(t) {
+	case column.FormBytes, column.FormRow, column.FormList, column.FormMap:
+		return true
+	}
+	return false
+}
+
+// Prepare makes a vector ready for n results: of their length where they have a fixed size, else empty.
+func Prepare(v *column.Vector, n int) {
+	if IsAppended(v.Type) {
+		v.Reset()
+		return
+	}
+	v.Resize(n)
+}
+
+// repeat is a literal n times.
+func (p *Program) repeat(x *Literal, n int) *column.Vector {
+	v := p.constant
+	if v.N < n {
+		for v.N < max(n, 1024) {
+			v.AppendFrom(x.Value, 0)
+		}
+	}
+	if v.N == n {
+		return v
+	}
+	*p.out = *v // of which the first n count
+	p.out.N = n
+	return p.out
+}
+
+// Gather sets out, which is empty, to the values of a vector at places.
+func Gather(out, from *column.Vector, sel []int32) {
+	switch column.FormOf(out.Type) {
+	case column.FormBool:
+		out.Bools = gather(out.Bools, from.Bools, sel)
+	case column.FormI32:
+		out.I32 = gather(out.I32, from.I32, sel)
+	case column.FormI64, column.FormDecimal, column.FormTimestamp:
+		out.I64 = gather(out.I64, from.I64, sel)
+		if from.Hi != nil {
+			out.Hi = gather(out.Hi, from.Hi, sel)
+		}
+		if len(from.Nanos) > 0 {
+			out.Nanos = gather(out.Nanos, from.Nanos, sel)
+		}
+	case column.FormF32:
+		out.F32 = gather(out.F32, from.F32, sel)
+	case column.FormF64:
+		out.F64 = gather(out.F64, from.F64, sel)
+	default:
+		for _, i := range sel {
+			out.AppendFrom(from, int(i))
+		}
+		return
+	}
+	out.N = len(sel)
+	if from.Valid == nil {
+		return
+	}
+	out.Valid = column.NewBitmap(len(sel), true)
+	for j, i := range sel {
+		if !from.Valid.Has(int(i)) {
+			out.Valid.Clear(j)
+		}
+	}
+}
+
+func gather[T any](dst, src []T, sel []int32) []T {
+	dst = dst[:0]
+	for _, i := range sel {
+		dst = append(dst, src[i])
+	}
+	return dst
+}
