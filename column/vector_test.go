@@ -84,12 +84,14 @@ func TestAppendFrom(t *testing.T) {
 			v.Children[1].AppendNull()
 			v.EndList()
 		}, "[k NULL] [k NULL] [k NULL]"},
-		{row.RowOf(row.Field{Name: "a", Type: row.Of(row.Int)}, row.Field{Name: "b", Type: row.StringType()}),
+		{
+			row.RowOf(row.Field{Name: "a", Type: row.Of(row.Int)}, row.Field{Name: "b", Type: row.StringType()}),
 			func(v *Vector, i int) {
 				v.Children[0].AppendI32(int32(i))
 				v.Children[1].AppendNull()
 				v.EndRow()
-			}, "(0 NULL) (1 NULL) (2 NULL)"},
+			}, "(0 NULL) (1 NULL) (2 NULL)",
+		},
 	} {
 		t.Run(c.kind.String(), func(t *testing.T) {
 			v := New(c.kind)
