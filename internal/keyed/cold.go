@@ -111,12 +111,14 @@ func (c *cold) trim() {
 type form[S any] struct {
 	// raw appends the raw value of a slot of a group.
 	raw func(dst []byte, group int, v *S) []byte
-	// load sets the value of a new slot.
+	// load sets the value of a slot.
 	load func(group, i int, raw []byte)
 	// frame appends a raw value as sections have it; nil is as it is.
 	frame func(dst, raw []byte) []byte
 	// split takes a raw value from the head of a section.
 	split func(src []byte) (raw, rest []byte, err error)
+	// empty makes the raw value of an entry empty; nil where values are not appended to.
+	empty func(group, i int)
 	// prepare is called before entries leave; nil is nothing.
 	prepare func()
 	// leave is called for the entry at an index that is about to leave the table, and left for the group
@@ -170,6 +172,7 @@ func (t *tracked[S]) chill(f form[S]) {
 		m := &t.groups[g]
 		k := m.marks.track
 		k.always[markUsed], k.always[markDirty], k.always[markBacked] = true, true, true
+		k.always[markAppendix] = f.empty != nil
 		k.some = k.always
 		m.marks.resize(0)
 	}
@@ -208,8 +211,19 @@ func (t *tracked[S]) found(group, i int, k *Current) int {
 	if i < 0 {
 		return t.fault(group, k)
 	}
-	t.groups[group].marks.set(markUsed, i)
+	m := &t.groups[group]
+	if m.marks.set(markUsed, i); m.marks.has(markAppendix, i) {
+		t.complete(group, i)
+	}
 	return i
+}
+
+// diskKey is the key on disk of the entry at an index, valid until the next call.
+func (t *tracked[S]) diskKey(group, i int) []byte {
+	f := t.front
+	word, key := t.groups[group].keyAt(i)
+	f.key = t.b.AppendKey(f.prefix(f.key[:0], group), word, key)
+	return f.key
 }
 
 // fault looks up a key on disk.
@@ -236,7 +250,7 @@ func (t *tracked[S]) admit(group int, k *Current, raw []byte) int {
 	some := m.marks.track.some
 	i := t.put(group, k)
 	for _, kind := range [...]int{markChanged, markBorn} {
-		m.marks.bits[kind][i>>6] &^= 1 << (uint(i) & 63)
+		m.marks.unset(kind, i)
 		m.marks.track.some[kind] = some[kind]
 	}
 	m.marks.set(markBacked, i)
@@ -285,10 +299,8 @@ func (t *tracked[S]) unback(group, i int) {
 	if !m.marks.has(markBacked, i) {
 		return
 	}
-	word, key := m.keyAt(i)
-	f.key = t.b.AppendKey(f.prefix(f.key[:0], group), word, key)
 	b := f.cold.store.Batch()
-	b.Delete(f.key)
+	b.Delete(t.diskKey(group, i))
 	f.cold.check(b.Commit())
 }
 
@@ -351,7 +363,7 @@ func (t *tracked[S]) evictFrom(g, want int, b *operator.ColdBatch) (n int) {
 	}
 	for i = m.Next(i); i >= 0 && n < want; i = m.Next(i) {
 		if m.marks.has(markUsed, i) {
-			m.marks.bits[markUsed][i>>6] &^= 1 << (uint(i) & 63)
+			m.marks.unset(markUsed, i)
 			continue
 		}
 		if m.marks.track.scan == scanDirty && m.marks.isFirst(i) && m.marks.has(markDirty, i) {
@@ -389,11 +401,13 @@ func (t *tracked[S]) evictFrom(g, want int, b *operator.ColdBatch) (n int) {
 func (t *tracked[S]) writeOut(b operator.ColdBatch, g, i int) {
 	f, m := t.front, &t.groups[g]
 	k := &m.marks
-	word, key := m.keyAt(i)
 	if k.has(markDirty, i) {
-		f.key = t.b.AppendKey(f.prefix(f.key[:0], g), word, key)
 		f.value = f.raw(f.value[:0], g, m.valueAt(i))
-		b.Put(f.key, f.value)
+		if k.has(markAppendix, i) {
+			b.Merge(t.diskKey(g, i), f.value)
+		} else {
+			b.Put(t.diskKey(g, i), f.value)
+		}
 	}
 	if t.freezeN == 0 || f.cold.native {
 		return // what is written first is written whole
@@ -411,6 +425,7 @@ func (t *tracked[S]) writeOut(b operator.ColdBatch, g, i int) {
 		return
 	}
 	f.gone[g] = max(f.gone[g], freeze)
+	word, key := m.keyAt(i)
 	f.key = binary.BigEndian.AppendUint16(f.notes(f.key[:0], freeze), uint16(g))
 	b.Put(t.b.AppendKey(f.key, word, key), nil)
 }

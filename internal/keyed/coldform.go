@@ -155,6 +155,7 @@ func (l *List[E]) form() form[uint64] {
 		return append(binary.AppendUvarint(dst, uint64(len(raw))), raw...)
 	}
 	f.split = takeList
+	f.empty = l.empty
 	return f
 }
 

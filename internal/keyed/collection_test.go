@@ -21,9 +21,11 @@ func checkList[E any](t *testing.T, name string, item func(x int) E) {
 		t.Fatal(err)
 	}
 	t.Run(name, func(t *testing.T) {
+		var n accesses
 		rapid.Check(t, func(t *rapid.T) {
 			b := newTestBackend(rapid.Bool().Draw(t, "word"))
 			defer putOnDisk(b, rapid.Bool().Draw(t, "disk"))()
+			n.count(b)
 			l := NewList(b, c)
 			lists := map[string][]E{}
 			h := newHistory(l.b, l, func(b *Backend) State { return NewList(b, c) })
@@ -66,6 +68,13 @@ func checkList[E any](t *testing.T, name string, item func(x int) E) {
 					l.Set(items)
 					set(items)
 				},
+				"read": func(t *rapid.T) {
+					h.setKey(t)
+					got, want := l.Get(), h.model[h.key]
+					if got == nil && want != "" || got != nil && fmt.Sprintf("%#v", got) != want {
+						t.Fatalf("key %s: got %#v, want %s", h.key, got, want)
+					}
+				},
 				"drop": func(t *rapid.T) {
 					for range rapid.IntRange(1, 20).Draw(t, "times") {
 						h.setKey(t)
@@ -75,6 +84,7 @@ func checkList[E any](t *testing.T, name string, item func(x int) E) {
 				},
 			})
 		})
+		n.checkMerged(t)
 	})
 }
 

@@ -56,7 +56,8 @@
 // full one would make a restore read more than twice what there is; the groups take turns. A group without a section has not
 // changed.
 //
-// A native snapshot has no sections of what is on disk: see native.go.
+// A native snapshot has no sections of what is on disk: see native.go. Lists on disk are appended to without
+// being read: see coldappend.go.
 //
 // # Types that change
 //

@@ -31,13 +31,13 @@ func NewList[E any](b *Backend, c *codec.Codec[E]) *List[E] {
 	return l
 }
 
-// Add appends to the list of the current key.
+// Add appends to the list of the current key, which is not read if it is on disk.
 func (l *List[E]) Add(items ...E) {
 	if len(items) == 0 {
 		return
 	}
 	l.encode(items)
-	g, i := l.change()
+	g, i := l.toAppend(&l.b.Current)
 	l.extend(g, i, l.scratch)
 }
 

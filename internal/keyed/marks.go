@@ -22,14 +22,15 @@ type marks struct {
 }
 
 const (
-	markChanged = iota // since the last freeze
-	markBorn           // made since the last freeze
-	markRecent         // changed between the last freeze and the one before
-	markOlder          // changed before that
-	markWritten        // already in the section that is being written: see scan.go
-	markUsed           // looked up since evict came by; this and the rest: only in front of the disk
-	markDirty          // differs from what is on disk
-	markBacked         // is on disk
+	markChanged  = iota // since the last freeze
+	markBorn            // made since the last freeze
+	markRecent          // changed between the last freeze and the one before
+	markOlder           // changed before that
+	markWritten         // already in the section that is being written: see scan.go
+	markUsed            // looked up since evict came by; this and the rest: only in front of the disk
+	markDirty           // differs from what is on disk
+	markBacked          // is on disk
+	markAppendix        // what is on disk comes before it: see coldappend.go
 	markKinds
 )
 
@@ -136,6 +137,8 @@ func (k *marks) set(kind, i int) {
 	k.bits[kind][i>>6] |= 1 << (uint(i) & 63)
 	k.track.some[kind] = true
 }
+
+func (k *marks) unset(kind, i int) { k.bits[kind][i>>6] &^= 1 << (uint(i) & 63) }
 
 // move moves the marks of an entry that moves to a slot whose marks are of no use any more.
 func (k *marks) move(from, to int) {

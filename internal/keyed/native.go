@@ -270,11 +270,14 @@ func (t *tracked[S]) stopDirty() {
 // took.
 func (t *tracked[S]) putDirty(g, i int) (bytes int) {
 	f, m := t.front, &t.groups[g]
-	word, key := m.keyAt(i)
-	f.key = t.b.AppendKey(f.prefix(f.key[:0], g), word, key)
 	f.value = f.raw(f.value[:0], g, m.valueAt(i))
-	f.capture.Put(f.key, f.value)
-	m.marks.bits[markDirty][i>>6] &^= 1 << (uint(i) & 63)
+	if m.marks.has(markAppendix, i) {
+		f.capture.Merge(t.diskKey(g, i), f.value)
+		f.empty(g, i)
+	} else {
+		f.capture.Put(t.diskKey(g, i), f.value)
+	}
+	m.marks.unset(markDirty, i)
 	m.marks.set(markBacked, i)
 	return len(f.key) + len(f.value)
 }

@@ -91,6 +91,12 @@ func (r *records) extend(group, i int, more []byte) {
 	copy(r.data(group, *slot)[old:], more)
 }
 
+// empty makes the value of the slot at an index of a group empty. The record keeps its room.
+func (r *records) empty(group, i int) {
+	ref := *r.groups[group].valueAt(i)
+	binary.LittleEndian.PutUint32(r.logs[group].buf[ref-1:], 0)
+}
+
 func capOf(record []byte) int { return int(binary.LittleEndian.Uint32(record[4:])) }
 
 // move gives the value of a slot a new record of n bytes that begins with the old value.

@@ -167,31 +167,35 @@ func (t *tracked[S]) expect(g int) int {
 
 // scanFull goes on with a full section. When all is written the cursor is 0.
 func (t *tracked[S]) scanFull(g, cost int) int {
-	m := &t.groups[g]
-	k := m.marks.track
-	return m.scanAll(cost, t.aheadOf(g), func(i int) (bytes int, more bool) {
+	return t.groups[g].scanAll(cost, t.aheadOf(g), func(i int) (bytes int, more bool) {
 		if t.isOnDisk(g, i) {
 			return 0, true
 		}
 		t.written(g, i)
-		if t.keep != nil && !t.keep(g, m.valueAt(i)) {
+		if !t.isKept(g, i) {
 			return 0, true
 		}
-		n := len(k.saved)
-		k.saved = t.appendEntry(k.saved, g, i)
-		return len(k.saved) - n, len(k.saved) <= partBytesMax
+		return t.scanEntry(g, i)
 	})
 }
 
 // scanDelta goes on with a delta. When all is written the cursor is 0.
 func (t *tracked[S]) scanDelta(g, cost int) int {
-	k := t.groups[g].marks.track
 	return t.groups[g].marks.scanChanges(cost, t.aheadOf(g), func(i int) (bytes int, more bool) {
-		n := len(k.saved)
-		k.saved = t.appendEntry(k.saved, g, i)
 		t.written(g, i)
-		return len(k.saved) - n, len(k.saved) <= partBytesMax
+		return t.scanEntry(g, i)
 	})
+}
+
+// scanEntry writes the entry at an index.
+func (t *tracked[S]) scanEntry(g, i int) (bytes int, more bool) {
+	k := t.groups[g].marks.track
+	n := len(k.saved)
+	k.saved = t.appendEntry(k.saved, g, i)
+	if bytes = len(k.saved) - n; t.isAppendix(g, i) {
+		bytes += readBytes
+	}
+	return bytes, len(k.saved) <= partBytesMax
 }
 
 // ahead reads what 64 slots refer to: those of word w of a bitmap whose bits are set.

@@ -220,7 +220,7 @@ func (t *tracked[S]) save(group, i int) {
 		return
 	}
 	t.written(group, i)
-	if k.scan == scanFull && t.keep != nil && !t.keep(group, t.groups[group].valueAt(i)) {
+	if k.scan == scanFull && !t.isKept(group, i) {
 		return
 	}
 	k.saved = t.appendEntry(k.saved, group, i)
@@ -244,7 +244,23 @@ func (t *tracked[S]) bury(group, i int) {
 func (t *tracked[S]) appendEntry(dst []byte, group, i int) []byte {
 	m := &t.groups[group]
 	word, key := m.keyAt(i)
-	return t.appendValue(t.b.AppendKey(dst, word, key), group, m.valueAt(i))
+	dst = t.b.AppendKey(dst, word, key)
+	if m.marks.has(markAppendix, i) {
+		return t.appendWhole(dst, group, i)
+	}
+	return t.appendValue(dst, group, m.valueAt(i))
+}
+
+// isKept reports whether a full section holds the entry at an index.
+func (t *tracked[S]) isKept(group, i int) bool {
+	switch {
+	case t.keep == nil || t.keep(group, t.groups[group].valueAt(i)):
+		return true
+	case t.isAppendix(group, i): // what comes before it may be newer, if the clock went back
+		ttl := t.front.ttl
+		return len(ttl.live(t.asFrozen(group, i), ttl.ttl.asOf)) > 0
+	}
+	return false
 }
 
 // frozen is a table as it was at a freeze.

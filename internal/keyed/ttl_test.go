@@ -39,11 +39,17 @@ func checkTTLValues[V any](t *testing.T, name string, value func(x int) V) {
 				b.Now = func() int64 { return now }
 				return NewTTLValues(b, c, bare, with)
 			})
-			h.isAlive = func(v string) bool { return now-timeOf([]byte(v)) < ttl }
+			isAlive := func(v string) bool { return now-timeOf([]byte(v)) < ttl }
+			h.live = func(v string) string {
+				if isAlive(v) {
+					return v
+				}
+				return ""
+			}
 			h.dump = func(s State) map[string]string {
 				m := dumpValues(s.(*TTLValues[V]).Values)
 				for k, v := range m {
-					if !h.isAlive(v) {
+					if !isAlive(v) {
 						delete(m, k)
 					}
 				}
@@ -54,7 +60,7 @@ func checkTTLValues[V any](t *testing.T, name string, value func(x int) V) {
 					for range rapid.IntRange(1, 30).Draw(t, "times") {
 						h.setKey(t)
 						v, fresh := s.Current()
-						if old, had := h.model[h.key]; fresh == (had && h.isAlive(old)) {
+						if old, had := h.model[h.key]; fresh == (had && isAlive(old)) {
 							t.Fatalf("key %s: fresh %v", h.key, fresh)
 						}
 						timed := Timed[V]{now, value(rapid.IntRange(0, 99).Draw(t, "x"))}
@@ -65,7 +71,7 @@ func checkTTLValues[V any](t *testing.T, name string, value func(x int) V) {
 				},
 				"read": func(t *rapid.T) {
 					h.setKey(t)
-					v, had := s.Lookup(), h.isAlive(h.model[h.key]+"\x00\x00\x00\x00\x00\x00\x00\x00")
+					v, had := s.Lookup(), isAlive(h.model[h.key]+"\x00\x00\x00\x00\x00\x00\x00\x00")
 					if _, ok := h.model[h.key]; (v != nil) != (ok && had) {
 						t.Fatalf("key %s: got %v", h.key, v)
 					}
@@ -78,6 +84,135 @@ func checkTTLValues[V any](t *testing.T, name string, value func(x int) V) {
 			})
 		})
 	})
+}
+
+// As above, for lists, whose items expire one by one.
+func TestTTLListAgainstModel(t *testing.T) {
+	timed, bare := mustCodec[Timed[string]](t), mustCodec[string](t)
+	var n accesses
+	rapid.Check(t, func(t *rapid.T) {
+		const ttl = 50
+		b := newTestBackend(rapid.Bool().Draw(t, "word"))
+		now := int64(0)
+		b.Now = func() int64 { return now }
+		defer putOnDisk(b, rapid.Bool().Draw(t, "disk"))()
+		n.count(b)
+		with := TTL{
+			Millis: ttl, OnRead: rapid.Bool().Draw(t, "on read"),
+			Sweep: rapid.SampledFrom([]int{-1, 1, 100}).Draw(t, "sweep"),
+		}
+		l := NewTTLList(b, timed, bare, with)
+		h := newHistory(b, l, func(b *Backend) State {
+			b.Now = func() int64 { return now }
+			return NewTTLList(b, timed, bare, TTL{Millis: ttl})
+		})
+		h.live = func(v string) string {
+			rest := []byte(v)
+			for len(rest) > 0 && now-timeOf(rest) >= ttl {
+				var e Timed[string]
+				rest, _ = timed.Decode(rest, &e)
+			}
+			return string(rest)
+		}
+		encode := func(dst string, items ...Timed[string]) string {
+			raw := []byte(dst)
+			for i := range items {
+				raw = timed.Append(raw, &items[i])
+			}
+			return string(raw)
+		}
+		h.dump = func(s State) map[string]string {
+			got, l := map[string]string{}, s.(*TTLList[string])
+			for k := range h.domain + 1 {
+				h.setKeyTo(k)
+				l.b.Current = h.b.Current
+				if v := h.live(encode("", l.List.Get()...)); v != "" {
+					got[h.key] = v
+				}
+			}
+			return got
+		}
+		h.run(t, map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				for range rapid.IntRange(1, 30).Draw(t, "times") {
+					h.setKey(t)
+					item := text(rapid.Uint64Range(0, 30).Draw(t, "x"))
+					l.Add(item)
+					h.model[h.key] = encode(h.model[h.key], Timed[string]{now, item})
+					now += rapid.Int64Range(0, 2).Draw(t, "ms")
+				}
+			},
+			"read": func(t *rapid.T) {
+				h.setKey(t)
+				h.expire(h.model)
+				want := h.model[h.key]
+				var items []Timed[string]
+				for _, item := range l.Get() {
+					e := Timed[string]{now, item}
+					rest, err := timed.Decode([]byte(want), &e)
+					if err != nil || e.V != item {
+						t.Fatalf("key %s: got %q, want %q: %v", h.key, item, e.V, err)
+					}
+					if want = string(rest); with.OnRead {
+						e.At = now
+					}
+					items = append(items, e)
+				}
+				if want != "" {
+					t.Fatalf("key %s: %q is missing", h.key, want)
+				}
+				if len(items) > 0 {
+					h.model[h.key] = encode("", items...)
+				}
+			},
+			"drop": func(t *rapid.T) {
+				h.setKey(t)
+				l.Drop()
+				delete(h.model, h.key)
+			},
+		})
+	})
+	n.checkMerged(t)
+}
+
+// An item whose time is after those of later ones, since the clock went back, is there for its time to live,
+// also when the others are an appendix that is swept or left out of a base.
+func TestTTLListAfterClockWentBack(t *testing.T) {
+	timed, bare := mustCodec[Timed[string]](t), mustCodec[string](t)
+	now := int64(100)
+	b := newTestBackend(true)
+	b.Now = func() int64 { return now }
+	defer putOnDisk(b, true)()
+	l := NewTTLList(b, timed, bare, TTL{Millis: 50, Sweep: sweepMin})
+	b.Add("state", l)
+	at := func(b *Backend, k uint64) { b.Set(codec.HashWord(k), k, nil) }
+	at(b, 1)
+	l.Add("late")
+	l.evict(1)
+	now = 50
+	at(b, 1)
+	l.Add("early")
+	now = 120
+	w := &operator.Snapshot{Checkpoint: 1, Full: true}
+	b.Snapshot(w)
+	w.Finish()
+	restored := newTestBackend(true)
+	restored.Now = b.Now
+	r := NewTTLList(restored, timed, bare, TTL{Millis: 50})
+	restored.Add("state", r)
+	if err := restored.Restore(&w.State); err != nil {
+		t.Fatal(err)
+	}
+	l.sweeper.next = 0 // a pass begins
+	at(b, 2)
+	l.Add("sweeps")
+	at(b, 1)
+	at(restored, 1)
+	for name, l := range map[string]*TTLList[string]{"swept": l, "restored": r} {
+		if got := l.Get(); len(got) != 1 || got[0] != "late" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 }
 
 // What is never accessed again goes while other keys are.

@@ -111,6 +111,16 @@ func (l *TTLList[E]) begin() (now int64) {
 
 func (l *TTLList[E]) sweep(g, i int, now int64) (oldest int64, n int) {
 	list := l.data(g, *l.groups[g].valueAt(i))
+	if l.isAppendix(g, i) { // what comes before it expires when that is read, or is swept on disk
+		switch {
+		case len(list) == 0:
+			return now, 1
+		case !l.sweeper.isExpired(timeOf(list), now):
+			return timeOf(list), 1
+		}
+		l.complete(g, i)
+		list = l.data(g, *l.groups[g].valueAt(i))
+	}
 	live := l.live(list, now)
 	n = max(1, (len(list)-len(live))/(2*timeBytes)) // about
 	switch {

@@ -141,7 +141,7 @@ type history struct {
 	dump      func(s State) map[string]string
 	touch     func() // make or change the entry of the current key, and drop it; nil in some tests
 	drop      func()
-	isAlive   func(v string) bool // says which entries of the model are not expired; nil is all
+	live      func(v string) string // what of an entry of the model is not expired, "" for nothing; nil is all
 	model     map[string]string
 	key       string // the current one, as a snapshot has it
 	domain    uint64
@@ -241,9 +241,7 @@ func (h *history) run(t *rapid.T, actions map[string]func(*rapid.T)) {
 		actions["evict "] = h.evict
 	}
 	actions["look at all"] = func(t *rapid.T) {
-		if h.isAlive != nil {
-			maps.DeleteFunc(h.model, func(_, v string) bool { return !h.isAlive(v) })
-		}
+		h.expire(h.model)
 		if got := h.dump(h.state); !maps.Equal(got, h.model) {
 			t.Fatalf("%s", difference(got, h.model))
 		}
@@ -334,14 +332,24 @@ func (h *history) finish(t *rapid.T, p *historyPoint) {
 	if err := b.Restore(from); err != nil {
 		t.Fatal(err)
 	}
-	if h.isAlive != nil {
-		maps.DeleteFunc(p.want, func(_, v string) bool { return !h.isAlive(v) })
-	}
+	h.expire(p.want)
 	if got := h.dump(s); !maps.Equal(got, p.want) {
 		t.Fatalf("restored from %d: %s", p.id, difference(got, p.want))
 	}
 	if !p.never {
 		h.completed = append(h.completed, p)
+	}
+}
+
+// expire leaves out of a model what is expired.
+func (h *history) expire(model map[string]string) {
+	if h.live == nil {
+		return
+	}
+	for k, v := range model {
+		if model[k] = h.live(v); model[k] == "" {
+			delete(model, k)
+		}
 	}
 }
 

@@ -83,14 +83,21 @@ func (s *Store) settle(wait bool) error {
 }
 
 // Put sets a value below what is held back.
-func (c *capture) Put(key, value []byte) {
+func (c *capture) Put(key, value []byte) { c.put((*pebble.Batch).Set, key, value) }
+
+// Merge appends to a value below what is held back.
+func (c *capture) Merge(key, more []byte) { c.put((*pebble.Batch).Merge, key, more) }
+
+func (c *capture) put(
+	write func(b *pebble.Batch, key, value []byte, _ *pebble.WriteOptions) error, key, value []byte,
+) {
 	if c.err != nil {
 		return
 	}
 	if c.batch == nil {
 		c.batch = c.s.db.NewBatch()
 	}
-	c.err = c.batch.Set(key, value, nil)
+	c.err = write(c.batch, key, value, nil)
 	if c.err == nil && c.batch.Len() > captureBytes {
 		c.err = c.Commit()
 	}

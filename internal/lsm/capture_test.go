@@ -67,7 +67,12 @@ func TestCaptureAgainstModel(t *testing.T) {
 					return // the table has written it since
 				}
 				v := fmt.Sprint("below ", rapid.Int().Draw(t, "value"))
-				putting.Put([]byte(k), []byte(v))
+				if rapid.Bool().Draw(t, "append") {
+					putting.Merge([]byte(k), []byte(v))
+					v = frozen[k] + v
+				} else {
+					putting.Put([]byte(k), []byte(v))
+				}
 				check(putting.Commit())
 				frozen[k], model[k] = v, v
 			},
@@ -91,13 +96,17 @@ func TestCaptureAgainstModel(t *testing.T) {
 				b := s.Batch()
 				k := key(t)
 				touched[k] = true
-				switch rapid.IntRange(0, 3).Draw(t, "what") {
+				switch rapid.IntRange(0, 5).Draw(t, "what") {
 				case 0:
 					b.Delete([]byte(k))
 					delete(model, k)
 				case 1:
 					b.DeleteRange([]byte(k), []byte(k+"\xff"))
 					delete(model, k)
+				case 2, 3:
+					v := fmt.Sprint(" and ", rapid.Int().Draw(t, "value"))
+					b.Merge([]byte(k), []byte(v))
+					model[k] += v
 				default:
 					v := fmt.Sprint(rapid.Int().Draw(t, "value"))
 					b.Put([]byte(k), []byte(v))

@@ -84,6 +84,8 @@ type ColdBulk interface {
 type ColdCapture interface {
 	// Put sets a value, and Commit makes what was put so far seen by reads.
 	Put(key, value []byte)
+	// Merge appends to a value. It is seen by reads as what was put is.
+	Merge(key, more []byte)
 	Commit() error
 	// Seal says that all has been put.
 	Seal() error
