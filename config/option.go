@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/flott-dev/flott/internal/suggest"
 )
 
 // Option is a key with values of type T.
@@ -83,39 +85,15 @@ func All() (list []Doc) {
 
 // unknown is the error of a key that no option has, with the nearest one.
 func unknown(key string) error {
-	best, distance := "", len(key)/3+1
-	for _, k := range slices.Sorted(maps.Keys(defined)) {
-		d := edits(key, k)
-		if strings.HasSuffix(k, "."+key) {
-			d = 0 // only the beginning is missing
-		}
-		if d < distance {
-			best, distance = k, d
-		}
+	names := slices.Sorted(maps.Keys(defined))
+	best := ""
+	if i := slices.IndexFunc(names, func(k string) bool { return strings.HasSuffix(k, "."+key) }); i >= 0 {
+		best = names[i] // only the beginning is missing
+	} else {
+		best = suggest.Nearest(key, names, len(key)/3)
 	}
 	if best == "" {
 		return fmt.Errorf("there is no option %q; docs/configuration.md has those that there are", key)
 	}
 	return fmt.Errorf("there is no option %q; did you mean %q?", key, best)
-}
-
-// edits is how many letters have to be changed, added or taken out to make b of a.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
