@@ -134,7 +134,8 @@ func LocalRecovery() Option { return func(e *Env) { e.settings.LocalRecovery = t
 
 // NativeCheckpoints has checkpoints store keyed state on disk (StateBackend) as the files it is in, of
 // which each checkpoint stores the new ones. By default, and for state in memory, they store entries: all
-// of them in the first checkpoint and from time to time, in the others what has changed.
+// of them in the first checkpoint and from time to time, in the others what has changed. Without
+// CheckpointDir there is nowhere to store files, and the option has no effect.
 func NativeCheckpoints() Option { return func(e *Env) { e.settings.Native = true } }
 
 // SavepointDir is where savepoints go whose request names no directory.

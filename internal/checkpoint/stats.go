@@ -25,7 +25,7 @@ type Stats struct {
 	Ended     int64 // 0 while it is in progress
 	Parts     int
 	// Size is what the checkpoint has written, FullSize what it consists of, in bytes of encoded
-	// state; InFlight is the records on the way among it.
+	// state; InFlight is the bytes of records on the way among it.
 	Size, FullSize, InFlight int64
 	Subtasks                 []SubtaskStats
 	Err                      error

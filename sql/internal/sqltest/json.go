@@ -11,7 +11,12 @@ import (
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/builtin"
+	"github.com/flott-dev/flott/sql/internal/expr"
 )
+
+// Points in time are written in UTC, whatever the session's zone is.
+var utc = &expr.Context{Zone: time.UTC}
 
 // AppendRow appends a row of a batch as a JSON array.
 func AppendRow(dst []byte, cols []*column.Vector, i int) []byte {
@@ -41,22 +46,14 @@ func AppendValue(dst []byte, v *column.Vector, i int) []byte {
 		return appendFloat(dst, float64(v.F32[i]), 32)
 	case row.Double:
 		return appendFloat(dst, v.F64[i], 64)
-	case row.Decimal:
-		return appendString(dst, DecimalText(v.Decimal(i), v.Type.Scale))
+	case row.Decimal, row.Date, row.Time, row.Timestamp:
+		return appendString(dst, string(builtin.AppendText(nil, utc, v, i)))
+	case row.TimestampLTZ:
+		return appendString(dst, string(builtin.AppendText(nil, utc, v, i))+"Z")
 	case row.Char, row.Varchar, row.Variant:
 		return appendString(dst, string(v.Bytes(i)))
 	case row.Binary, row.Varbinary, row.Raw:
 		return appendString(dst, "0x"+hex.EncodeToString(v.Bytes(i)))
-	case row.Date:
-		return appendString(dst, dateText(int64(v.I32[i])))
-	case row.Time:
-		return appendString(dst, timeText(int64(v.I32[i]), v.Type.Precision))
-	case row.Timestamp, row.TimestampLTZ:
-		s := timestampText(v, i)
-		if v.Type.Kind == row.TimestampLTZ {
-			s += "Z"
-		}
-		return appendString(dst, s)
 	case row.IntervalMonth:
 		return appendString(dst, fmt.Sprintf("P%dM", v.I32[i]))
 	case row.IntervalDay:
@@ -123,49 +120,6 @@ func appendString(dst []byte, s string) []byte {
 		}
 	}
 	return append(dst, '"')
-}
-
-// DecimalText is an unscaled value with its point.
-func DecimalText(d column.Int128, scale int) string {
-	s := d.String()
-	sign := ""
-	if s[0] == '-' {
-		sign, s = "-", s[1:]
-	}
-	if scale == 0 {
-		return sign + s
-	}
-	if len(s) <= scale {
-		s = strings.Repeat("0", scale+1-len(s)) + s
-	}
-	return sign + s[:len(s)-scale] + "." + s[len(s)-scale:]
-}
-
-func dateText(days int64) string {
-	t := time.Unix(days*86400, 0).UTC()
-	return fmt.Sprintf("%04d-%02d-%02d", t.Year(), t.Month(), t.Day())
-}
-
-func timeText(millis int64, precision int) string {
-	s := fmt.Sprintf("%02d:%02d:%02d", millis/3_600_000, millis/60_000%60, millis/1000%60)
-	if precision > 0 {
-		s += "." + (fmt.Sprintf("%03d", millis%1000) + "000000")[:precision]
-	}
-	return s
-}
-
-func timestampText(v *column.Vector, i int) string {
-	micros := v.I64[i]
-	nanos := int64(0)
-	if v.Type.Precision > 6 {
-		nanos = int64(v.Nanos[i])
-	}
-	t := time.UnixMicro(micros).UTC()
-	s := fmt.Sprintf("%04d-%02d-%02d %02d:%02d:%02d", t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second())
-	if v.Type.Precision > 0 {
-		s += "." + fmt.Sprintf("%09d", int64(t.Nanosecond())+nanos)[:v.Type.Precision]
-	}
-	return s
 }
 
 func intervalText(millis int64) string {
