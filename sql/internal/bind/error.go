@@ -2,8 +2,10 @@ package bind
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/parse"
 )
 
 // Error is a mistake in a statement that its grammar does not show.
@@ -37,4 +39,17 @@ func catch(err *error) {
 	default:
 		panic(r)
 	}
+}
+
+// nearest is a hint with the name that was probably meant, empty where none is near.
+func nearest(name string, names []string) string {
+	for _, n := range names {
+		if strings.EqualFold(n, name) {
+			return "did you mean " + n + "? Names are compared with case"
+		}
+	}
+	if m := parse.Nearest(name, names); m != "" {
+		return "did you mean " + m + "?"
+	}
+	return ""
 }

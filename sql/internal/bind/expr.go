@@ -6,6 +6,7 @@ import (
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/expr"
@@ -22,6 +23,15 @@ type binder struct {
 	scope *Scope
 	// embed is the value of JSON_OBJECT or JSON_ARRAY that is bound: JSON(s) can be one, and nothing else.
 	embed ast.Expr
+
+	env     *Env
+	ctes    map[string]*cte
+	group   *group            // of a SELECT with groups
+	overs   *overs            // where OVER may stand
+	windows []ast.NamedWindow // of the SELECT
+	aliases []ast.Item        // that ORDER BY may name
+	outer   bool              // a table function is joined by LEFT JOIN
+	hints   []ast.Hint        // of the SELECT whose FROM is bound
 }
 
 func (b *binder) exprs(xs []ast.Expr) []expr.Expr {
@@ -33,6 +43,20 @@ func (b *binder) exprs(xs []ast.Expr) []expr.Expr {
 }
 
 func (b *binder) expr(x ast.Expr) expr.Expr {
+	if c, ok := x.(*ast.Column); ok && len(c.Name) == 1 {
+		for _, item := range b.aliases {
+			if item.As != nil && item.As.Name == c.Name[0].Name {
+				d := *b
+				d.aliases = nil
+				return d.expr(item.X)
+			}
+		}
+	}
+	if b.group != nil {
+		if y := b.group.expr(b, x); y != nil {
+			return y
+		}
+	}
 	switch x := x.(type) {
 	case *ast.Number:
 		return number(x)
@@ -103,6 +127,12 @@ func (b *binder) operator(x ast.Expr) expr.Expr {
 		}
 	case *ast.Index:
 		return b.call(at, "ITEM", b.expr(x.X), b.expr(x.At))
+	case *ast.Subquery:
+		return b.scalarQuery(x)
+	case *ast.Exists:
+		return b.exists(x)
+	case *ast.Quantified:
+		return b.quantified(x)
 	case *ast.Call:
 		return b.function(x)
 	case *ast.JSON:
@@ -136,7 +166,7 @@ func (b *binder) between(x *ast.Between) expr.Expr {
 
 func (b *binder) in(x *ast.In) expr.Expr {
 	if x.Query != nil {
-		fail(x.Span, "a subquery cannot stand here")
+		return b.inQuery(x)
 	}
 	y := b.call(x.Span, "IN", append([]expr.Expr{b.expr(x.X)}, b.exprs(x.List)...)...)
 	if x.Not {
@@ -197,19 +227,26 @@ func (b *binder) cast(x *ast.Cast) expr.Expr {
 
 func (b *binder) function(x *ast.Call) expr.Expr {
 	name := strings.ToUpper(x.Name.Last().Name)
-	var d *builtin.Def
-	if len(x.Name) == 1 {
-		d = builtin.Lookup(name)
+	if x.Over != nil {
+		return b.over(x)
 	}
+	d := b.scalar(x)
 	if d == nil {
+		if b.aggregateOf(x) != nil {
+			fail(x.Span, "the aggregate %s cannot stand here", name)
+		}
+		names := append(builtin.Names(), agg.Names()...)
+		if b.env != nil && b.env.Functions != nil {
+			names = append(names, b.env.Functions.Names()...)
+		}
 		hint := ""
-		if m := parse.Nearest(name, builtin.Names()); m != "" {
+		if m := parse.Nearest(name, names); m != "" {
 			hint = "did you mean " + m + "?"
 		}
 		failHint(x.Name.Extent(), hint, "there is no function %s", strings.Join(x.Name.Strings(), "."))
 	}
 	switch {
-	case x.Over != nil, x.Filter != nil, x.Distinct, x.Star, len(x.Within) > 0, x.Nulls != "":
+	case x.Filter != nil, x.Distinct, x.Star, len(x.Within) > 0, x.Nulls != "":
 		fail(x.Span, "%s is no aggregate function", name)
 	}
 	if name == "JSON" && b.embed != ast.Expr(x) {
@@ -224,6 +261,34 @@ func (b *binder) function(x *ast.Call) expr.Expr {
 		args[i] = b.expr(a)
 	}
 	return b.apply(x.Span, d, args)
+}
+
+// scalar finds a function by its name, nil if there is none.
+func (b *binder) scalar(x *ast.Call) *builtin.Def {
+	name := x.Name.Last().Name
+	if b.env != nil && b.env.Functions != nil {
+		if d := b.env.Functions.Scalar(name); d != nil {
+			return d
+		}
+	}
+	if len(x.Name) > 1 {
+		return nil
+	}
+	return builtin.Lookup(name)
+}
+
+// aggregateOf finds an aggregate function by its name, nil if there is none.
+func (b *binder) aggregateOf(x *ast.Call) *agg.Func {
+	name := x.Name.Last().Name
+	if b.env != nil && b.env.Functions != nil {
+		if f := b.env.Functions.Aggregate(name); f != nil {
+			return f
+		}
+	}
+	if len(x.Name) > 1 {
+		return nil
+	}
+	return agg.Lookup(name)
 }
 
 // json binds a function of JSON, whose options follow its arguments as symbols.

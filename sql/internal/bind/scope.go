@@ -10,9 +10,11 @@ import (
 	"github.com/flott-dev/flott/sql/internal/parse"
 )
 
-// Scope is the columns that an expression can refer to.
+// Scope is the columns that an expression can refer to: those of the input of a node.
 type Scope struct {
 	Columns []Column
+	// outer binds a name for a query in an expression, where the scope has none of it; nil for others.
+	outer func(n ast.Name) expr.Expr
 }
 
 // Column is a column of a table in the scope.
@@ -20,20 +22,51 @@ type Column struct {
 	Table string // its alias, empty if it has none
 	Name  string
 	Type  *row.Type
+	// path is the full name of the table, for names with a database and a catalog.
+	path []string
+	// merged columns are those of NATURAL and USING, of which either side's stands for both: by is the value.
+	merged bool
+	by     expr.Expr
+	// hidden columns are found with their table's name only, and not by *.
+	hidden bool
 }
 
 // resolve finds what a name refers to: a column, a column of a table, or a field of either.
 func (s *Scope) resolve(n ast.Name) expr.Expr {
+	x, ok := s.lookUp(n)
+	if !ok {
+		if s.outer != nil {
+			if x := s.outer(n); x != nil {
+				return x
+			}
+		}
+		s.unknown(n)
+	}
+	return x
+}
+
+func (s *Scope) lookUp(n ast.Name) (x expr.Expr, ok bool) {
 	if i, ok := s.find(n, "", n[0].Name); ok {
-		return fields(s.input(i, n[:1]), n[1:])
+		return fields(s.input(i, n[:1]), n[1:]), true
 	}
 	if len(n) > 1 {
 		if i, ok := s.find(n, n[0].Name, n[1].Name); ok {
-			return fields(s.input(i, n[:2]), n[2:])
+			return fields(s.input(i, n[:2]), n[2:]), true
 		}
 	}
-	s.unknown(n)
-	return nil
+	for qualified := 2; qualified <= 3 && qualified < len(n); qualified++ {
+		for i, c := range s.Columns {
+			if c.Name == n[qualified].Name && endsWith(c.path, n[:qualified]) {
+				return fields(s.input(i, n[:qualified+1]), n[qualified+1:]), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// endsWith reports whether a table's full name ends in a name.
+func endsWith(path []string, n ast.Name) bool {
+	return len(path) >= len(n) && slices.Equal(path[len(path)-len(n):], n.Strings())
 }
 
 // has reports whether there is a column of a name.
@@ -45,7 +78,7 @@ func (s *Scope) has(name string) bool {
 func (s *Scope) find(n ast.Name, table, name string) (i int, ok bool) {
 	i = -1
 	for j, c := range s.Columns {
-		if c.Name != name || table != "" && c.Table != table {
+		if c.Name != name || table != "" && c.Table != table || table == "" && c.hidden || table != "" && c.merged {
 			continue
 		}
 		if i >= 0 {
@@ -58,6 +91,9 @@ func (s *Scope) find(n ast.Name, table, name string) (i int, ok bool) {
 
 func (s *Scope) input(i int, n ast.Name) expr.Expr {
 	c := s.Columns[i]
+	if c.by != nil {
+		return c.by
+	}
 	return &expr.Input{Span: n.Extent(), Index: i, Name: c.Name, T: c.Type}
 }
 
@@ -73,15 +109,7 @@ func (s *Scope) unknown(n ast.Name) {
 	if len(names) == 0 {
 		fail(n.Extent(), "there is no column %s, since there is no table", name)
 	}
-	hint := ""
-	for _, m := range names {
-		if strings.EqualFold(m, name) {
-			hint = "did you mean " + m + "? Names are compared with case"
-		}
-	}
-	if m := parse.Nearest(name, names); hint == "" && m != "" {
-		hint = "did you mean " + m + "?"
-	}
+	hint := nearest(name, names)
 	if hint == "" && len(names) <= 20 {
 		slices.Sort(names)
 		hint = "there are " + strings.Join(slices.Compact(names), ", ")

@@ -78,10 +78,8 @@ func Walk(x Expr, f func(Expr) bool) {
 	if !f(x) {
 		return
 	}
-	if c, ok := x.(*Call); ok {
-		for _, a := range c.Args {
-			Walk(a, f)
-		}
+	for _, p := range parts(x) {
+		Walk(p, f)
 	}
 }
 
