@@ -1,0 +1,370 @@
+package rule
+
+import (
+	"slices"
+
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/expr"
+	"github.com/flott-dev/flott/sql/internal/logical"
+)
+
+// MergeProjects makes one of a projection of a projection, unless it would compute something more often.
+func MergeProjects(n logical.Node) logical.Node {
+	return bottomUp(n, func(n logical.Node) logical.Node {
+		p, ok := n.(*logical.Project)
+		if !ok {
+			return n
+		}
+		in, ok := p.Input.(*logical.Project)
+		if !ok {
+			return n
+		}
+		uses := make([]int, len(in.Exprs))
+		for _, x := range p.Exprs {
+			expr.Inputs(x, func(i *expr.Input) { uses[i.Index]++ })
+		}
+		for i, x := range in.Exprs {
+			if _, isCall := x.(*expr.Call); isCall && (uses[i] > 1 || isVolatile(x) && uses[i] > 0) {
+				return n
+			}
+		}
+		exprs := make([]expr.Expr, len(p.Exprs))
+		for i, x := range p.Exprs {
+			exprs[i] = keepType(expr.Replace(x, in.Exprs), x)
+		}
+		return logical.NewProject(in.Input, exprs, logical.Names(p.Columns()))
+	})
+}
+
+// keepType gives a column the type that it is read with.
+func keepType(y, x expr.Expr) expr.Expr {
+	in, ok := y.(*expr.Input)
+	was, isInput := x.(*expr.Input)
+	if !ok || !isInput || in.T == was.T {
+		return y
+	}
+	c := *in
+	c.T = was.T
+	return &c
+}
+
+// Prune leaves out columns that nobody reads, down to the columns of tables.
+func Prune(n logical.Node) logical.Node {
+	all := make([]bool, len(n.Columns()))
+	for i := range all {
+		all[i] = true
+	}
+	out, to := prune(n, all)
+	if isIdentity(to) {
+		return out
+	}
+	return ordered(out, to, n.Columns())
+}
+
+func isIdentity(to []int) bool {
+	for i, k := range to {
+		if i != k {
+			return false
+		}
+	}
+	return true
+}
+
+// ordered has the columns at places, in their order.
+func ordered(n logical.Node, at []int, cols []row.Field) logical.Node {
+	exprs := make([]expr.Expr, len(at))
+	for i, k := range at {
+		in := *logical.Input(n, k)
+		in.T = cols[i].Type
+		exprs[i] = &in
+	}
+	return logical.NewProject(n, exprs, logical.Names(cols))
+}
+
+// prune makes n without the columns that are not wanted, or with some of them; to is where a column is then, -1 for
+// one that is gone.
+func prune(n logical.Node, wanted []bool) (out logical.Node, to []int) {
+	switch n := n.(type) {
+	case *logical.Scan:
+		return pruneScan(n, wanted)
+	case *logical.Project:
+		return pruneProject(n, wanted)
+	case *logical.Filter:
+		need := slices.Clone(wanted)
+		want(need, n.Cond)
+		in, to := prune(n.Input, need)
+		return &logical.Filter{Input: in, Cond: moved(n.Cond, to)}, to
+	case *logical.Join:
+		return pruneJoin(n, wanted)
+	case *logical.Aggregate:
+		return pruneAggregate(n, wanted)
+	case *logical.Apply:
+		return pruneApply(n, wanted)
+	case *logical.Window:
+		return pruneWindow(n, wanted)
+	case *logical.Over:
+		return pruneOver(n, wanted)
+	case *logical.Sort:
+		need := slices.Clone(wanted)
+		for _, k := range n.Keys {
+			need[k.Column] = true
+		}
+		in, to := prune(n.Input, need)
+		return &logical.Sort{Input: in, Keys: movedKeys(n.Keys, to), Offset: n.Offset, Limit: n.Limit}, to
+	case *logical.Watermark:
+		need := slices.Clone(wanted)
+		need[n.Column] = true
+		want(need, n.Expr)
+		in, to := prune(n.Input, need)
+		return logical.NewWatermark(in, to[n.Column], moved(n.Expr, to)), to
+	case *logical.SetOp:
+		return pruneUnion(n, wanted)
+	}
+	return pruneNone(n, wanted)
+}
+
+// pruneNone keeps all columns of a node.
+func pruneNone(n logical.Node, wanted []bool) (logical.Node, []int) {
+	return mapInputs(n, Prune), identity(len(wanted))
+}
+
+func identity(n int) []int {
+	to := make([]int, n)
+	for i := range to {
+		to[i] = i
+	}
+	return to
+}
+
+// want marks the columns that an expression reads.
+func want(need []bool, x expr.Expr) { expr.Inputs(x, func(in *expr.Input) { need[in.Index] = true }) }
+
+func moved(x expr.Expr, to []int) expr.Expr {
+	return expr.Shift(x, func(i int) int { return to[i] })
+}
+
+func movedKeys(keys []logical.SortKey, to []int) []logical.SortKey {
+	out := slices.Clone(keys)
+	for i := range out {
+		out[i].Column = to[out[i].Column]
+	}
+	return out
+}
+
+func movedAll(at, to []int) []int {
+	out := slices.Clone(at)
+	for i, k := range at {
+		if k >= 0 {
+			out[i] = to[k]
+		}
+	}
+	return out
+}
+
+// kept numbers what is wanted.
+func kept(wanted []bool) (to []int, n int) {
+	to = make([]int, len(wanted))
+	for i, w := range wanted {
+		to[i] = -1
+		if w {
+			to[i] = n
+			n++
+		}
+	}
+	return to, n
+}
+
+func pruneScan(n *logical.Scan, wanted []bool) (logical.Node, []int) {
+	to, count := kept(wanted)
+	if count == len(wanted) {
+		return n, to
+	}
+	var reads []int
+	for i, c := range n.Reads {
+		if wanted[i] {
+			reads = append(reads, c)
+		}
+	}
+	return logical.NewScan(n.Span, n.Table, n.Options, reads), to
+}
+
+func pruneProject(n *logical.Project, wanted []bool) (logical.Node, []int) {
+	need := make([]bool, len(n.Input.Columns()))
+	for i, x := range n.Exprs {
+		if wanted[i] {
+			want(need, x)
+		}
+	}
+	in, inTo := prune(n.Input, need)
+	to, _ := kept(wanted)
+	var exprs []expr.Expr
+	var names []string
+	for i, x := range n.Exprs {
+		if wanted[i] {
+			exprs, names = append(exprs, moved(x, inTo)), append(names, n.Columns()[i].Name)
+		}
+	}
+	return logical.NewProject(in, exprs, names), to
+}
+
+func pruneJoin(n *logical.Join, wanted []bool) (logical.Node, []int) {
+	width := len(n.Left.Columns())
+	need := make([]bool, width+len(n.Right.Columns()))
+	copy(need, wanted)
+	if n.Cond != nil {
+		want(need, n.Cond)
+	}
+	if n.AsOf != nil {
+		want(need, n.AsOf)
+		return pruneNone(n, wanted) // the right side's key and time are found later
+	}
+	left, leftTo := prune(n.Left, need[:width])
+	right, rightTo := prune(n.Right, need[width:])
+	to := slices.Clone(leftTo)
+	for _, k := range rightTo {
+		if k >= 0 {
+			k += len(left.Columns())
+		}
+		to = append(to, k)
+	}
+	joined := *n
+	if n.Cond != nil {
+		joined.Cond = moved(n.Cond, to)
+	}
+	return joined.With(left, right), to[:len(wanted)]
+}
+
+func pruneAggregate(n *logical.Aggregate, wanted []bool) (logical.Node, []int) {
+	need := make([]bool, len(n.Input.Columns()))
+	to := make([]int, len(wanted))
+	for i, k := range n.Keys {
+		need[k] = true
+		to[i] = i
+	}
+	var calls []logical.Call
+	for i, c := range n.Calls {
+		at := len(n.Keys) + i
+		to[at] = -1
+		if !wanted[at] && !(len(n.Keys) == 0 && len(calls) == 0 && i == len(n.Calls)-1) {
+			continue
+		}
+		to[at] = len(n.Keys) + len(calls)
+		calls = append(calls, c)
+		for _, a := range c.Args {
+			need[a] = true
+		}
+		if c.Filter >= 0 {
+			need[c.Filter] = true
+		}
+	}
+	in, inTo := prune(n.Input, need)
+	for i, c := range calls {
+		calls[i].Args = movedAll(c.Args, inTo)
+		if c.Filter >= 0 {
+			calls[i].Filter = inTo[c.Filter]
+		}
+	}
+	return logical.NewAggregate(in, movedAll(n.Keys, inTo), calls), to
+}
+
+func pruneApply(n *logical.Apply, wanted []bool) (logical.Node, []int) {
+	width := len(n.Input.Columns())
+	need := slices.Clone(wanted[:width])
+	for _, a := range n.Args {
+		want(need, a)
+	}
+	in, inTo := prune(n.Input, need)
+	args := make([]expr.Expr, len(n.Args))
+	for i, a := range n.Args {
+		args[i] = moved(a, inTo)
+	}
+	to := slices.Clone(inTo)
+	for i := width; i < len(wanted); i++ {
+		to = append(to, len(in.Columns())+i-width)
+	}
+	return logical.NewApply(in, n.Func, args, n.Outer, n.Result), to
+}
+
+func pruneWindow(n *logical.Window, wanted []bool) (logical.Node, []int) {
+	width := len(n.Input.Columns())
+	need := slices.Clone(wanted[:width])
+	need[n.Time] = true
+	for _, p := range n.Partition {
+		need[p] = true
+	}
+	in, inTo := prune(n.Input, need)
+	to := slices.Clone(inTo)
+	for i := range 3 {
+		to = append(to, len(in.Columns())+i)
+	}
+	return logical.NewWindow(n.Span, in, n.Windowing, inTo[n.Time], movedAll(n.Partition, inTo)), to
+}
+
+func pruneOver(n *logical.Over, wanted []bool) (logical.Node, []int) {
+	width := len(n.Input.Columns())
+	need := slices.Clone(wanted[:width])
+	var calls []logical.OverCall
+	to := make([]int, len(wanted))
+	for i, c := range n.Calls {
+		to[width+i] = -1
+		if !wanted[width+i] {
+			continue
+		}
+		to[width+i] = len(calls)
+		calls = append(calls, c)
+		for _, a := range slices.Concat(c.Args, c.Partition, []int{c.Filter}) {
+			if a >= 0 {
+				need[a] = true
+			}
+		}
+		for _, k := range c.Order {
+			need[k.Column] = true
+		}
+	}
+	in, inTo := prune(n.Input, need)
+	copy(to, inTo)
+	for i := range n.Calls {
+		if to[width+i] >= 0 {
+			to[width+i] += len(in.Columns())
+		}
+	}
+	if len(calls) == 0 {
+		return in, to
+	}
+	for i, c := range calls {
+		calls[i].Args, calls[i].Partition = movedAll(c.Args, inTo), movedAll(c.Partition, inTo)
+		calls[i].Order = movedKeys(c.Order, inTo)
+		if c.Filter >= 0 {
+			calls[i].Filter = inTo[c.Filter]
+		}
+	}
+	return logical.NewOver(n.Span, in, calls), to
+}
+
+func pruneUnion(n *logical.SetOp, wanted []bool) (logical.Node, []int) {
+	to, count := kept(wanted)
+	if count == len(wanted) || n.Kind != logical.Union {
+		return pruneNone(n, wanted)
+	}
+	var cols []row.Field
+	for i, c := range n.Columns() {
+		if wanted[i] {
+			cols = append(cols, c)
+		}
+	}
+	ins := make([]logical.Node, len(n.Ins))
+	for i, in := range n.Ins {
+		out, inTo := prune(in, wanted)
+		var at []int
+		for c, w := range wanted {
+			if w {
+				at = append(at, inTo[c])
+			}
+		}
+		if len(out.Columns()) != count || !isIdentity(at) {
+			out = ordered(out, at, cols)
+		}
+		ins[i] = out
+	}
+	return logical.NewSetOp(n.Kind, n.All, ins, cols), to
+}
