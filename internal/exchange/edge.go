@@ -72,7 +72,7 @@ func (e *Edge[T]) Consumer(receiver any, s *Spill) any {
 	if !ok || e.Codec == nil {
 		return receiver // Output.Connect complains about the former
 	}
-	return operator.Consumer[T]{
+	return operator.Consumer[*batch.Rows[T]]{
 		Receiver: r, Store: spill.NewStore(&s.Dir, e.Codec), MemoryMax: s.overflowBudget(),
 	}
 }

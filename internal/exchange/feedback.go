@@ -21,7 +21,7 @@ type Overflow interface {
 }
 
 // overflow is a spill.Store of batches whose type the channel does not know.
-type overflow[T any] struct{ *spill.Store[T] }
+type overflow[T any] struct{ *spill.Store[*batch.Rows[T]] }
 
 func (o overflow[T]) Put(b batch.Any) (spill.Piece, error) { return o.Store.Put(b.(*batch.Rows[T])) }
 
