@@ -56,7 +56,9 @@ func NewStore[T any](dir *Dir, c *codec.Codec[T]) *Store[*batch.Rows[T]] {
 }
 
 // NewStoreOf is NewStore for batches of any kind.
-func NewStoreOf[B interface{ Release() }](dir *Dir, f Form[B]) *Store[B] { return &Store[B]{dir: dir, form: f} }
+func NewStoreOf[B interface{ Release() }](dir *Dir, f Form[B]) *Store[B] {
+	return &Store[B]{dir: dir, form: f}
+}
 
 // Bytes is the form's estimate.
 func (s *Store[B]) Bytes(b B) int64 { return s.form.Bytes(b) }
