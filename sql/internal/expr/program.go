@@ -228,3 +228,14 @@ func gather[T any](dst, src []T, sel []int32) []T {
 	}
 	return dst
 }
+
+// Owns reports whether a result is in memory of the program's own, so that it can be taken away with Give.
+func (p *Program) Owns(v *column.Vector) bool {
+	_, isCall := p.x.(*Call)
+	return isCall && v == p.out
+}
+
+// Give gives the program other memory for its results, of the same type: the last one stays as it is.
+func (p *Program) Give(v *column.Vector) {
+	p.out, p.valid = v, nil
+}

@@ -1,0 +1,221 @@
+package exec
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/colcodec"
+	"github.com/flott-dev/flott/internal/keyed"
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/expr"
+)
+
+// base is what all operators have: an output, what expressions know, and for keyed ones a state.
+type base struct {
+	task *operator.Context
+	out  operator.ColumnOutput
+	expr expr.Context
+	// keys makes the key of a row current in the state; nil for operators without keys.
+	keys *keying
+	// finish is called when all input has ended; it may be nil.
+	finish func()
+	mark   int64 // the watermark
+	ended  bool
+}
+
+// init prepares the output.
+func (b *base) init(out []row.Field, zone *time.Location) {
+	if zone == nil {
+		zone = time.UTC
+	}
+	b.expr.Zone = zone
+	b.mark = batch.MinTime
+	b.out.Init(&row.Schema{Fields: out})
+}
+
+// open is called first by Open. Keyed operators add their states to keys.backend and then restore them.
+func (b *base) open(ctx *operator.Context) { b.task = ctx }
+
+// restore fills the states that have been added.
+func (b *base) restore() error { return b.keys.backend.Restore(b.task.Restored) }
+
+// now reads the clock for a batch.
+func (b *base) now() *expr.Context {
+	b.expr.Now = b.task.Clock.Now()
+	return &b.expr
+}
+
+// passMark passes a watermark on.
+func (b *base) passMark(t int64) bool {
+	b.noteMark(t)
+	b.out.Mark(t)
+	return true
+}
+
+// noteMark keeps a watermark for expressions.
+func (b *base) noteMark(t int64) {
+	b.mark, b.expr.Watermark, b.expr.HasWatermark = t, t, true
+}
+
+// Connect adds a consumer.
+func (b *base) Connect(tag string, receiver any) error { return b.out.ConnectTag(tag, receiver) }
+
+// Control finishes when all input has ended.
+func (b *base) Control(c operator.Control) {
+	if c.Kind == operator.EndOfInput && c.Input < 0 && b.finish != nil && !b.ended {
+		b.ended = true
+		b.finish()
+		b.out.Flush()
+	}
+}
+
+// Snapshot writes the keyed state.
+func (b *base) Snapshot(w *operator.Snapshot) error {
+	if b.keys != nil {
+		b.keys.backend.Snapshot(w)
+	}
+	return nil
+}
+
+// Close has nothing to release.
+func (b *base) Close() error { return nil }
+
+// fail stops the task with the failure of an expression.
+func (b *base) fail(err error, in *batch.Columns, fields []row.Field) {
+	e, ok := err.(*expr.Error)
+	if !ok {
+		b.task.Fail(err, nil)
+	}
+	b.task.Fail(fmt.Errorf("%s", e.Msg), nil)
+}
+
+// one is what operators with one input are made of.
+type one struct {
+	operator.ColumnInput
+	base
+}
+
+// two is what operators with two inputs are made of.
+type two struct {
+	operator.TwoColumnInputs
+	base
+}
+
+// Current is nothing: errors say what they are about.
+func (t *two) Current() any { return nil }
+
+// keying makes keys of rows current in a keyed state. There is one for each input of an operator; those of two
+// inputs share the backend.
+type keying struct {
+	key     *colcodec.Key
+	at      []int // the key columns of the input
+	backend *keyed.Backend
+
+	cols   []*column.Vector
+	hashes []uint64
+	words  []uint64
+	bytes  []byte
+}
+
+// newKeying returns the keying of an input, whose key columns have the given types; those are the same for all inputs of
+// an operator.
+func newKeying(ctx *operator.Context, types []*row.Type, at []int) *keying {
+	k := &keying{key: colcodec.NewKey(types), at: at}
+	k.backend = keyed.NewBackend(ctx, k.key.IsWord())
+	k.backend.KeySchema = k.key.Schema()
+	if !k.key.IsWord() {
+		k.backend.HashOf = k.key.HashOf
+	}
+	return k
+}
+
+// other is the keying of another input of the operator.
+func (k *keying) other(at []int) *keying {
+	return &keying{key: colcodec.NewKey(k.key.Types()), at: at, backend: k.backend}
+}
+
+// keyTypes are the types of some columns.
+func keyTypes(fields []row.Field, at []int) []*row.Type {
+	types := make([]*row.Type, len(at))
+	for i, c := range at {
+		types[i] = fields[c].Type.Plain()
+	}
+	return types
+}
+
+// begin prepares the keys of a batch.
+func (k *keying) begin(b *batch.Columns) {
+	k.cols = k.cols[:0]
+	for _, c := range k.at {
+		k.cols = append(k.cols, b.Cols[c])
+	}
+	k.hashes = b.Hashes
+	if k.hashes == nil {
+		k.hashes = resized(k.hashes, b.N)
+		k.key.Hashes(k.hashes, k.cols)
+	}
+	if k.key.IsWord() {
+		k.words = resized(k.words, b.N)
+		k.key.Words(k.words, k.cols[0])
+	}
+}
+
+// set makes the key of the row at a place of the batch current.
+func (k *keying) set(place int) {
+	if k.key.IsWord() {
+		k.backend.Set(k.hashes[place], k.words[place], nil)
+		return
+	}
+	k.bytes = k.key.Append(k.bytes[:0], k.cols, place)
+	k.backend.Set(k.hashes[place], 0, k.bytes)
+}
+
+// hasNull reports whether one of the key columns is NULL at a place.
+func (k *keying) hasNull(place int) bool {
+	for _, c := range k.cols {
+		if c.IsNull(place) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendKey appends the values of the current key to columns.
+func (k *keying) appendKey(cols []*column.Vector) {
+	if k.key.IsWord() {
+		k.key.AppendWord(cols[0], k.backend.Word)
+		return
+	}
+	if _, err := k.key.Decode(k.backend.Bytes, cols); err != nil {
+		panic(err) // what was encoded here
+	}
+}
+
+func resized(s []uint64, n int) []uint64 {
+	if n <= cap(s) {
+		return s[:n]
+	}
+	return make([]uint64, n, max(n, batch.MaxRows))
+}
+
+// mustCodec is the codec of a type that has one.
+func mustCodec[T any]() *codec.Codec[T] {
+	c, err := codec.For[T](nil)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// types are the types of columns, without time attributes.
+func types(fields []row.Field) []*row.Type {
+	ts := make([]*row.Type, len(fields))
+	for i, f := range fields {
+		ts[i] = f.Type.Plain()
+	}
+	return ts
+}
