@@ -5,6 +5,7 @@ import (
 
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/format/formattest"
+	"github.com/flott-dev/flott/internal/cputime"
 )
 
 const bid = `{"auction":1000,"bidder":1000,"price":581734,"channel":"Apple","url":"https://www.nexmark.com/a0/b3/c7/item.htm?query=1&channel_id=395","dateTime":"2024-01-01 00:00:00.046","extra":"ycabcdefghijklmnopqrstuvwxyz012345678"}`
@@ -25,6 +26,7 @@ func BenchmarkBid(b *testing.B) {
 			record := []byte(bid)
 			b.SetBytes(int64(len(record)))
 			b.ReportAllocs()
+			begin := cputime.Process()
 			for b.Loop() {
 				if batch.N == 1024 {
 					batch.Reset()
@@ -33,6 +35,7 @@ func BenchmarkBid(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64(cputime.Process()-begin)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

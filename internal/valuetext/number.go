@@ -229,7 +229,7 @@ func slowDecimal(b []byte, negative bool, precision, scale int) (d column.Int128
 	keep := whole + exponent + scale // digits from the first that count
 	seen, over := 0, false
 	digit := func(c byte) {
-		if d.Cmp(column.PowersOf10[precision]) >= 0 {
+		if d.Cmp(column.PowersOf10[precision-1]) >= 0 {
 			over = true
 			return
 		}
