@@ -153,3 +153,56 @@ func Projections(t *testing.T, f format.Factory, table *format.Table, record str
 		}
 	}
 }
+
+// EncodeCases runs a file of cases: lines of columns, options, a row as a record of the format json, and
+// the record that it becomes, in quotes, or ERROR, with tabs between. json is the format that reads the
+// rows.
+func EncodeCases(t *testing.T, json, f format.Factory, path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, line := range strings.Split(string(text), "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		parts := strings.Split(line, "\t")
+		t.Run(strconv.Itoa(n+1), func(t *testing.T) {
+			got, err := encode(json, f, parts)
+			if err != nil {
+				got = "ERROR"
+			} else {
+				got = strconv.Quote(got)
+			}
+			if got != parts[3] {
+				t.Errorf("%s (%s): %s is\n%s, want\n%s (error: %v)", parts[0], parts[1], parts[2], got, parts[3], err)
+			}
+		})
+	}
+}
+
+func encode(json, f format.Factory, parts []string) (string, error) {
+	schema := Schema(parts[0])
+	from, err := Table(json, schema, "")
+	if err != nil {
+		return "", err
+	}
+	newDecoder, err := json.NewDecoder(from)
+	if err != nil {
+		return "", err
+	}
+	b := Batch(json, from)
+	if err := newDecoder().Decode([]byte(parts[2]), b); err != nil {
+		return "", err
+	}
+	to, err := Table(f, schema, parts[1])
+	if err != nil {
+		return "", err
+	}
+	newEncoder, err := f.NewEncoder(to)
+	if err != nil {
+		return "", err
+	}
+	record, err := newEncoder().Append(nil, b, 0)
+	return string(record), err
+}

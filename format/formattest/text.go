@@ -108,7 +108,7 @@ func timestamp(dst []byte, v *column.Vector, i int) []byte {
 	dst = append(dst, '"')
 	t := string(valuetext.AppendTimestamp(nil, v.I64[i], nanos, ' '))
 	whole, fraction, _ := strings.Cut(t, ".")
-	dst = append(dst, whole...)
+	dst = append(dst, strings.TrimPrefix(whole, "+")...)
 	if p := v.Type.Precision; p > 0 {
 		dst = append(dst, '.')
 		dst = append(dst, (fraction + "000000000")[:p]...)
@@ -127,6 +127,8 @@ func text(dst, s []byte) []byte {
 			dst = append(dst, '\\', c)
 		case c == '\n':
 			dst = append(dst, '\\', 'n')
+		case c == '\r':
+			dst = append(dst, '\\', 'r')
 		case c == '\t':
 			dst = append(dst, '\\', 't')
 		case c < ' ':

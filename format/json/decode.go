@@ -2,6 +2,7 @@ package json
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/format"
@@ -14,6 +15,7 @@ type decoder struct {
 	root    *node
 	project []int // fields of the root that are kept, in the order of the batch
 	bound   []*column.Vector
+	exact   bool // fractions in texts of objects and arrays are decimals
 
 	b       []byte // the record
 	depth   int
@@ -25,6 +27,7 @@ type decoder struct {
 func makeDecoder(s settings, schema *row.Schema, project []int) *decoder {
 	d := &decoder{settings: s, root: &node{op: opRow}, project: project}
 	d.root.setFields(schema.Fields)
+	d.exact = hasDecimal(&row.Type{Kind: row.Row, Fields: schema.Fields})
 	if project == nil {
 		for i := range schema.Fields {
 			d.project = append(d.project, i)
@@ -32,6 +35,14 @@ func makeDecoder(s settings, schema *row.Schema, project []int) *decoder {
 	}
 	d.bound = make([]*column.Vector, len(d.project))
 	return d
+}
+
+func hasDecimal(t *row.Type) bool {
+	if t == nil {
+		return false
+	}
+	return t.Kind == row.Decimal || hasDecimal(t.Key) || hasDecimal(t.Elem) ||
+		slices.ContainsFunc(t.Fields, func(f row.Field) bool { return hasDecimal(f.Type) })
 }
 
 // Decode appends the rows of a record: one for an object, any number for an array of objects, none

@@ -87,7 +87,10 @@ func (e *encoder) value(dst []byte, v *column.Vector, i int) ([]byte, error) {
 	case opDouble:
 		return appendFloat(dst, v.F64[i], 64), nil
 	case opDecimal:
-		return valuetext.AppendDecimal(dst, v.Decimal(i), v.Type.Scale, e.plain), nil
+		if e.plain {
+			return valuetext.AppendExact(dst, v.Decimal(i), v.Type.Scale), nil
+		}
+		return valuetext.AppendDecimal(dst, v.Decimal(i), v.Type.Scale, false), nil
 	case opDate:
 		return append(valuetext.AppendDate(append(dst, '"'), int64(v.I32[i])), '"'), nil
 	case opTime:

@@ -45,7 +45,7 @@ var (
 	})
 	plainDecimal = config.Bool(config.Doc{
 		Key: "encode.decimal-as-plain-number", Default: "false",
-		Text: "Writes decimals without an exponent.",
+		Text: "Writes decimals with all digits of their scale and without an exponent: 100.00 and not 1E+2.",
 	})
 	ignoreNull = config.Bool(config.Doc{
 		Key: "encode.ignore-null-fields", Default: "false", Text: "Leaves out fields that are NULL.",

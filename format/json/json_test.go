@@ -14,6 +14,10 @@ func TestAsFlink(t *testing.T) { formattest.Cases(t, Factory, "testdata/flink.tx
 
 func TestOurs(t *testing.T) { formattest.Cases(t, Factory, "testdata/ours.txt") }
 
+func TestEncode(t *testing.T) {
+	formattest.EncodeCases(t, Factory, Factory, "testdata/encode.txt")
+}
+
 const fuzzSchema = "a INT, b STRING, c ARRAY<ROW<x BIGINT, y TIMESTAMP(3)>>, d MAP<STRING, DECIMAL(5, 2)>, e BYTES, f DOUBLE"
 
 // FuzzDecode compares with encoding/json what is JSON, and projections with the whole.

@@ -7,7 +7,7 @@ import (
 )
 
 // nested appends the text of an object or an array to a column of texts, as Jackson writes it: without
-// white space, with the fewest escapes, fractions as doubles, and of equal keys the last one.
+// white space, with the fewest escapes, and of equal keys the last one.
 func (d *decoder) nested(n *node, i int) (end int, ok bool) {
 	if end, ok = d.skip(i); ok && n.out != nil {
 		n.out.Data = d.rewrite(n.out.Data, i, end)
@@ -23,7 +23,7 @@ func (d *decoder) rewrite(dst []byte, i, end int) []byte {
 		s := d.b[i+1 : end-1]
 		return quote(dst, unescape(nil, s))
 	case c == '-' || c-'0' <= 9:
-		return rewriteNumber(dst, d.b[i:end])
+		return d.rewriteNumber(dst, d.b[i:end])
 	case c == '[':
 		dst = append(dst, '[')
 		i = space(d.b, i+1)
@@ -80,12 +80,16 @@ func (d *decoder) rewriteObject(dst []byte, i int) []byte {
 	return append(dst, '}')
 }
 
-// rewriteNumber appends a whole number as it is, but for -0, and others as doubles.
-func rewriteNumber(dst, s []byte) []byte {
+// rewriteNumber appends a whole number as it is, but for -0; others as doubles, or exactly if the table
+// has a DECIMAL anywhere.
+func (d *decoder) rewriteNumber(dst, s []byte) []byte {
 	for _, c := range s {
 		if c == '.' || c|0x20 == 'e' {
+			if d.exact {
+				return valuetext.AppendNumber(dst, s)
+			}
 			f, _ := valuetext.Float(s, 64)
-			return valuetext.AppendFloat(dst, f, 64)
+			return appendFloat(dst, f, 64)
 		}
 	}
 	if n, ok := valuetext.Int(s, 64); ok {

@@ -321,7 +321,61 @@ func AppendDecimal(dst []byte, d column.Int128, scale int, plain bool) []byte {
 		dst, d = append(dst, '-'), d.Neg()
 	}
 	var buf [40]byte
-	digits := appendInt128(buf[:0], d)
+	return appendDigits(dst, appendInt128(buf[:0], d), scale, plain)
+}
+
+// AppendExact appends a decimal with all digits of its scale.
+func AppendExact(dst []byte, d column.Int128, scale int) []byte {
+	if d.Sign() < 0 {
+		dst, d = append(dst, '-'), d.Neg()
+	}
+	var buf [40]byte
+	return appendDigits(dst, appendInt128(buf[:0], d), scale, true)
+}
+
+// AppendNumber appends a number of any length, which is JSON's, as BigDecimal has it without zeros at
+// its end.
+func AppendNumber(dst, s []byte) []byte {
+	negative := s[0] == '-'
+	if negative {
+		s = s[1:]
+	}
+	var digits []byte
+	scale, point := 0, false
+	for i, c := range s {
+		if c|0x20 == 'e' {
+			exponent, _ := Int(s[i+1:], 32)
+			scale -= int(exponent)
+			break
+		}
+		switch {
+		case c == '.':
+			point = true
+		default:
+			digits = append(digits, c)
+			if point {
+				scale++
+			}
+		}
+	}
+	for len(digits) > 0 && digits[0] == '0' {
+		digits = digits[1:]
+	}
+	for len(digits) > 0 && digits[len(digits)-1] == '0' {
+		digits, scale = digits[:len(digits)-1], scale-1
+	}
+	if len(digits) == 0 {
+		return append(dst, '0')
+	}
+	if negative {
+		dst = append(dst, '-')
+	}
+	return appendDigits(dst, digits, scale, false)
+}
+
+// appendDigits appends a number of some digits, so many of them behind the point. If it is not plain,
+// it has an exponent where BigDecimal.toString gives it one.
+func appendDigits(dst, digits []byte, scale int, plain bool) []byte {
 	exponent := len(digits) - 1 - scale
 	if !plain && (scale < 0 || exponent < -6) {
 		dst = append(dst, digits[0])

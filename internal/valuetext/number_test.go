@@ -83,9 +83,17 @@ func TestAppendDecimal(t *testing.T) {
 		plain  bool
 		result string
 	}{
-		{120, 2, false, "1.2"}, {0, 2, false, "0"}, {10000, 2, false, "1E+2"}, {10000, 2, true, "100"},
-		{-5, 3, true, "-0.005"}, {1, 7, false, "1E-7"}, {1, 6, false, "0.000001"}, {1, 7, true, "0.0000001"},
-		{120, 0, false, "1.2E+2"}, {120, 0, true, "120"}, {12, 8, false, "1.2E-7"},
+		{120, 2, false, "1.2"},
+		{0, 2, false, "0"},
+		{10000, 2, false, "1E+2"},
+		{10000, 2, true, "100"},
+		{-5, 3, true, "-0.005"},
+		{1, 7, false, "1E-7"},
+		{1, 6, false, "0.000001"},
+		{1, 7, true, "0.0000001"},
+		{120, 0, false, "1.2E+2"},
+		{120, 0, true, "120"},
+		{12, 8, false, "1.2E-7"},
 	} {
 		if got := string(AppendDecimal(nil, column.Int128From(c.d), c.scale, c.plain)); got != c.result {
 			t.Errorf("%d of scale %d: %s, want %s", c.d, c.scale, got, c.result)
