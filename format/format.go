@@ -75,15 +75,3 @@ type Encoder interface {
 	// table's schema, without what separates records.
 	Append(dst []byte, b *column.Batch, place int) ([]byte, error)
 }
-
-// Header is an Encoder of a format whose files begin with a line of their own.
-type Header interface {
-	// Header appends it, without what separates records.
-	Header(dst []byte) []byte
-}
-
-// Framed is a Decoder whose records are not lines.
-type Framed interface {
-	// Frame says where records end: the byte that ends each, or whole for a message that is one.
-	Frame() (end byte, whole bool)
-}

@@ -15,6 +15,7 @@ type decoder struct {
 	root    *node
 	project []int // fields of the root that are kept, in the order of the batch
 	bound   []*column.Vector
+	lenient bool // values that are wrong are NULL, though records that are wrong are errors
 	exact   bool // fractions in texts of objects and arrays are decimals
 
 	b       []byte // the record
@@ -206,7 +207,7 @@ func (n *node) mark(seen *uint64, at int) bool {
 
 // missing makes the fields NULL that an object, which ends at i, does not have.
 func (d *decoder) missing(n *node, seen uint64, i int) bool {
-	if n.seen == nil && seen+1 == 1<<len(n.fields) {
+	if n.seen == nil && seen+1 == 1<<len(n.fields) && !n.tracks {
 		return true
 	}
 	for at := range n.fields {
@@ -214,7 +215,11 @@ func (d *decoder) missing(n *node, seen uint64, i int) bool {
 		if n.seen != nil {
 			word = n.seen[at>>6]
 		}
-		if word>>(at&63)&1 != 0 {
+		has := word>>(at&63)&1 != 0
+		if n.tracks {
+			n.present = append(n.present, has)
+		}
+		if has {
 			continue
 		}
 		if d.failOnMissing {
@@ -458,7 +463,7 @@ func anyEqual(keys *column.Vector, first int) bool {
 
 // bad deals with a value that is not of the type.
 func (d *decoder) bad(n *node, from, to int) bool {
-	if d.ignore {
+	if d.ignore || d.lenient {
 		n.null()
 		return true
 	}

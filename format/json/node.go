@@ -74,8 +74,12 @@ type node struct {
 	fields []field        // of a row
 	byName map[string]int // in fields
 	seen   []uint64       // which of the fields the object has so far, where there are more than 64
-	elem   *node          // of an array; the value of a map
-	keys   *column.Vector // of a map
+	// tracks has present tell of each field of each object whether the object has it.
+	tracks  bool
+	present []bool
+
+	elem *node          // of an array; the value of a map
+	keys *column.Vector // of a map
 }
 
 type field struct {
@@ -133,6 +137,17 @@ func (n *node) bind(v *column.Vector) {
 	case opMap:
 		n.keys = v.Children[0]
 		n.elem.bind(v.Children[1])
+	}
+}
+
+// unbind makes values be checked only.
+func (n *node) unbind() {
+	n.out, n.keys = nil, nil
+	for i := range n.fields {
+		n.fields[i].unbind()
+	}
+	if n.elem != nil {
+		n.elem.unbind()
 	}
 }
 
