@@ -53,3 +53,14 @@ func (b *Batch) Reset() {
 	}
 	b.N, b.Sel, b.Kinds = 0, nil, nil
 }
+
+// Truncate drops all rows from a number of them on. The batch has no selection.
+func (b *Batch) Truncate(n int) {
+	for _, c := range b.Cols {
+		c.Truncate(n)
+	}
+	b.N = n
+	if b.Kinds != nil {
+		b.Kinds = b.Kinds[:n]
+	}
+}

@@ -107,6 +107,41 @@ func (v *Vector) Reset() {
 	}
 }
 
+// Truncate drops all values from a number of them on; with more than there are it does nothing, so
+// that it takes back a value of which parts only have been appended.
+func (v *Vector) Truncate(n int) {
+	switch FormOf(v.Type) {
+	case FormBool:
+		v.Bools = cut(v.Bools, n)
+	case FormI32:
+		v.I32 = cut(v.I32, n)
+	case FormI64, FormDecimal, FormTimestamp:
+		v.I64, v.Hi, v.Nanos = cut(v.I64, n), cut(v.Hi, n), cut(v.Nanos, n)
+	case FormF32:
+		v.F32 = cut(v.F32, n)
+	case FormF64:
+		v.F64 = cut(v.F64, n)
+	case FormBytes:
+		v.Off = cut(v.Off, n+1)
+		v.Data = v.Data[:v.Off[len(v.Off)-1]]
+	case FormList, FormMap:
+		v.Off = cut(v.Off, n+1)
+		for _, c := range v.Children {
+			c.Truncate(int(v.Off[len(v.Off)-1]))
+		}
+	case FormRow:
+		for _, c := range v.Children {
+			c.Truncate(n)
+		}
+	}
+	v.N = min(v.N, n)
+	if words := (n + 63) >> 6; v.Valid != nil && len(v.Valid) > words {
+		v.Valid = v.Valid[:words]
+	}
+}
+
+func cut[T any](s []T, n int) []T { return s[:min(n, len(s))] }
+
 // Resize makes room for n values, which are unspecified and not NULL, in place of those there are. A
 // vector of bytes, lists or maps cannot be resized: its values are appended.
 func (v *Vector) Resize(n int) {

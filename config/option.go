@@ -30,6 +30,8 @@ type Doc struct {
 	Default string
 	// Text says what it does.
 	Text string
+	// Required says that a Set cannot do without it.
+	Required bool
 }
 
 // Lookup is the option's value, if it is set.
@@ -59,10 +61,14 @@ func (o *Option[T]) Get(c *Configuration) T {
 // defined has all options, by key and alias.
 var defined = map[string]*definition{}
 
-// define adds an option. kind and accepts say what values are, for the table and for errors.
-func define[T any](d Doc, accepts string, parse func(text string) (T, error)) *Option[T] {
-	o := &Option[T]{definition{d, accepts, func(text string) (any, error) { return parse(text) }}}
-	for _, key := range append([]string{d.Key}, d.Aliases...) {
+// declare makes an option. accepts says what its values are, for errors.
+func declare[T any](d Doc, accepts string, parse func(text string) (T, error)) *Option[T] {
+	return &Option[T]{definition{d, accepts, func(text string) (any, error) { return parse(text) }}}
+}
+
+// define adds an option to those of jobs.
+func define[T any](o *Option[T]) *Option[T] {
+	for _, key := range append([]string{o.Key}, o.Aliases...) {
 		if defined[key] != nil {
 			panic(fmt.Sprintf("config: two options have the key %s", key))
 		}

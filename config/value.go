@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 var errValue = errors.New("wrong value")
@@ -61,19 +62,20 @@ func quantity(text string, units []unit) (int64, error) {
 	return 0, errValue
 }
 
-func durationOption(d Doc) *Option[time.Duration] {
+// Duration declares an option whose values are durations.
+func Duration(d Doc) *Option[time.Duration] {
 	d.Type = "duration"
-	return define(d, "a duration: a whole number and a unit (ns, us, ms, s, min, h, d), such as 10 s or 500ms",
+	return declare(d, "a duration: a whole number and a unit (ns, us, ms, s, min, h, d), such as 10 s or 500ms",
 		func(text string) (time.Duration, error) {
 			n, err := quantity(text, durations)
 			return time.Duration(n), err
 		})
 }
 
-// sizeOption is in bytes, at least 1.
-func sizeOption(d Doc) *Option[int64] {
+// Size declares an option of sizes in bytes, at least 1.
+func Size(d Doc) *Option[int64] {
 	d.Type = "memory size"
-	return define(d, "a size of memory of at least one byte: a whole number and a unit (b, kb, mb, gb, tb), such as 64mb",
+	return declare(d, "a size of memory of at least one byte: a whole number and a unit (b, kb, mb, gb, tb), such as 64mb",
 		func(text string) (int64, error) {
 			n, err := quantity(text, sizes)
 			if err == nil && n < 1 {
@@ -83,9 +85,10 @@ func sizeOption(d Doc) *Option[int64] {
 		})
 }
 
-func boolOption(d Doc) *Option[bool] {
+// Bool declares an option that is true or false.
+func Bool(d Doc) *Option[bool] {
 	d.Type = "boolean"
-	return define(d, "true or false", func(text string) (bool, error) {
+	return declare(d, "true or false", func(text string) (bool, error) {
 		switch strings.ToLower(text) {
 		case "true":
 			return true, nil
@@ -96,13 +99,14 @@ func boolOption(d Doc) *Option[bool] {
 	})
 }
 
-func intOption(d Doc, least, most int) *Option[int] {
+// Int declares an option of whole numbers in a range.
+func Int(d Doc, least, most int) *Option[int] {
 	d.Type = "number"
 	accepts := fmt.Sprintf("a whole number of at least %d", least)
 	if most < math.MaxInt {
 		accepts = fmt.Sprintf("a whole number from %d to %d", least, most)
 	}
-	return define(d, accepts, func(text string) (int, error) {
+	return declare(d, accepts, func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
 		if err == nil && (n < least || n > most) {
 			err = errValue
@@ -111,13 +115,14 @@ func intOption(d Doc, least, most int) *Option[int] {
 	})
 }
 
-func floatOption(d Doc, least, most float64) *Option[float64] {
+// Float declares an option of numbers in a range.
+func Float(d Doc, least, most float64) *Option[float64] {
 	d.Type = "number"
 	accepts := fmt.Sprintf("a number of at least %v", least)
 	if most < math.MaxFloat64 {
 		accepts = fmt.Sprintf("a number from %v to %v", least, most)
 	}
-	return define(d, accepts, func(text string) (float64, error) {
+	return declare(d, accepts, func(text string) (float64, error) {
 		f, err := strconv.ParseFloat(text, 64)
 		if err == nil && !(f >= least && f <= most) {
 			err = errValue
@@ -126,9 +131,10 @@ func floatOption(d Doc, least, most float64) *Option[float64] {
 	})
 }
 
-func textOption(d Doc) *Option[string] {
+// Text declares an option of texts that are not empty.
+func Text(d Doc) *Option[string] {
 	d.Type = "text"
-	return define(d, "a text that is not empty", func(text string) (string, error) {
+	return declare(d, "a text that is not empty", func(text string) (string, error) {
 		if text == "" {
 			return "", errValue
 		}
@@ -136,12 +142,12 @@ func textOption(d Doc) *Option[string] {
 	})
 }
 
-// enumOption takes each of the values, and the other names that also maps to one. Case does not count, and
+// Enum declares an option that takes each of the values, and the other names that also maps to one. Case does not count, and
 // an underscore is a hyphen.
-func enumOption(d Doc, also map[string]string, values ...string) *Option[string] {
+func Enum(d Doc, also map[string]string, values ...string) *Option[string] {
 	d.Type = strings.Join(values, ", ")
 	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "-") }
-	return define(d, "one of "+d.Type, func(text string) (string, error) {
+	return declare(d, "one of "+d.Type, func(text string) (string, error) {
 		text = plain(text)
 		for name, v := range also {
 			if plain(name) == text {
@@ -157,11 +163,11 @@ func enumOption(d Doc, also map[string]string, values ...string) *Option[string]
 	})
 }
 
-// pairsOption takes a list of name:value, separated by commas or semicolons; in a file also a list, or
+// Pairs declares an option that takes a list of name:value, separated by commas or semicolons; in a file also a list, or
 // keys below its own.
-func pairsOption(d Doc) *Option[map[string]string] {
+func Pairs(d Doc) *Option[map[string]string] {
 	d.Type = "list"
-	return define(d, "a list of name:value, separated by commas", func(text string) (map[string]string, error) {
+	return declare(d, "a list of name:value, separated by commas", func(text string) (map[string]string, error) {
 		m := map[string]string{}
 		for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' }) {
 			name, v, ok := strings.Cut(item, ":")
@@ -171,5 +177,23 @@ func pairsOption(d Doc) *Option[map[string]string] {
 			m[name] = strings.TrimSpace(v)
 		}
 		return m, nil
+	})
+}
+
+// AnyText declares an option of texts, the empty one too.
+func AnyText(d Doc) *Option[string] {
+	d.Type = "text"
+	return declare(d, "a text", func(text string) (string, error) { return text, nil })
+}
+
+// Char declares an option whose values are one character.
+func Char(d Doc) *Option[rune] {
+	d.Type = "character"
+	return declare(d, "one character", func(text string) (rune, error) {
+		r, n := utf8.DecodeRuneInString(text)
+		if n == 0 || n < len(text) || r == utf8.RuneError {
+			return 0, errValue
+		}
+		return r, nil
 	})
 }

@@ -1,0 +1,107 @@
+package connect
+
+import (
+	"time"
+
+	"github.com/flott-dev/flott/config"
+	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/row"
+)
+
+// TableFactory is a connector as SQL sees it: what 'connector' names in CREATE TABLE. Factories are
+// passed to who needs them; connect/all has the list of all.
+type TableFactory struct {
+	// Name is the value of the option 'connector'.
+	Name string
+	// Options are those of the connector, without 'connector' and those of formats.
+	Options config.Set
+	// Formatted says that the connector has a format, which 'format' names.
+	Formatted bool
+	// NewSource makes the source of a table; nil for a connector that only writes.
+	NewSource func(t *TableSpec) (TableSource, error)
+	// NewSink makes the sink of a table; nil for a connector that only reads.
+	NewSink func(t *TableSpec) (TableSink, error)
+}
+
+// TableSpec is a table of a catalog as its connector sees it.
+type TableSpec struct {
+	// Name is the table's, for errors.
+	Name string
+	// Schema has the physical columns, partition columns included, metadata columns not.
+	Schema *row.Schema
+	// Partitions are the names of the partition columns.
+	Partitions []string
+	// PrimaryKey are the names of its columns; nil for none.
+	PrimaryKey []string
+	// Options are all that WITH has.
+	Options map[string]string
+	// Formats are those that 'format' can name.
+	Formats []format.Factory
+	// Zone is that of the session; nil is UTC.
+	Zone *time.Location
+	// Config is the session's configuration.
+	Config *config.Configuration
+}
+
+// TableSource is a table that can be read. Optional abilities are MetadataColumns, Limited and
+// Partitioned.
+type TableSource interface {
+	// Bounded reports whether the input ends by itself.
+	Bounded() bool
+	// Kinds are the kinds of changes that rows are.
+	Kinds() row.ChangeKinds
+	// Scan makes the source that reads columns.
+	Scan(s Scan) (ColumnSource, error)
+}
+
+// Scan is what is asked of a TableSource.
+type Scan struct {
+	// Project are the columns that are read, by their places in TableSpec.Schema and in the order of
+	// the batches; nil is all of them.
+	Project []int
+	// Metadata are the names of the metadata columns that follow them, of a MetadataColumns.
+	Metadata []string
+	// Limit is how many rows are enough, of a Limited; 0 asks for all of them. More may come.
+	Limit int64
+	// Partitions are those that are read, of a Partitioned, as Partitioned.Partitions has them; nil
+	// asks for all of them.
+	Partitions []map[string]string
+}
+
+// MetadataColumns is a TableSource that knows more of a row than its physical columns.
+type MetadataColumns interface {
+	// Metadata are the columns that may be asked for.
+	Metadata() []row.Field
+}
+
+// Limited is a TableSource that may stop early.
+type Limited interface {
+	// Limit reports whether Scan.Limit has an effect.
+	Limit() bool
+}
+
+// Partitioned is a TableSource that can read some of its partitions.
+type Partitioned interface {
+	// Partitions are the partitions that there are now, as texts by partition column. A NULL is not
+	// in the map.
+	Partitions() ([]map[string]string, error)
+}
+
+// TableSink is a table that can be written.
+type TableSink interface {
+	// Kinds are the kinds of changes that the sink takes.
+	Kinds() row.ChangeKinds
+	// Sink makes the sink of batches with the columns of TableSpec.Schema.
+	Sink(o Insert) (ColumnSink, error)
+}
+
+// Insert is what an INSERT asks of a TableSink.
+type Insert struct {
+	// Overwrite replaces what is there: the partitions that are written to, all of a table that has
+	// none.
+	Overwrite bool
+	// Static are the values of partition columns that the statement gives.
+	Static map[string]string
+	// Bounded says that the input ends: a sink may then wait for the end.
+	Bounded bool
+}

@@ -1,0 +1,77 @@
+// Package format is the contract between connectors and the formats of what they read and write:
+// how the rows of a table are written as bytes.
+//
+// A Factory is a format: csv, json. It makes the Decoders and Encoders of one table. Factories are
+// passed to who needs them; connect/all has the list of all.
+//
+// Data flow: a connector cuts its input into records and has a Decoder append each of them to a
+// column.Batch; or it hands rows of a batch to an Encoder and writes the bytes.
+package format
+
+import (
+	"time"
+
+	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/config"
+	"github.com/flott-dev/flott/row"
+)
+
+// Factory is a format.
+type Factory struct {
+	// Name is the value of the option 'format'.
+	Name string
+	// Options are those of the format, without its name before them.
+	Options config.Set
+	// Reads and Writes are the kinds of changes that the format has; zero where it does not read, or
+	// does not write.
+	Reads, Writes row.ChangeKinds
+	// NewDecoder checks a table and returns a function that makes decoders for it. Each decoder
+	// belongs to one goroutine.
+	NewDecoder func(t *Table) (func() Decoder, error)
+	// NewEncoder checks a table and returns a function that makes encoders for it. Each encoder
+	// belongs to one goroutine.
+	NewEncoder func(t *Table) (func() Encoder, error)
+}
+
+// Table is what a format knows of a table.
+type Table struct {
+	// Schema is what a record has: the physical columns that do not come from elsewhere, as
+	// partition columns do.
+	Schema *row.Schema
+	// Project are the columns that a decoder appends, by their places in Schema and in the order of
+	// the batch; nil is all of them. The others are checked, so that the same records are errors
+	// whatever is asked for, but are not kept.
+	Project []int
+	// Options are the values of the factory's options.
+	Options *config.Configuration
+	// Zone is that of the session; nil is UTC.
+	Zone *time.Location
+}
+
+// Columns are the columns that a decoder appends.
+func (t *Table) Columns() []row.Field {
+	if t.Project == nil {
+		return t.Schema.Fields
+	}
+	fields := make([]row.Field, len(t.Project))
+	for i, at := range t.Project {
+		fields[i] = t.Schema.Fields[at]
+	}
+	return fields
+}
+
+// Decoder reads records.
+type Decoder interface {
+	// Decode appends the rows of one record to the batch, whose columns are those of Table.Columns:
+	// usually one row; none for a bad record that is passed over; two for an update. A format that
+	// reads more than inserts appends to Kinds as well. The batch has no selection. After an error,
+	// which is an *Error, the batch is as it was before. The record is not kept.
+	Decode(record []byte, b *column.Batch) error
+}
+
+// Encoder writes rows.
+type Encoder interface {
+	// Append appends the record of the row at a place of a batch, whose columns are those of the
+	// table's schema, without what separates records.
+	Append(dst []byte, b *column.Batch, place int) ([]byte, error)
+}
