@@ -71,6 +71,9 @@ func (o *ColumnOutput) Pass(b *batch.Columns) {
 	o.Forward(b)
 }
 
+// MarkAll is Mark: there are no other outputs.
+func (o *ColumnOutput) MarkAll(t int64) { o.Mark(t) }
+
 // ConnectTag connects a consumer. There are no side outputs.
 func (o *ColumnOutput) ConnectTag(tag string, receiver any) error {
 	if tag != "" {
