@@ -42,8 +42,8 @@ type columnStore struct {
 	held   []*Columns // whose vectors are borrowed
 }
 
-// columnBytesMax is the size from which on a batch counts as full, whatever its rows.
-const columnBytesMax = 256 << 10
+// ColumnBytesMax is the size from which on a batch of columns counts as full, whatever its rows.
+const ColumnBytesMax = 256 << 10
 
 // keptBytesMax is the size up to which a pool keeps the memory of a batch.
 const keptBytesMax = 1 << 20
@@ -80,9 +80,10 @@ func (b *Columns) addKind(kind row.ChangeKind) {
 	b.store.kinds = b.Kinds
 }
 
-// Full reports whether the batch has reached its capacity, in rows or in bytes.
+// Full reports whether the batch has reached its capacity, in rows or, which it does not look at after
+// each row, in bytes.
 func (b *Columns) Full() bool {
-	return b.N >= b.store.pool.rows || b.N&31 == 31 && b.Bytes() >= columnBytesMax
+	return b.N >= b.store.pool.rows || b.N&31 == 31 && b.Bytes() >= ColumnBytesMax
 }
 
 // Room is how many more rows fit.

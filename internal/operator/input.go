@@ -21,13 +21,6 @@ type ColumnWorker interface {
 	Watermark(t int64) bool
 }
 
-// carried is a batch of either kind as inputs and outputs handle it.
-type carried[B any] interface {
-	comparable
-	batch.Any
-	Share() B
-}
-
 // receiver is a batch.Receiver or a batch.ColumnReceiver.
 type receiver[B any] interface{ Push(b B) bool }
 
@@ -81,7 +74,7 @@ func (c *ColumnInput) Receiver(int) any { return batch.ColumnReceiver(c) }
 func (c *ColumnInput) Current() any { return nil }
 
 // input is the pending batch of an input and the place in it.
-type input[B carried[B]] struct {
+type input[B batch.Carried[B]] struct {
 	worker worker[B]
 	out    Drainer
 

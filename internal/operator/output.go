@@ -42,9 +42,6 @@ func (o *Output[T]) Emit(v T, t int64) {
 	}
 }
 
-// Mark appends a watermark.
-func (o *Output[T]) Mark(t int64) { o.Cur.Mark(t) }
-
 // ColumnOutput is an Output of batches of columns.
 type ColumnOutput struct{ output[*batch.Columns] }
 
@@ -74,8 +71,8 @@ func (o *ColumnOutput) Pass(b *batch.Columns) {
 	o.Forward(b)
 }
 
-// Mark appends a watermark.
-func (o *ColumnOutput) Mark(t int64) { o.Cur.Mark(t) }
+// MarkAll is Mark: there are no other outputs.
+func (o *ColumnOutput) MarkAll(t int64) { o.Mark(t) }
 
 // ConnectTag connects a consumer. There are no side outputs.
 func (o *ColumnOutput) ConnectTag(tag string, receiver any) error {
@@ -87,14 +84,14 @@ func (o *ColumnOutput) ConnectTag(tag string, receiver any) error {
 
 // Consumer is a receiver together with what its output needs to keep on disk what the receiver has
 // no room for. It is passed to Node.Connect in place of the receiver.
-type Consumer[B carried[B]] struct {
+type Consumer[B batch.Carried[B]] struct {
 	Receiver  receiver[B]
 	Store     *spill.Store[B]
 	MemoryMax int64
 }
 
 // output is what outputs of either kind of batch share.
-type output[B carried[B]] struct {
+type output[B batch.Carried[B]] struct {
 	// Cur is the batch being filled; operators that work on columns append to it directly and call
 	// Ship when it is full. It is never nil.
 	Cur B
@@ -124,6 +121,9 @@ func (o *output[B]) Connect(to any) error {
 	o.next = append(o.next, r)
 	return nil
 }
+
+// Mark appends a watermark.
+func (o *output[B]) Mark(t int64) { o.Cur.Mark(t) }
 
 // Connected reports whether anyone reads the output.
 func (o *output[B]) Connected() bool { return len(o.next) > 0 }
