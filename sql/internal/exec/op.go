@@ -30,13 +30,6 @@ type Calc struct {
 	Out   []row.Field
 }
 
-// Values gives rows, once: subtask 0 does.
-type Values struct {
-	Session
-	Rows [][]expr.Expr
-	Out  []row.Field
-}
-
 // Watermark makes watermarks of a column: the greatest value of an expression so far. It gives one
 // after each row that advances it where EachRow is set, else one for each batch.
 type Watermark struct {

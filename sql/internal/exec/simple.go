@@ -146,8 +146,8 @@ func (w *Watermark) Node() operator.Node {
 // from the source do not go on.
 type watermarker struct {
 	stateless
-	op      *Watermark
-	program *expr.Program
+	op       *Watermark
+	program  *expr.Program
 	greatest int64
 	has      bool
 }

@@ -92,5 +92,3 @@ func and(xs []expr.Expr) expr.Expr {
 	}
 	return all
 }
-
-

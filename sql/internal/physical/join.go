@@ -184,8 +184,8 @@ func (s *sides) columns(keepTimes bool) []row.Field {
 // relNode lets the rules for the columns of joins be those of plans.
 type relNode struct{ *Rel }
 
-func (r relNode) Columns() []row.Field            { return r.Cols }
-func (r relNode) Inputs() []logical.Node          { return nil }
+func (r relNode) Columns() []row.Field              { return r.Cols }
+func (r relNode) Inputs() []logical.Node            { return nil }
 func (r relNode) With(...logical.Node) logical.Node { return r }
 
 // dist deals both sides out by their keys.
@@ -480,4 +480,3 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 	}
 	return p.keyed(r, "the versions of the right side")
 }
-

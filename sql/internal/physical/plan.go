@@ -197,7 +197,7 @@ func same(before bool) []bool { return []bool{before, before} }
 
 func (p *planner) values(n *logical.Values) *Rel {
 	return &Rel{
-		Op: &exec.Values{Session: p.Session, Rows: n.Rows, Out: n.Columns()}, Name: "Values",
+		Values: &exec.Values{Session: p.Session, Rows: n.Rows, Out: n.Columns()}, Name: "Values",
 		Detail: fmt.Sprintf("%d rows (%s)", len(n.Rows), names(n.Columns())), Cols: n.Columns(), Kinds: insertOnly,
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Rel is an operator in a plan.
 type Rel struct {
-	// Op is the operator. It is nil for the sources and sinks of connectors.
+	// Op is the operator. It is nil for sources and sinks.
 	Op   exec.Op
 	Ins  []*Rel
 	Cols []row.Field
@@ -28,6 +28,8 @@ type Rel struct {
 	// Source and Sink are the tables of connectors.
 	Source *Source
 	Sink   *Sink
+	// Values are a source of rows of expressions.
+	Values *exec.Values
 	// UID is what the operator's state is known by: it follows from what it computes.
 	UID string
 	// Grows says why the state of the operator grows for ever, and how to bound it; empty where it does not.
