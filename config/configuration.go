@@ -74,3 +74,6 @@ func parse(key, text string) (value, *definition, error) {
 	}
 	return value{parsed: parsed, key: key}, o, nil
 }
+
+// Known reports whether there is an option with a key, or an alias of one.
+func Known(key string) bool { return find(key) != nil }

@@ -302,3 +302,9 @@ func (t *similar) set() error {
 	}
 	return t.fail()
 }
+
+// Like reports whether a text is like a pattern, without an escape character: for statements that list names.
+func Like(s, pattern string) bool {
+	m, err := likePattern(pattern, "")
+	return err == nil && m([]byte(s))
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/flott-dev/flott/internal/suggest"
@@ -226,4 +227,109 @@ func (s *Store) Tables(catalog, database string) ([]*Table, error) {
 		tables = append(tables, t)
 	}
 	return tables, nil
+}
+
+// IsMissing reports whether an error says that something is not there.
+func IsMissing(err error) bool {
+	e, ok := err.(*Error)
+	return ok && strings.HasPrefix(e.Msg, "there is no ")
+}
+
+// Catalogs are the names of the catalogs, sorted.
+func (s *Store) Catalogs() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.catalogs))
+}
+
+// Databases are the names of a catalog's databases, sorted.
+func (s *Store) Databases(catalog string) ([]string, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	c := s.catalogs[catalog]
+	if c == nil {
+		return nil, missing("catalog", catalog, slices.Collect(maps.Keys(s.catalogs)))
+	}
+	return slices.Sorted(maps.Keys(c.databases)), nil
+}
+
+// UseCatalog makes a catalog the current one, with its default database.
+func (s *Store) UseCatalog(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.catalogs[name] == nil {
+		return missing("catalog", name, slices.Collect(maps.Keys(s.catalogs)))
+	}
+	s.catalog, s.database = name, DefaultDatabase
+	return nil
+}
+
+// UseDatabase makes a database the current one: database, or catalog.database.
+func (s *Store) UseDatabase(name []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, d, err := s.databaseName(name)
+	if err != nil {
+		return err
+	}
+	if _, err := s.databaseOf(c, d); err != nil {
+		return err
+	}
+	s.catalog, s.database = c, d
+	return nil
+}
+
+func (s *Store) databaseName(name []string) (catalog, database string, err error) {
+	switch len(name) {
+	case 1:
+		return s.catalog, name[0], nil
+	case 2:
+		return name[0], name[1], nil
+	}
+	return "", "", &Error{Msg: "the name of a database has a catalog before it at most"}
+}
+
+// CreateDatabase adds a database.
+func (s *Store) CreateDatabase(name []string, comment string, options map[string]string, ifNotExists bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	catalog, database, err := s.databaseName(name)
+	if err != nil {
+		return err
+	}
+	c := s.catalogs[catalog]
+	switch {
+	case c == nil:
+		return missing("catalog", catalog, slices.Collect(maps.Keys(s.catalogs)))
+	case c.databases[database] != nil && ifNotExists:
+		return nil
+	case c.databases[database] != nil:
+		return &Error{Msg: fmt.Sprintf("there is a database %s.%s already", catalog, database)}
+	}
+	d := newDatabase(database)
+	d.Comment, d.Options = comment, options
+	c.databases[database] = d
+	return nil
+}
+
+// DropDatabase removes a database, with what is in it if cascade is set.
+func (s *Store) DropDatabase(name []string, cascade bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	catalog, database, err := s.databaseName(name)
+	if err != nil {
+		return err
+	}
+	d, err := s.databaseOf(catalog, database)
+	if err != nil {
+		return err
+	}
+	if catalog == s.catalog && database == s.database {
+		return &Error{Msg: fmt.Sprintf("the database %s is the current one", database), Hint: "USE another one first"}
+	}
+	if len(d.tables) > 0 && !cascade {
+		return &Error{Msg: fmt.Sprintf("the database %s is not empty", database), Hint: "DROP DATABASE … CASCADE drops its tables too"}
+	}
+	delete(s.catalogs[catalog].databases, database)
+	return nil
 }

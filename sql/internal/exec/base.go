@@ -121,8 +121,8 @@ type keying struct {
 	bytes  []byte
 }
 
-// newKeying returns the keying of an input, whose key columns have the given types; those are the same for all inputs of
-// an operator.
+// newKeying returns the keying of an input, whose key columns have the given types (KeyTypes, JoinKeyTypes), which
+// are the same for all inputs of an operator.
 func newKeying(ctx *operator.Context, types []*row.Type, at []int) *keying {
 	k := &keying{key: colcodec.NewKey(types), at: at}
 	k.backend = keyed.NewBackend(ctx, k.key.IsWord())
@@ -136,15 +136,6 @@ func newKeying(ctx *operator.Context, types []*row.Type, at []int) *keying {
 // other is the keying of another input of the operator.
 func (k *keying) other(at []int) *keying {
 	return &keying{key: colcodec.NewKey(k.key.Types()), at: at, backend: k.backend}
-}
-
-// keyTypes are the types of some columns.
-func keyTypes(fields []row.Field, at []int) []*row.Type {
-	types := make([]*row.Type, len(at))
-	for i, c := range at {
-		types[i] = fields[c].Type.Plain()
-	}
-	return types
 }
 
 // begin prepares the keys of a batch.

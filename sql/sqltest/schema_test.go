@@ -74,7 +74,7 @@ func define(env *bind.Env, s ast.Statement) error {
 var errNotBound = errors.New("not bound")
 
 func TestSchemas(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/golden/*.case")
+	files, err := filepath.Glob("../testdata/golden/*.case")
 	if err != nil || len(files) < 300 {
 		t.Fatalf("%d cases, %v", len(files), err)
 	}

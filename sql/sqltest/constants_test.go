@@ -87,11 +87,11 @@ func isPure(x expr.Expr) bool {
 var isAggregate = regexp.MustCompile(`(?i)\b(COUNT|SUM|AVG|MIN|MAX|LISTAGG|COLLECT|OVER|SELECT .*SELECT)\b`)
 
 func TestConstantCases(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/golden/*.case")
+	files, err := filepath.Glob("../testdata/golden/*.case")
 	if err != nil || len(files) < 300 {
 		t.Fatalf("%d cases, %v", len(files), err)
 	}
-	ours, err := filepath.Glob("../../testdata/cases/*.case")
+	ours, err := filepath.Glob("../testdata/cases/*.case")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,34 @@
+package config
+
+import "math"
+
+// SQL.
+var (
+	LocalTimeZone = define(Text(Doc{
+		Key: "table.local-time-zone", Default: "UTC",
+		Text: "The session's time zone, by which TIMESTAMP_LTZ is shown and days begin: a name such as Europe/Berlin, or an offset such as GMT+02:00.",
+	}))
+	StateTTL = define(Duration(Doc{
+		Key: "table.exec.state.ttl", Default: "0 ms",
+		Text: "How long the state of joins, groups and the like is kept after its last change; 0 is for ever.",
+	}))
+	MiniBatch = define(Bool(Doc{
+		Key: "table.exec.mini-batch.enabled", Default: "false",
+		Text: "true puts the rows of a time together for each key; false gives a change for each row. Not set, the rows of one batch are put together, and nothing waits for more.",
+	}))
+	MiniBatchLatency = define(Duration(Doc{
+		Key: "table.exec.mini-batch.allow-latency", Default: "0 ms", Text: "How long rows are put together.",
+	}))
+	MiniBatchSize = define(Int(Doc{
+		Key: "table.exec.mini-batch.size", Default: "-1", Text: "How many rows are put together.",
+	}, -1, math.MaxInt))
+	WatermarkInterval = define(Duration(Doc{
+		Key: "pipeline.auto-watermark-interval", Default: "200 ms",
+		Text: "0 gives a watermark after each row that advances it; else there is one with each batch.",
+	}))
+	NotNullEnforcer = define(Enum(Doc{
+		Key: "table.exec.sink.not-null-enforcer", Default: "ERROR",
+		Text: "What becomes of a row with NULL in a column of a sink that is NOT NULL: ERROR fails the job, DROP leaves the row out.",
+	}, nil, "ERROR", "DROP"))
+	JobName = define(AnyText(Doc{Key: "pipeline.name", Default: "", Text: "The name of the next job."}))
+)

@@ -1,0 +1,48 @@
+package sql
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/bind"
+	"github.com/flott-dev/flott/sql/internal/physical"
+)
+
+// explain shows the plan of a statement.
+func (s *Session) explain(x *ast.Explain) (*Result, error) {
+	c, err := s.configuration()
+	if err != nil {
+		return nil, err
+	}
+	var rels []*physical.Rel
+	switch y := x.Statement.(type) {
+	case *ast.QueryStmt:
+		r, _, err := s.planQuery(c, y.Query)
+		if err != nil {
+			return nil, err
+		}
+		rels = append(rels, r)
+	case *ast.Insert:
+		rels, err = s.planInserts(c, []*ast.Insert{y})
+	case *ast.StatementSet:
+		rels, err = s.planInserts(c, y.Inserts)
+	default:
+		return nil, &bind.Error{Span: x.Span, Msg: "EXPLAIN takes a query, INSERT or a statement set"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	b.WriteString("== Optimized Physical Plan ==\n")
+	for _, r := range rels {
+		r.Explain(&b, slices.Contains(x.Details, "CHANGELOG_MODE"))
+	}
+	if w := physical.Warnings(rels); len(w) > 0 {
+		b.WriteString("\n== Warnings ==\n")
+		for _, line := range w {
+			b.WriteString(line + "\n")
+		}
+	}
+	return texts([]string{"result"}, [][]string{{b.String()}}), nil
+}

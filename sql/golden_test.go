@@ -1,0 +1,47 @@
+package sql_test
+
+import (
+	"flag"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/flott-dev/flott/launch"
+	"github.com/flott-dev/flott/sql"
+	"github.com/flott-dev/flott/sql/sqltest"
+)
+
+var run = flag.String("cases", "", "run the cases that match only")
+
+func TestGoldenCases(t *testing.T) {
+	files, err := sqltest.Files([]string{"testdata/golden"})
+	if err != nil || len(files) < 300 {
+		t.Fatalf("%d cases, %v", len(files), err)
+	}
+	data, err := filepath.Abs("testdata/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &sqltest.Config{
+		Data: data, EachRow: true, NewSession: func(options ...sql.Option) *sql.Session {
+			return sql.NewSession(append(options, sql.On(launch.Executor()))...)
+		},
+	}
+	wanted := regexp.MustCompile(*run)
+	for _, file := range files {
+		c, err := sqltest.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !wanted.MatchString(c.Name) || strings.Contains(c.Sections["query"]+c.Sections["setup"], "MATCH_RECOGNIZE") {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			v := sqltest.Run(t.Context(), cfg, c)
+			if v.Outcome == sqltest.Failed {
+				t.Errorf("%s\n%s", c.Sections["query"], v.Report)
+			}
+		})
+	}
+}

@@ -1,0 +1,257 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/flott-dev/flott/config"
+	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/internal/columnar"
+	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/catalog"
+	"github.com/flott-dev/flott/sql/internal/exec"
+	"github.com/flott-dev/flott/sql/internal/expr"
+	"github.com/flott-dev/flott/sql/internal/logical"
+	"github.com/flott-dev/flott/sql/internal/physical"
+	"github.com/flott-dev/flott/stream"
+)
+
+// job is a job that a statement has started.
+type job struct {
+	name    string
+	running stream.Running
+}
+
+// builder makes the graph of a job.
+type builder struct {
+	s       *Session
+	config  *config.Configuration
+	env     *stream.Env
+	made    map[*physical.Rel]columnar.Stream
+	result  connect.ColumnSink // of a query
+	bounded bool
+	zone    *time.Location
+}
+
+// build makes the graph of plans. result takes the rows of a query.
+func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result connect.ColumnSink) (*stream.Env, error) {
+	options := []stream.Option{}
+	if config.RuntimeMode.Get(c) == "BATCH" {
+		// Operators know that they are to give final results: the engine need not go stage by stage.
+		options = append(options, stream.RuntimeMode(stream.Streaming))
+	}
+	env := stream.NewEnv(options...)
+	env.Configure(c)
+	zone, err := location(config.LocalTimeZone.Get(c))
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{s: s, config: c, env: env, made: map[*physical.Rel]columnar.Stream{}, result: result, zone: zone}
+	for _, r := range rels {
+		if err := b.sink(r); err != nil {
+			return nil, err
+		}
+	}
+	return env, nil
+}
+
+// inputs are the inputs of an operator.
+func (b *builder) inputs(r *physical.Rel) ([]columnar.Input, error) {
+	var keyTypes []*row.Type
+	if len(r.Ins) == 2 && r.Dist[0].Kind == physical.Hash {
+		keyTypes = exec.JoinKeyTypes(r.Ins[0].Cols, r.Dist[0].Keys, r.Ins[1].Cols, r.Dist[1].Keys)
+	}
+	var ins []columnar.Input
+	_, isUnion := r.Op.(*exec.Union)
+	for i, rel := range r.Ins {
+		from, err := b.relation(rel)
+		if err != nil {
+			return nil, err
+		}
+		in := columnar.Input{From: from, Number: i}
+		if isUnion {
+			in.Number = 0
+		}
+		switch d := r.Dist[i]; d.Kind {
+		case physical.Hash:
+			in.Strategy, in.Keys, in.KeyTypes = graph.Keyed, d.Keys, keyTypes
+			if keyTypes == nil {
+				in.KeyTypes = exec.KeyTypes(rel.Cols, d.Keys)
+			}
+		case physical.Singleton:
+			in.Strategy = graph.Global
+		case physical.Broadcast:
+			in.Strategy = graph.Broadcast
+		}
+		ins = append(ins, in)
+	}
+	return ins, nil
+}
+
+// relation adds the operator of a relation.
+func (b *builder) relation(r *physical.Rel) (columnar.Stream, error) {
+	if s, ok := b.made[r]; ok {
+		return s, nil
+	}
+	s, err := b.add(r)
+	if err == nil {
+		b.made[r] = s
+	}
+	return s, err
+}
+
+func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
+	node := columnar.Node{Kind: r.Name, Name: label(r), UID: r.UID, Out: plainSchema(r.Cols)}
+	switch {
+	case r.Values != nil:
+		node.Parallelism = 1
+		return columnar.Source(b.env.Graph(), node, &ops.ColumnSourceConfig{Source: r.Values}), nil
+	case r.Source != nil:
+		return b.source(r, node)
+	}
+	if node.Inputs, err = b.inputs(r); err != nil {
+		return s, err
+	}
+	for _, d := range r.Dist {
+		if d.Kind == physical.Singleton {
+			node.Parallelism = 1
+		}
+	}
+	op := r.Op
+	node.New = func() operator.Node { return op.Node() }
+	return columnar.Add(b.env.Graph(), node), nil
+}
+
+// label is the name of an operator in graphs.
+func label(r *physical.Rel) string {
+	if r.Detail == "" {
+		return r.Name
+	}
+	return r.Name + "(" + r.Detail + ")"
+}
+
+func plainSchema(cols []row.Field) *row.Schema {
+	s := &row.Schema{}
+	for _, c := range cols {
+		c.Type = c.Type.Plain()
+		s.Fields = append(s.Fields, c)
+	}
+	return s
+}
+
+// source adds the source of a table.
+func (b *builder) source(r *physical.Rel, node columnar.Node) (s columnar.Stream, err error) {
+	t := r.Source.Table
+	table, err := b.s.source(t, r.Source.Options)
+	if err != nil {
+		return s, err
+	}
+	scan, err := scanOf(t, r.Source.Scan)
+	if err != nil {
+		return s, err
+	}
+	src, err := table.Scan(scan.Scan)
+	if err != nil {
+		return s, err
+	}
+	cfg := &ops.ColumnSourceConfig{Source: src}
+	if scan.inOrder() {
+		return columnar.Source(b.env.Graph(), node, cfg), nil
+	}
+	from := columnar.Source(b.env.Graph(), columnar.Node{Kind: node.Kind, Name: node.Name, UID: node.UID, Out: src.Schema()}, cfg)
+	op := &exec.Calc{Session: exec.Session{Zone: b.zone}, In: src.Schema().Fields, Exprs: scan.order(src.Schema().Fields), Out: node.Out.Fields}
+	node.Kind, node.Name, node.UID = "Calc", "Calc", node.UID+"-order"
+	node.Inputs = []columnar.Input{{From: from}}
+	node.New = func() operator.Node { return op.Node() }
+	return columnar.Add(b.env.Graph(), node), nil
+}
+
+// scan is what is read of a table, with the places that the columns have in what is read.
+type scan struct {
+	connect.Scan
+	places []int
+}
+
+// scanOf says which columns are read: physical ones first, then metadata columns.
+func scanOf(t *catalog.Table, n *logical.Scan) (s scan, err error) {
+	physical := map[int]int{}
+	for i, c := range t.Columns {
+		if c.Kind == catalog.Physical {
+			physical[i] = len(physical)
+		}
+	}
+	s.Project = []int{}
+	s.places = make([]int, len(n.Reads))
+	for i, c := range n.Reads {
+		if t.Columns[c].Kind == catalog.Physical {
+			s.places[i] = len(s.Project)
+			s.Project = append(s.Project, physical[c])
+		}
+	}
+	for i, c := range n.Reads {
+		if t.Columns[c].Kind == catalog.Metadata {
+			s.places[i] = len(s.Project) + len(s.Metadata)
+			s.Metadata = append(s.Metadata, t.Columns[c].Key)
+		}
+	}
+	return s, nil
+}
+
+func (s *scan) inOrder() bool {
+	for i, p := range s.places {
+		if i != p {
+			return false
+		}
+	}
+	return true
+}
+
+// order are the columns of a scan, of what is read.
+func (s *scan) order(fields []row.Field) []expr.Expr {
+	exprs := make([]expr.Expr, len(s.places))
+	for i, p := range s.places {
+		exprs[i] = &expr.Input{Index: p, Name: fields[p].Name, T: fields[p].Type}
+	}
+	return exprs
+}
+
+// sink adds the end of a plan.
+func (b *builder) sink(r *physical.Rel) error {
+	ins, err := b.inputs(r)
+	if err != nil {
+		return err
+	}
+	node := columnar.Node{Kind: r.Name, Name: label(r), UID: r.UID, Inputs: ins}
+	if r.Sink.Table == nil {
+		node.Parallelism = 1
+		columnar.Sink(b.env.Graph(), node, b.result)
+		return nil
+	}
+	table, err := b.s.sink(r.Sink.Table)
+	if err != nil {
+		return err
+	}
+	sink, err := table.Sink(connect.Insert{Overwrite: r.Sink.Overwrite, Static: r.Sink.Static, Bounded: b.bounded})
+	if err != nil {
+		return err
+	}
+	columnar.Sink(b.env.Graph(), node, sink)
+	return nil
+}
+
+// start starts a job.
+func (s *Session) start(ctx context.Context, env *stream.Env, name string) (stream.Running, error) {
+	if s.executor == nil {
+		return nil, fmt.Errorf("the session runs no jobs: make it with sql.On(launch.Executor())")
+	}
+	r, err := s.executor.Start(ctx, env, name)
+	if err != nil {
+		return nil, err
+	}
+	s.jobs = append(s.jobs, &job{name, r})
+	return r, nil
+}

@@ -1,0 +1,222 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flott-dev/flott/config"
+	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/bind"
+	"github.com/flott-dev/flott/sql/internal/catalog"
+	"github.com/flott-dev/flott/sql/internal/exec"
+	"github.com/flott-dev/flott/sql/internal/expr"
+	"github.com/flott-dev/flott/sql/internal/logical"
+	"github.com/flott-dev/flott/sql/internal/parse"
+	"github.com/flott-dev/flott/sql/internal/physical"
+	"github.com/flott-dev/flott/sql/internal/rule"
+	"github.com/flott-dev/flott/stream"
+)
+
+// Session runs statements one after the other. It has a catalog, options, and what tables may be connected to. Its
+// methods may be called by several goroutines; statements run one at a time.
+type Session struct {
+	mu         sync.Mutex
+	catalog    *catalog.Store
+	options    map[string]string
+	defaults   map[string]string // of NewSession
+	connectors []connect.TableFactory
+	formats    []format.Factory
+	functions  *functions
+	executor   stream.Executor
+	set        []*ast.Insert // of BEGIN STATEMENT SET
+	collecting bool
+	jobs       []*job
+}
+
+// Option is a setting of a Session.
+type Option func(s *Session)
+
+// With adds connectors and formats: connect/all has those that come with Flott.
+func With(connectors []connect.TableFactory, formats []format.Factory) Option {
+	return func(s *Session) {
+		s.connectors = append(s.connectors, connectors...)
+		s.formats = append(s.formats, formats...)
+	}
+}
+
+// On sets what runs the session's jobs. A session without one can plan and explain.
+func On(e stream.Executor) Option { return func(s *Session) { s.executor = e } }
+
+// Set sets an option, as SET 'key' = 'value' does; RESET goes back to it.
+func Set(key, value string) Option {
+	return func(s *Session) { s.options[key], s.defaults[key] = value, value }
+}
+
+// NewSession returns a session with an empty catalog.
+func NewSession(options ...Option) *Session {
+	s := &Session{catalog: catalog.NewStore(), options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
+	for _, o := range options {
+		o(s)
+	}
+	return s
+}
+
+// configuration is the options that are known. Others are kept as they are.
+func (s *Session) configuration() (*config.Configuration, error) {
+	c := &config.Configuration{}
+	for _, k := range slices.Sorted(maps.Keys(s.options)) {
+		if !config.Known(k) {
+			continue
+		}
+		if err := c.Set(k, s.options[k]); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Execute runs one statement. What it reads and writes goes on until the Result is closed or ctx is done. The error is
+// an *Error.
+func (s *Session) Execute(ctx context.Context, text string) (*Result, error) {
+	x, err := parse.Statement(text)
+	if err != nil {
+		return nil, errorOf(text, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.execute(ctx, x, text)
+	return r, errorOf(text, err)
+}
+
+// Script runs the statements of a text one after the other, and calls each with its result, which each closes. A job
+// that a statement starts is waited for before the next one runs. It returns the first error.
+func (s *Session) Script(ctx context.Context, text string, each func(statement string, r *Result) error) error {
+	p := parse.New(text)
+	for {
+		x, err := p.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return errorOf(text, err)
+		}
+		s.mu.Lock()
+		r, err := s.execute(ctx, x, text)
+		s.mu.Unlock()
+		if err != nil {
+			return errorOf(text, err)
+		}
+		if err := each(p.Text(x), r); err != nil {
+			return err
+		}
+	}
+}
+
+// env is what names mean now.
+func (s *Session) env(c *config.Configuration) (*bind.Env, error) {
+	zone, err := location(config.LocalTimeZone.Get(c))
+	if err != nil {
+		return nil, err
+	}
+	return &bind.Env{
+		Catalog: s.catalog, Functions: s.functions, Batch: config.RuntimeMode.Get(c) == "BATCH", Zone: zone, Files: s.file,
+	}, nil
+}
+
+// location is a time zone by its name, or by an offset: GMT+08:00.
+func location(name string) (*time.Location, error) {
+	if zone, err := time.LoadLocation(name); err == nil {
+		return zone, nil
+	}
+	text := strings.TrimPrefix(strings.TrimPrefix(name, "GMT"), "UTC")
+	for _, layout := range []string{"-07:00", "-0700", "-07"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			_, offset := t.Zone()
+			return time.FixedZone(name, offset), nil
+		}
+	}
+	return nil, fmt.Errorf("there is no time zone %q: 'table.local-time-zone' is a name such as Europe/Berlin, or GMT+08:00", name)
+}
+
+// planConfig is what planning depends on.
+func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.Config {
+	p := &physical.Config{
+		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
+		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP",
+		SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds,
+	}
+	if on, ok := config.MiniBatch.Lookup(c); ok && !on {
+		p.EachRow = true
+	}
+	return p
+}
+
+// optimize applies the rules to a plan.
+func optimize(env *bind.Env, n logical.Node) (logical.Node, error) {
+	return rule.Apply(n, &expr.Context{Zone: env.Zone, Now: time.Now()})
+}
+
+// planQuery plans a query.
+func (s *Session) planQuery(c *config.Configuration, q *ast.Query) (*physical.Rel, logical.Node, error) {
+	env, err := s.env(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	bound, err := bind.Query(env, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := optimize(env, bound)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := physical.Query(s.planConfig(c, env), n)
+	return r, bound, err
+}
+
+// planInserts plans INSERT statements that run together.
+func (s *Session) planInserts(c *config.Configuration, inserts []*ast.Insert) ([]*physical.Rel, error) {
+	env, err := s.env(c)
+	if err != nil {
+		return nil, err
+	}
+	var plans []physical.Insert
+	for _, x := range inserts {
+		t, bound, err := bind.Insert(env, x)
+		if err != nil {
+			return nil, err
+		}
+		n, err := optimize(env, bound)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, physical.Insert{
+			Span: x.Into.Extent(), Table: t, Plan: n, Overwrite: x.Overwrite, Static: static(env, x),
+		})
+	}
+	return physical.Job(s.planConfig(c, env), plans)
+}
+
+// static are the values of PARTITION (c = 'value') as texts.
+func static(env *bind.Env, x *ast.Insert) map[string]string {
+	values := map[string]string{}
+	for _, p := range x.Partition {
+		if v, ok := p.Value.(*ast.Str); ok {
+			values[p.Name.Last().Name] = v.Value
+		} else if p.Value != nil {
+			values[p.Name.Last().Name] = ast.String(p.Value)
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return values
+}

@@ -1,0 +1,259 @@
+package sql
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/agg"
+	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/bind"
+	"github.com/flott-dev/flott/sql/internal/builtin"
+	"github.com/flott-dev/flott/sql/internal/catalog"
+)
+
+// texts is a result of texts.
+func texts(names []string, rows [][]string) *Result {
+	r := &Result{Schema: &row.Schema{}, fixed: &column.Batch{N: len(rows)}}
+	for i, n := range names {
+		t := row.StringType()
+		v := column.New(t)
+		for _, x := range rows {
+			v.AppendString(x[i])
+		}
+		r.Schema.Fields = append(r.Schema.Fields, row.Field{Name: n, Type: t})
+		r.fixed.Cols = append(r.fixed.Cols, v)
+	}
+	return r
+}
+
+// list is a result of one column of texts, of which LIKE may keep some.
+func list(x *ast.Show, name string, names []string) (*Result, error) {
+	var rows [][]string
+	for _, n := range names {
+		if likes(x, n) {
+			rows = append(rows, []string{n})
+		}
+	}
+	return texts([]string{name}, rows), nil
+}
+
+// likes reports whether a name is like the pattern of a SHOW statement.
+func likes(x *ast.Show, name string) bool {
+	if x.Like == "" {
+		return true
+	}
+	pattern := x.Pattern
+	if x.Like == "ILIKE" {
+		pattern, name = strings.ToLower(pattern), strings.ToLower(name)
+	}
+	return builtin.Like(name, pattern) != x.Not
+}
+
+func (s *Session) show(x *ast.Show) (*Result, error) {
+	current, database := s.catalog.Current()
+	switch x.What {
+	case "CATALOGS":
+		return list(x, "catalog name", s.catalog.Catalogs())
+	case "CURRENT CATALOG":
+		return texts([]string{"current catalog name"}, [][]string{{current}}), nil
+	case "CURRENT DATABASE":
+		return texts([]string{"current database name"}, [][]string{{database}}), nil
+	case "DATABASES":
+		in := current
+		if len(x.Of) > 0 {
+			in = x.Of.Last().Name
+		}
+		names, err := s.catalog.Databases(in)
+		if err != nil {
+			return nil, at(x.Of, err)
+		}
+		return list(x, "database name", names)
+	case "TABLES", "VIEWS":
+		return s.showTables(x, current, database)
+	case "FUNCTIONS", "USER FUNCTIONS":
+		names := s.functions.Names()
+		if x.What == "FUNCTIONS" {
+			for _, n := range append(builtin.Names(), agg.Names()...) {
+				if n[0] >= 'A' && n[0] <= 'Z' && !strings.Contains(n, " ") {
+					names = append(names, strings.ToLower(n))
+				}
+			}
+		}
+		slices.Sort(names)
+		return list(x, "function name", slices.Compact(names))
+	case "COLUMNS":
+		t, err := s.catalog.Table(x.Of.Strings())
+		if err != nil {
+			return nil, at(x.Of, err)
+		}
+		return describeTable(t, func(c catalog.Column) bool { return likes(x, c.Name) }), nil
+	case "CREATE TABLE", "CREATE VIEW":
+		t, err := s.catalog.Table(x.Of.Strings())
+		if err != nil {
+			return nil, at(x.Of, err)
+		}
+		return texts([]string{"result"}, [][]string{{t.DDL()}}), nil
+	case "JOBS":
+		return s.showJobs(), nil
+	case "MODULES":
+		return list(x, "module name", []string{"core"})
+	}
+	return nil, &bind.Error{Span: x.Span, Msg: "SHOW " + x.What + " is not supported yet"}
+}
+
+func (s *Session) showTables(x *ast.Show, current, database string) (*Result, error) {
+	switch len(x.Of) {
+	case 1:
+		database = x.Of[0].Name
+	case 2:
+		current, database = x.Of[0].Name, x.Of[1].Name
+	}
+	tables, err := s.catalog.Tables(current, database)
+	if err != nil {
+		return nil, at(x.Of, err)
+	}
+	var names []string
+	for _, t := range tables {
+		if x.What == "TABLES" || t.IsView() {
+			names = append(names, t.Path.Object)
+		}
+	}
+	if x.What == "VIEWS" {
+		return list(x, "view name", names)
+	}
+	return list(x, "table name", names)
+}
+
+func (s *Session) showJobs() *Result {
+	var rows [][]string
+	for _, j := range s.jobs {
+		status := "RUNNING"
+		select {
+		case <-j.running.Done():
+			status = "FINISHED"
+			if j.running.Wait() != nil {
+				status = "FAILED"
+			}
+		default:
+		}
+		rows = append(rows, []string{j.name, status})
+	}
+	return texts([]string{"job name", "status"}, rows)
+}
+
+func (s *Session) describe(x *ast.Describe) (*Result, error) {
+	if x.Kind != "TABLE" {
+		return nil, &bind.Error{Span: x.Span, Msg: "DESCRIBE " + x.Kind + " is not supported yet"}
+	}
+	t, err := s.catalog.Table(x.Name.Strings())
+	if err != nil {
+		return nil, at(x.Name, err)
+	}
+	return describeTable(t, func(catalog.Column) bool { return true }), nil
+}
+
+// describeTable is a row for each column, as Flink has them.
+func describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
+	names := []string{"name", "type", "null", "key", "extras", "watermark"}
+	comments := slices.ContainsFunc(t.Columns, func(c catalog.Column) bool { return c.Comment != "" })
+	if comments {
+		names = append(names, "comment")
+	}
+	r := &Result{Schema: &row.Schema{}, fixed: &column.Batch{}}
+	for _, n := range names {
+		ty := row.StringType()
+		if n == "null" {
+			ty = row.Of(row.Boolean)
+		}
+		r.Schema.Fields = append(r.Schema.Fields, row.Field{Name: n, Type: ty})
+		r.fixed.Cols = append(r.fixed.Cols, column.New(ty))
+	}
+	put := func(i int, s string) {
+		if s == "" {
+			r.fixed.Cols[i].AppendNull()
+			return
+		}
+		r.fixed.Cols[i].AppendString(s)
+	}
+	for _, c := range t.Columns {
+		if !wanted(c) {
+			continue
+		}
+		r.fixed.N++
+		put(0, c.Name)
+		put(1, c.Type.Nullable(true).String())
+		r.fixed.Cols[2].AppendBool(!c.Type.NotNull)
+		key := ""
+		if slices.Contains(t.PrimaryKey, c.Name) {
+			key = "PRI(" + strings.Join(t.PrimaryKey, ", ") + ")"
+		}
+		put(3, key)
+		extras := ""
+		switch c.Kind {
+		case catalog.Computed:
+			extras = "AS " + ast.String(c.Expr)
+		case catalog.Metadata:
+			extras = "METADATA"
+			if c.Key != c.Name {
+				extras += " FROM '" + c.Key + "'"
+			}
+			if c.Virtual {
+				extras += " VIRTUAL"
+			}
+		}
+		put(4, extras)
+		watermark := ""
+		if t.Watermark != nil && t.Watermark.Column == c.Name {
+			watermark = ast.String(t.Watermark.Expr)
+		}
+		put(5, watermark)
+		if comments {
+			put(6, c.Comment)
+		}
+	}
+	return r
+}
+
+// alter changes a table.
+func (s *Session) alter(x *ast.Alter) (*Result, error) {
+	if x.Kind != "TABLE" && x.Kind != "VIEW" {
+		return nil, &bind.Error{Span: x.Span, Msg: "ALTER " + x.Kind + " is not supported yet"}
+	}
+	t, err := s.catalog.Table(x.Name.Strings())
+	if err != nil {
+		if x.IfExists {
+			return done, nil
+		}
+		return nil, at(x.Name, err)
+	}
+	changed := *t
+	switch a := x.Action.(type) {
+	case *ast.SetOptions:
+		changed.Options = maps.Clone(t.Options)
+		for _, o := range a.With {
+			changed.Options[o.Key] = o.Value
+		}
+	case *ast.ResetOptions:
+		changed.Options = maps.Clone(t.Options)
+		for _, k := range a.Keys {
+			delete(changed.Options, k)
+		}
+	case *ast.RenameTo:
+		p, err := s.catalog.Resolve(a.To.Strings())
+		if err != nil {
+			return nil, at(a.To, err)
+		}
+		changed.Path = p
+		if err := s.catalog.Put(&changed, false); err != nil {
+			return nil, at(a.To, err)
+		}
+		return done, s.catalog.Drop(t.Path, t.Temporary)
+	default:
+		return nil, &bind.Error{Span: x.Span, Msg: fmt.Sprintf("this ALTER %s is not supported yet", x.Kind), Hint: "SET, RESET and RENAME TO are"}
+	}
+	return done, s.catalog.Put(&changed, true)
+}

@@ -1,0 +1,291 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flott-dev/flott/config"
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/bind"
+	"github.com/flott-dev/flott/sql/internal/catalog"
+	"github.com/flott-dev/flott/sql/internal/physical"
+)
+
+// execute runs a statement of a text.
+func (s *Session) execute(ctx context.Context, x ast.Statement, text string) (*Result, error) {
+	switch x := x.(type) {
+	case *ast.QueryStmt:
+		return s.query(ctx, x.Query)
+	case *ast.Execute:
+		return s.execute(ctx, x.Statement, text)
+	case *ast.Insert:
+		return s.insert(ctx, x)
+	case *ast.StatementSet:
+		return s.inserts(ctx, x.Inserts)
+	case *ast.Begin:
+		if s.collecting {
+			return nil, fmt.Errorf("a statement set has begun already; END; ends it")
+		}
+		s.collecting = true
+		return &Result{Message: "Statement set begun."}, nil
+	case *ast.End:
+		if !s.collecting {
+			return nil, fmt.Errorf("no statement set has begun; BEGIN STATEMENT SET; begins one")
+		}
+		set := s.set
+		s.collecting, s.set = false, nil
+		return s.inserts(ctx, set)
+	case *ast.Set:
+		return s.setOption(x)
+	case *ast.Reset:
+		return s.resetOption(x)
+	case *ast.Explain:
+		return s.explain(x)
+	}
+	return s.define(x, text)
+}
+
+// query runs a query.
+func (s *Session) query(ctx context.Context, q *ast.Query) (*Result, error) {
+	c, err := s.configuration()
+	if err != nil {
+		return nil, err
+	}
+	r, bound, err := s.planQuery(c, q)
+	if err != nil {
+		return nil, err
+	}
+	rows := newCollector()
+	env, err := s.build(c, []*physical.Rel{r}, rows)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	running, err := s.start(ctx, env, s.jobName(c, "query"))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return &Result{Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: running, cancel: cancel}, nil
+}
+
+// jobName is the name of the next job.
+func (s *Session) jobName(c *config.Configuration, otherwise string) string {
+	if name, ok := config.JobName.Lookup(c); ok && name != "" {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", otherwise, len(s.jobs)+1)
+}
+
+func (s *Session) insert(ctx context.Context, x *ast.Insert) (*Result, error) {
+	if s.collecting {
+		s.set = append(s.set, x)
+		return &Result{Message: "Added to the statement set."}, nil
+	}
+	return s.inserts(ctx, []*ast.Insert{x})
+}
+
+// inserts runs INSERT statements as one job.
+func (s *Session) inserts(ctx context.Context, inserts []*ast.Insert) (*Result, error) {
+	if len(inserts) == 0 {
+		return nil, fmt.Errorf("the statement set has no INSERT")
+	}
+	c, err := s.configuration()
+	if err != nil {
+		return nil, err
+	}
+	rels, err := s.planInserts(c, inserts)
+	if err != nil {
+		return nil, err
+	}
+	env, err := s.build(c, rels, nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	running, err := s.start(ctx, env, s.jobName(c, "insert"))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return &Result{Message: "Job started.", job: running, cancel: cancel}, nil
+}
+
+// setOption is SET, which shows the options without a key.
+func (s *Session) setOption(x *ast.Set) (*Result, error) {
+	if x.Key == nil {
+		var rows [][]string
+		for _, k := range slices.Sorted(maps.Keys(s.options)) {
+			rows = append(rows, []string{k, s.options[k]})
+		}
+		return texts([]string{"key", "value"}, rows), nil
+	}
+	key, value := *x.Key, *x.Value
+	if config.Known(key) {
+		if err := (&config.Configuration{}).Set(key, value); err != nil {
+			return nil, err
+		}
+	}
+	if key == "table.local-time-zone" {
+		if _, err := location(value); err != nil {
+			return nil, err
+		}
+	}
+	s.options[key] = value
+	return done, nil
+}
+
+func (s *Session) resetOption(x *ast.Reset) (*Result, error) {
+	if x.Key == nil {
+		s.options = maps.Clone(s.defaults)
+		return done, nil
+	}
+	delete(s.options, *x.Key)
+	if v, ok := s.defaults[*x.Key]; ok {
+		s.options[*x.Key] = v
+	}
+	return done, nil
+}
+
+// done is the result of a statement that has nothing to say.
+var done = &Result{Message: "OK"}
+
+// define runs the statements of data definition and those that show what is there.
+func (s *Session) define(x ast.Statement, text string) (*Result, error) {
+	switch x := x.(type) {
+	case *ast.CreateTable:
+		return s.createTable(x)
+	case *ast.CreateView:
+		return s.createView(x, text)
+	case *ast.Drop:
+		return s.drop(x)
+	case *ast.Show:
+		return s.show(x)
+	case *ast.Describe:
+		return s.describe(x)
+	case *ast.Use:
+		return s.use(x)
+	case *ast.CreateDatabase:
+		return s.createDatabase(x)
+	case *ast.Alter:
+		return s.alter(x)
+	case *ast.Update:
+		return nil, &bind.Error{Span: x.Span, Msg: "UPDATE is not supported", Hint: "INSERT INTO a table with a PRIMARY KEY writes new versions of rows"}
+	case *ast.Delete:
+		return nil, &bind.Error{Span: x.Span, Msg: "DELETE is not supported"}
+	}
+	return nil, &bind.Error{Span: x.Extent(), Msg: "the statement " + strings.ToUpper(firstWord(ast.String(x))) + " … is not supported yet"}
+}
+
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return word
+}
+
+func (s *Session) createTable(x *ast.CreateTable) (*Result, error) {
+	c, err := s.configuration()
+	if err != nil {
+		return nil, err
+	}
+	env, err := s.env(c)
+	if err != nil {
+		return nil, err
+	}
+	env.Batch = false // the columns of a table do not depend on the mode
+	t, err := bind.Table(env, x)
+	if err != nil {
+		return nil, err
+	}
+	if x.As != nil {
+		return nil, &bind.Error{Span: x.Span, Msg: "CREATE TABLE … AS is not supported yet"}
+	}
+	if x.IfNotExists {
+		if _, err := s.catalog.Table(x.Name.Strings()); err == nil {
+			return done, nil
+		}
+	}
+	return done, at(x.Name, s.catalog.Put(t, x.Replace))
+}
+
+// at adds the place of a name to an error about it.
+func at(n ast.Name, err error) error {
+	if e, ok := err.(*catalog.Error); ok {
+		return &bind.Error{Span: n.Extent(), Msg: e.Msg, Hint: e.Hint}
+	}
+	return err
+}
+
+func (s *Session) createView(x *ast.CreateView, text string) (*Result, error) {
+	c, err := s.configuration()
+	if err != nil {
+		return nil, err
+	}
+	env, err := s.env(c)
+	if err != nil {
+		return nil, err
+	}
+	span := x.Query.Extent()
+	t, err := bind.View(env, x, text[span.From:span.To])
+	if err != nil {
+		return nil, err
+	}
+	if x.IfNotExists {
+		if _, err := s.catalog.Table(x.Name.Strings()); err == nil {
+			return done, nil
+		}
+	}
+	return done, at(x.Name, s.catalog.Put(t, x.Replace))
+}
+
+func (s *Session) drop(x *ast.Drop) (*Result, error) {
+	if x.Kind == "DATABASE" {
+		err := s.catalog.DropDatabase(x.Name.Strings(), x.Cascade == "CASCADE")
+		if x.IfExists && err != nil && catalog.IsMissing(err) {
+			err = nil
+		}
+		return done, at(x.Name, err)
+	}
+	if x.Kind != "TABLE" && x.Kind != "VIEW" {
+		return nil, &bind.Error{Span: x.Span, Msg: "DROP " + x.Kind + " is not supported yet"}
+	}
+	t, err := s.catalog.Table(x.Name.Strings())
+	if err != nil {
+		if x.IfExists {
+			return done, nil
+		}
+		return nil, at(x.Name, err)
+	}
+	if t.IsView() != (x.Kind == "VIEW") {
+		return nil, &bind.Error{Span: x.Name.Extent(), Msg: fmt.Sprintf("%s is no %s", t.Path.Object, strings.ToLower(x.Kind)), Hint: "DROP " + map[bool]string{true: "VIEW", false: "TABLE"}[t.IsView()]}
+	}
+	if t.Temporary && !x.Temporary {
+		return nil, &bind.Error{Span: x.Name.Extent(), Msg: fmt.Sprintf("there is a temporary %s %s in front of it", strings.ToLower(x.Kind), t.Path.Object), Hint: "DROP TEMPORARY " + x.Kind + " comes first"}
+	}
+	return done, at(x.Name, s.catalog.Drop(t.Path, x.Temporary))
+}
+
+func (s *Session) createDatabase(x *ast.CreateDatabase) (*Result, error) {
+	options := map[string]string{}
+	for _, o := range x.With {
+		options[o.Key] = o.Value
+	}
+	comment := ""
+	if x.Comment != nil {
+		comment = *x.Comment
+	}
+	return done, at(x.Name, s.catalog.CreateDatabase(x.Name.Strings(), comment, options, x.IfNotExists))
+}
+
+func (s *Session) use(x *ast.Use) (*Result, error) {
+	switch x.Kind {
+	case "CATALOG":
+		return done, at(x.Names[0], s.catalog.UseCatalog(x.Names[0].Last().Name))
+	case "DATABASE":
+		return done, at(x.Names[0], s.catalog.UseDatabase(x.Names[0].Strings()))
+	}
+	return nil, &bind.Error{Span: x.Span, Msg: "USE " + x.Kind + " is not supported"}
+}
