@@ -111,7 +111,7 @@ func (v *Verdict) run(ctx context.Context, cfg *Config) (err error) {
 // options are those of a case's session.
 func (v *Verdict) options(cfg *Config) []sql.Option {
 	options := []sql.Option{
-		sql.Set("pipeline.auto-watermark-interval", "0 ms"), sql.Set("parallelism.default", fmt.Sprint(max(1, cfg.Parallelism))),
+		Functions(), sql.Set("pipeline.auto-watermark-interval", "0 ms"), sql.Set("parallelism.default", fmt.Sprint(max(1, cfg.Parallelism))),
 		sql.Set("table.local-time-zone", "UTC"), sql.Set("restart-strategy.type", "none"),
 	}
 	if cfg.EachRow {
