@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
@@ -22,7 +23,7 @@ type Result struct {
 	job    stream.Running
 	cancel context.CancelFunc
 	fixed  *column.Batch // of SHOW and the like
-	text   string
+	zone   *time.Location
 }
 
 // Batches gives the rows as they come, in batches of changes, until the job ends. A batch is the caller's.

@@ -70,7 +70,8 @@ func (s *Session) query(ctx context.Context, q *ast.Query) (*Result, error) {
 		cancel()
 		return nil, err
 	}
-	return &Result{Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: running, cancel: cancel}, nil
+	zone, err := location(config.LocalTimeZone.Get(c))
+	return &Result{Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: running, cancel: cancel, zone: zone}, err
 }
 
 // jobName is the name of the next job.

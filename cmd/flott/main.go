@@ -20,6 +20,8 @@ var version = "unknown"
 type commands struct {
 	Demo    demoCmd    `cmd:"" help:"Run the demo: the hottest auctions of a live stream, and this machine's processes."`
 	Nexmark nexmarkCmd `cmd:"" help:"Run the queries of the auction benchmark, or write its events to files."`
+	SQL     sqlCmd     `cmd:"" name:"sql" help:"Run SQL statements."`
+	Test    testCmd    `cmd:"" help:"Run files of SQL cases and compare their results."`
 	Graph   graphCmd   `cmd:"" help:"Draw the graph of a job."`
 	State   stateCmd   `cmd:"" help:"Look into checkpoints and savepoints, and rewrite them."`
 	Version versionCmd `cmd:"" help:"Print the version."`

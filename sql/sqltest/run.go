@@ -45,6 +45,8 @@ type Config struct {
 	Parallelism int
 	// EachRow compares the changelog too: it is that of a change for each row of the input.
 	EachRow bool
+	// Shuffle changes the order of rows that have none, from a seed that is not 0; then only final results are compared.
+	Shuffle int64
 	// Timeout is the longest time that a case may take; 0 is a minute.
 	Timeout time.Duration
 }
@@ -186,12 +188,7 @@ func (v *Verdict) judgeError() {
 	case v.Err == nil:
 		v.fail("it gives %d rows; an error is expected: %s %s", len(v.Changes), c.Error, strings.TrimSpace(c.Sections["error"]))
 	default:
-		var e *sql.Error
-		kind := "panic"
-		if errors.As(v.Err, &e) {
-			kind = string(e.Kind)
-		}
-		if kind != c.Error && !(c.Head["raised"] != "" && kind != "panic") {
+		if kind := kindOf(v.Err); kind != c.Error && !(c.Head["raised"] != "" && kind != "") {
 			v.fail("the error is of the kind %s, not %s: %v", kind, c.Error, v.Err)
 		}
 	}
@@ -199,6 +196,15 @@ func (v *Verdict) judgeError() {
 
 func (v *Verdict) fail(format string, args ...any) {
 	v.Outcome, v.Report = Failed, fmt.Sprintf(format, args...)
+}
+
+// kindOf is the kind of an error of a statement, empty for others.
+func kindOf(err error) string {
+	var e *sql.Error
+	if errors.As(err, &e) {
+		return string(e.Kind)
+	}
+	return ""
 }
 
 func show(err error) string {
