@@ -6,6 +6,7 @@ package coltest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/flott-dev/flott/column"
@@ -65,6 +66,9 @@ func (s *Source) Config() *ops.ColumnSourceConfig {
 	}}
 }
 
+// Plain is the source's operator without watermarks.
+func (s *Source) Plain() *ops.ColumnSourceConfig { return &ops.ColumnSourceConfig{Source: s} }
+
 // Schema is Rows.
 func (s *Source) Schema() *row.Schema { return Rows }
 
@@ -104,7 +108,9 @@ func (r *reader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 		if !r.source.texts || k == 4 {
 			b.Cols[2].AppendNull()
 		} else {
-			b.Cols[2].AppendString(fmt.Sprint("name ", k))
+			v := b.Cols[2]
+			v.Data = strconv.AppendInt(append(v.Data, "name "...), k, 10)
+			v.EndBytes()
 		}
 	}
 	b.N = len(rows.Vals)
