@@ -4,6 +4,9 @@
 // assigns them to readers; a Reader, one for each subtask, turns splits into records. A Sink has a
 // Writer for each subtask; a sink that commits in two phases also has a Committer.
 //
+// ColumnSource, ColumnReader, ColumnSink and ColumnWriter are the same for rows in columns, which SQL reads
+// and writes.
+//
 // # Optional abilities
 //
 // A Reader may implement Pauser (to read splits of different event time in step). A Writer may

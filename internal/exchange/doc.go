@@ -11,6 +11,9 @@
 // in a file of the job's Spill, and a BatchGate reads it when all producers have ended, keyed inputs
 // through a Sorter.
 //
+// An EdgeType knows what the batches of an edge are made of: Edge for rows, ColumnEdge for columns, whose
+// keyed inputs are not sorted.
+//
 // Data flow: the last operator of a chain pushes to a Writer; the consumer's task polls its Gate
 // and pushes into the head of its chain.
 //

@@ -7,6 +7,8 @@
 //
 //	exchange ─▶ OneInput.Push ─▶ Worker.Rows / Worker.Watermark ─▶ Output ─▶ next Push … ─▶ writer
 //
+// ColumnInput, ColumnWorker and ColumnOutput are the same for batches of columns.
+//
 // Data flow: internal/task pushes batches and control elements in; an operator emits to its
 // Outputs, which push to the next operator of the chain or to an exchange writer.
 //
