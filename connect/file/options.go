@@ -26,6 +26,9 @@ type config struct {
 	csv          csvConfig
 	disk         disk
 	ranges       bool // the format can be cut into ranges
+	// match picks files by their paths; nil takes all. mayBeEmpty says that none is no error.
+	match      func(path string) bool
+	mayBeEmpty bool
 }
 
 func newConfig(pattern string, options []Option) *config {
