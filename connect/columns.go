@@ -4,10 +4,13 @@ import (
 	"fmt"
 
 	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/row"
 )
 
 // ColumnSource is a Source whose readers fill columns.
 type ColumnSource interface {
+	// Schema is the columns that the source fills.
+	Schema() *row.Schema
 	// Bounded reports whether the input ends by itself.
 	Bounded() bool
 	// Enumerator is as that of a Source.

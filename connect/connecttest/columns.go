@@ -3,19 +3,17 @@ package connecttest
 import (
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
-	"github.com/flott-dev/flott/row"
 )
 
 // Rows is a source of columns as a source of records, so that it can be tested as one: text makes one of
-// each row of a batch with columns of the schema.
-func Rows[T any](s connect.ColumnSource, schema *row.Schema, text func(b *column.Batch) []T) connect.Source[T] {
-	return &rowSource[T]{s, schema, text}
+// each row of a batch.
+func Rows[T any](s connect.ColumnSource, text func(b *column.Batch) []T) connect.Source[T] {
+	return &rowSource[T]{s, text}
 }
 
 type rowSource[T any] struct {
 	connect.ColumnSource
-	schema *row.Schema
-	text   func(b *column.Batch) []T
+	text func(b *column.Batch) []T
 }
 
 func (s *rowSource[T]) Reader(ctx connect.ReaderContext) (connect.Reader[T], error) {
@@ -23,7 +21,7 @@ func (s *rowSource[T]) Reader(ctx connect.ReaderContext) (connect.Reader[T], err
 	if err != nil {
 		return nil, err
 	}
-	return &rowReader[T]{r, column.NewBatch(s.schema), s.text}, nil
+	return &rowReader[T]{r, column.NewBatch(s.Schema()), s.text}, nil
 }
 
 type rowReader[T any] struct {

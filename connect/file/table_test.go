@@ -35,23 +35,6 @@ func spec(schema string, options ...string) *connect.TableSpec {
 	return t
 }
 
-// outputs are the columns of a scan.
-func outputs(t *connect.TableSpec, scan connect.Scan) *row.Schema {
-	s := &row.Schema{}
-	for i, f := range t.Schema.Fields {
-		if scan.Project == nil {
-			s.Fields = append(s.Fields, f)
-		} else if i < len(scan.Project) {
-			s.Fields = append(s.Fields, t.Schema.Fields[scan.Project[i]])
-		}
-	}
-	for _, name := range scan.Metadata {
-		f, _ := metadataField(name)
-		s.Fields = append(s.Fields, f)
-	}
-	return s
-}
-
 // open is the source of a scan as one of rows.
 func open(t testing.TB, table *connect.TableSpec, scan connect.Scan) connect.Source[string] {
 	t.Helper()
@@ -63,7 +46,7 @@ func open(t testing.TB, table *connect.TableSpec, scan connect.Scan) connect.Sou
 	if err != nil {
 		t.Fatal(err)
 	}
-	return connecttest.Rows(columns, outputs(table, scan), formattest.Rows)
+	return connecttest.Rows(columns, formattest.Rows)
 }
 
 func readTable(t testing.TB, table *connect.TableSpec, scan connect.Scan) ([]string, error) {

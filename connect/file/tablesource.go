@@ -73,7 +73,10 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 			project[i] = i
 		}
 	}
-	c := &columnSource{table: s.table, cfg: s.cfg, scan: scan, all: len(project)}
+	c := &columnSource{table: s.table, cfg: s.cfg, scan: scan, schema: &row.Schema{}}
+	for _, place := range project {
+		c.schema.Fields = append(c.schema.Fields, s.spec.Schema.Fields[place])
+	}
 	formatted := s.formatted
 	formatted.Project = []int{}
 	for out, place := range project {
@@ -90,6 +93,7 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 			return nil, fmt.Errorf("table %s: there is no metadata column '%s'; there are file.path, file.name, file.size and "+
 				"file.modification-time", s.spec.Name, name)
 		}
+		c.schema.Fields = append(c.schema.Fields, f)
 		c.constants = append(c.constants, constant{Field: f, out: len(project) + i})
 	}
 	if scan.Partitions != nil {
@@ -132,13 +136,14 @@ type columnSource struct {
 	*table
 	cfg        *config
 	scan       connect.Scan
-	all        int   // columns that are not metadata
-	decoded    []int // places in the batch of the columns that are in the files
+	schema     *row.Schema // of the batches
+	decoded    []int       // places in the batch of the columns that are in the files
 	constants  []constant
 	newDecoder func() formats.Decoder
 }
 
-func (s *columnSource) Bounded() bool { return !s.cfg.watched }
+func (s *columnSource) Schema() *row.Schema { return s.schema }
+func (s *columnSource) Bounded() bool       { return !s.cfg.watched }
 
 func (s *columnSource) Enumerator(ctx connect.EnumeratorContext, state []byte) (connect.Enumerator, error) {
 	return newEnumerator(ctx, s.cfg, state)
