@@ -3,6 +3,8 @@ package connecttest
 import (
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/row"
 )
 
 // Rows is a source of columns as a source of records, so that it can be tested as one: text makes one of
@@ -21,25 +23,26 @@ func (s *rowSource[T]) Reader(ctx connect.ReaderContext) (connect.Reader[T], err
 	if err != nil {
 		return nil, err
 	}
-	return &rowReader[T]{r, column.NewBatch(s.Schema()), s.text}, nil
+	return &rowReader[T]{r, s.Schema(), connect.NewColumnOutput(), s.text}, nil
 }
 
 type rowReader[T any] struct {
 	connect.ColumnReader
-	batch *column.Batch
-	text  func(b *column.Batch) []T
+	schema  *row.Schema
+	columns *connect.ColumnOutput
+	text    func(b *column.Batch) []T
 }
 
 func (r *rowReader[T]) Poll(out *connect.Output[T]) (connect.Status, error) {
-	var columns connect.ColumnOutput
-	r.batch.Reset()
-	columns.Reset(r.batch, out.Room())
-	status, err := r.ColumnReader.Poll(&columns)
-	split, finished := columns.Current()
-	if r.batch.N > 0 || finished {
+	b := batch.NewColumnPool(r.schema, out.Room()).Get()
+	defer b.Release()
+	r.columns.Reset(b)
+	status, err := r.ColumnReader.Poll(r.columns)
+	split, finished := r.columns.Current()
+	if b.N > 0 || finished {
 		out.Split(split)
 	}
-	for _, record := range r.text(r.batch) {
+	for _, record := range r.text(&b.Batch) {
 		out.Emit(record)
 	}
 	if finished {

@@ -47,6 +47,16 @@ type Any interface {
 	Release()
 }
 
+// Carried is a kind of batch, Rows or Columns, to code that handles either.
+type Carried[B any] interface {
+	comparable
+	Any
+	// Share is Ref.
+	Share() B
+	// Mark appends a watermark after the rows so far.
+	Mark(t int64)
+}
+
 // Receiver takes batches. Push transfers ownership of b. It reports whether the receiver can take
 // another batch now; false means that b was taken but that its work is not complete, and that
 // nothing more may be pushed until the receiver's operator was resumed successfully.

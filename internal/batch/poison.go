@@ -1,6 +1,10 @@
 package batch
 
-import "reflect"
+import (
+	"reflect"
+
+	"github.com/flott-dev/flott/column"
+)
 
 // poisonTime stands in the time column of a released batch.
 const poisonTime = -0x6b6b6b6b6b6b6b6b
@@ -34,5 +38,32 @@ func poisonValue(v reflect.Value) {
 		for i := range v.NumField() {
 			poisonValue(v.Field(i))
 		}
+	}
+}
+
+// poisonHash stands in the hashes of released batches of columns.
+const poisonHash = 0x6b6b6b6b6b6b6b6b
+
+// poisonVector overwrites the values of a vector, which leaves its offsets in place: they lead into
+// the overwritten bytes.
+func poisonVector(v *column.Vector) {
+	for i := range v.Bools {
+		v.Bools[i] = true
+	}
+	fill(v.I32, -0x6b6b)
+	fill(v.I64, poisonTime)
+	fill(v.Hi, poisonTime)
+	fill(v.F32, -27499)
+	fill(v.F64, -27499)
+	fill(v.Nanos, -0x6b6b)
+	fill(v.Data, 0x6b)
+	for _, c := range v.Children {
+		poisonVector(c)
+	}
+}
+
+func fill[E any](s []E, x E) {
+	for i := range s {
+		s[i] = x
 	}
 }

@@ -31,3 +31,23 @@ func TestReleasedBatchesArePoisoned(t *testing.T) {
 		t.Error("a batch was poisoned that another header holds")
 	}
 }
+
+func TestReleasedColumnsArePoisoned(t *testing.T) {
+	p := NewColumnPool(testColumns, 0)
+	b := p.Get()
+	addColumns(b, 1)
+	b.HashColumn()
+	child := p.Get()
+	child.Borrow(b)
+	child.Cols[0] = b.Cols[0]
+	numbers, texts, hashes := b.Cols[0].I64, b.Cols[1].Data, b.Hashes
+	other := child.Share()
+	child.Release()
+	if numbers[0] != 1 {
+		t.Error("a vector was poisoned that another header holds")
+	}
+	other.Release()
+	if numbers[0] != poisonTime || texts[0] != 0x6b || hashes[0] != poisonHash {
+		t.Errorf("got %d, %q, %x", numbers[0], texts, hashes[0])
+	}
+}

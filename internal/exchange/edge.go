@@ -10,7 +10,7 @@ import (
 	"github.com/flott-dev/flott/internal/spill"
 )
 
-// EdgeType knows the element type of an edge. Edge implements it.
+// EdgeType knows the element type of an edge. Edge and ColumnEdge implement it.
 type EdgeType interface {
 	// NewWriter makes the producing end for one subtask.
 	NewWriter(cfg WriterConfig) operator.Node
@@ -34,7 +34,9 @@ type EdgeType interface {
 		read func(data []byte) (b batch.Any, rest []byte, err error), err error)
 	// Keep drops the rows of b that do not belong to a subtask. b has no marks and no other owner.
 	Keep(b batch.Any, s Share)
-	// NewSorter makes the sorter of a keyed input in batch mode.
+	// Sorts reports whether keyed inputs are given one key at a time in batch mode.
+	Sorts() bool
+	// NewSorter makes the sorter of a keyed input in batch mode, for a type that Sorts.
 	NewSorter(s *Spill) Sorter
 }
 
@@ -55,7 +57,7 @@ func (e *Edge[T]) NewWriter(cfg WriterConfig) operator.Node {
 
 // NewPartition makes an empty partition.
 func (e *Edge[T]) NewPartition(s *Spill) Partition {
-	return &partition[T]{spill: s, codec: e.Codec, pool: batch.NewPool[T](0)}
+	return &partition{spill: s, form: &rowPieces[T]{e.Codec, batch.NewPool[T](0)}}
 }
 
 // NewOverflow makes an empty overflow.
@@ -63,7 +65,7 @@ func (e *Edge[T]) NewOverflow(s *Spill) Overflow {
 	if e.Codec == nil {
 		return nil
 	}
-	return overflow[T]{spill.NewStore(&s.Dir, e.Codec)}
+	return overflow[*batch.Rows[T]]{spill.NewStore(&s.Dir, e.Codec)}
 }
 
 // Consumer is receiver with a store behind it.
@@ -72,10 +74,13 @@ func (e *Edge[T]) Consumer(receiver any, s *Spill) any {
 	if !ok || e.Codec == nil {
 		return receiver // Output.Connect complains about the former
 	}
-	return operator.Consumer[T]{
+	return operator.Consumer[*batch.Rows[T]]{
 		Receiver: r, Store: spill.NewStore(&s.Dir, e.Codec), MemoryMax: s.overflowBudget(),
 	}
 }
+
+// Sorts is true.
+func (e *Edge[T]) Sorts() bool { return true }
 
 // NewSorter makes an empty sorter.
 func (e *Edge[T]) NewSorter(s *Spill) Sorter {

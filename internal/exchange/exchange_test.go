@@ -15,15 +15,15 @@ import (
 	"github.com/flott-dev/flott/internal/spill"
 )
 
-type row struct {
+type record struct {
 	Key  string
 	Time int64
 	N    int
 }
 
-func rowEdge(t *testing.T) *Edge[row] {
+func rowEdge(t *testing.T) *Edge[record] {
 	t.Helper()
-	enc, err := codec.For[row](nil)
+	enc, err := codec.For[record](nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,9 +31,9 @@ func rowEdge(t *testing.T) *Edge[row] {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Edge[row]{Codec: enc, Part: Partitioner[row]{
-		Encode: func(dst []byte, v *row) []byte { return key.AppendKey(dst, &v.Key) },
-		Keys: func(dst []uint64, rows []row) {
+	return &Edge[record]{Codec: enc, Part: Partitioner[record]{
+		Encode: func(dst []byte, v *record) []byte { return key.AppendKey(dst, &v.Key) },
+		Keys: func(dst []uint64, rows []record) {
 			for i := range rows {
 				dst[i] = key.Hash(&rows[i].Key)
 			}
@@ -41,7 +41,7 @@ func rowEdge(t *testing.T) *Edge[row] {
 	}}
 }
 
-func rowBatch(pool *batch.Pool[row], rows ...row) *batch.Rows[row] {
+func rowBatch(pool *batch.Pool[record], rows ...record) *batch.Rows[record] {
 	b := pool.Get()
 	for _, r := range rows {
 		b.Add(r, r.Time)
@@ -59,7 +59,7 @@ func poll(g *Gate) string {
 		}
 		switch {
 		case e.Batch != nil:
-			out = append(out, fmt.Sprint("batch", e.Batch.(*batch.Rows[row]).Vals[0].N))
+			out = append(out, fmt.Sprint("batch", e.Batch.(*batch.Rows[record]).Vals[0].N))
 		default:
 			s := fmt.Sprintf("%d/%d", e.Control.Kind, e.Control.ID)
 			if e.Returned {
@@ -74,7 +74,7 @@ func TestWavesAlignWithoutBlocking(t *testing.T) {
 	g := NewGate(2, true, func() {})
 	a, b := g.NewChannel(0, 0, false), g.NewChannel(0, 0, false)
 	outside, back := g.NewChannel(1, 0, false), g.NewChannel(0, 0, true)
-	pool := batch.NewPool[row](0)
+	pool := batch.NewPool[record](0)
 	wave := func(id int64) operator.Control {
 		return operator.Control{Kind: operator.Wave, Input: 7, ID: id}
 	}
@@ -85,7 +85,7 @@ func TestWavesAlignWithoutBlocking(t *testing.T) {
 		}
 	}
 	a.Control(wave(0))
-	a.Send(rowBatch(pool, row{N: 1}))
+	a.Send(rowBatch(pool, record{N: 1}))
 	step("batch1") // not blocked
 	b.Control(wave(0))
 	step("") // the outside has not ended
@@ -106,7 +106,7 @@ func TestBarriersComeBack(t *testing.T) {
 	g := NewGate(1, true, func() {})
 	g.NewChannel(0, 0, false)
 	a, b := g.NewChannel(0, 0, true), g.NewChannel(0, 0, true)
-	pool := batch.NewPool[row](0)
+	pool := batch.NewPool[record](0)
 	barrier := func(id int64) operator.Control { return operator.Control{Kind: operator.Barrier, ID: id} }
 	step := func(want string) {
 		t.Helper()
@@ -115,18 +115,18 @@ func TestBarriersComeBack(t *testing.T) {
 		}
 	}
 	a.Control(barrier(1))
-	a.Send(rowBatch(pool, row{N: 1})) // waits for b's barrier
-	b.Send(rowBatch(pool, row{N: 2}))
+	a.Send(rowBatch(pool, record{N: 1})) // waits for b's barrier
+	b.Send(rowBatch(pool, record{N: 2}))
 	step("batch2")
 	b.Control(barrier(1))
 	step(fmt.Sprintf("%d/1back batch1", operator.Barrier))
 	a.Control(barrier(2))
-	a.Send(rowBatch(pool, row{N: 3}))
+	a.Send(rowBatch(pool, record{N: 3}))
 	step("")
 	g.Abort(2)
 	step("batch3")
 	b.Control(barrier(2)) // late
-	b.Send(rowBatch(pool, row{N: 4}))
+	b.Send(rowBatch(pool, record{N: 4}))
 	step("batch4")
 }
 
@@ -135,14 +135,14 @@ func TestFeedbackOverflow(t *testing.T) {
 	g := NewGate(1, true, func() {})
 	c := g.NewChannel(0, 0, true)
 	c.SpillBeyond(disk, rowEdge(t))
-	pool := batch.NewPool[row](0)
+	pool := batch.NewPool[record](0)
 	rng := rand.New(rand.NewPCG(1, 1))
 	sent, got, spilled := 0, 0, false
 	for range 50 {
 		for range rng.IntN(40) {
-			var rows []row
+			var rows []record
 			for range 1 + rng.IntN(30) {
-				rows = append(rows, row{fmt.Sprint("key", sent), int64(sent), sent})
+				rows = append(rows, record{fmt.Sprint("key", sent), int64(sent), sent})
 				sent++
 			}
 			if !c.Send(rowBatch(pool, rows...)) {
@@ -156,8 +156,8 @@ func TestFeedbackOverflow(t *testing.T) {
 			if !ok {
 				break
 			}
-			for i, r := range e.Batch.(*batch.Rows[row]).Vals {
-				if r.N != got || r.Key != fmt.Sprint("key", got) || e.Batch.(*batch.Rows[row]).Times[i] != int64(got) {
+			for i, r := range e.Batch.(*batch.Rows[record]).Vals {
+				if r.N != got || r.Key != fmt.Sprint("key", got) || e.Batch.(*batch.Rows[record]).Times[i] != int64(got) {
 					t.Fatalf("got %+v, want number %d", r, got)
 				}
 				got++
@@ -181,21 +181,21 @@ func TestSorter(t *testing.T) {
 	for _, budget := range []int64{1 << 30, 20_000, 500} {
 		disk := &Spill{Dir: spill.Dir{Parent: t.TempDir()}, SortBytes: budget}
 		s := rowEdge(t).NewSorter(disk)
-		pool := batch.NewPool[row](0)
+		pool := batch.NewPool[record](0)
 		rng := rand.New(rand.NewPCG(2, 2))
-		var want, got []row
+		var want, got []record
 		for range 300 {
-			var rows []row
+			var rows []record
 			for range 1 + rng.IntN(20) {
 				key := strings.Repeat("\x00", rng.IntN(3)) + fmt.Sprint(rng.IntN(40))
-				rows = append(rows, row{key, rng.Int64N(9) - 4, len(want) + len(rows)})
+				rows = append(rows, record{key, rng.Int64N(9) - 4, len(want) + len(rows)})
 			}
 			want = append(want, rows...)
 			if err := s.Add(rowBatch(pool, rows...)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		slices.SortStableFunc(want, func(a, b row) int {
+		slices.SortStableFunc(want, func(a, b record) int {
 			if c := strings.Compare(a.Key, b.Key); c != 0 {
 				return c
 			}
@@ -213,7 +213,7 @@ func TestSorter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows := b.(*batch.Rows[row])
+			rows := b.(*batch.Rows[record])
 			for i, r := range rows.Vals {
 				if r.Key != rows.Vals[0].Key || limit != nil && r.Time != rows.Times[0] {
 					t.Fatalf("%+v and %+v are in one batch", rows.Vals[0], r)

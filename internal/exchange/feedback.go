@@ -21,11 +21,11 @@ type Overflow interface {
 }
 
 // overflow is a spill.Store of batches whose type the channel does not know.
-type overflow[T any] struct{ *spill.Store[T] }
+type overflow[B batch.Carried[B]] struct{ *spill.Store[B] }
 
-func (o overflow[T]) Put(b batch.Any) (spill.Piece, error) { return o.Store.Put(b.(*batch.Rows[T])) }
+func (o overflow[B]) Put(b batch.Any) (spill.Piece, error) { return o.Store.Put(b.(B)) }
 
-func (o overflow[T]) Take(p spill.Piece) (batch.Any, error) {
+func (o overflow[B]) Take(p spill.Piece) (batch.Any, error) {
 	b, err := o.Store.Take(p)
 	if err != nil {
 		return nil, err

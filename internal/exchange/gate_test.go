@@ -128,7 +128,7 @@ func TestWatermarksFollowTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inputs := rapid.IntRange(1, 3).Draw(t, "inputs")
 		g, m := NewGate(inputs, true, func() {}), &gateModel{current: batch.MinTime}
-		pool := batch.NewPool[row](16)
+		pool := batch.NewPool[record](16)
 		var channels []*Channel
 		for i := range inputs + rapid.IntRange(0, 3).Draw(t, "more channels") {
 			channels = append(channels, g.NewChannel(i%inputs, 0, false))
@@ -152,7 +152,7 @@ func TestWatermarksFollowTheModel(t *testing.T) {
 					if rapid.Bool().Draw(t, "mark") {
 						b.Mark(rapid.Int64Range(-5, 40).Draw(t, "time"))
 					}
-					b.Add(row{}, 0)
+					b.Add(record{}, 0)
 				}
 				if rapid.Bool().Draw(t, "mark at the end") {
 					b.Mark(rapid.Int64Range(-5, 40).Draw(t, "last time"))
@@ -202,7 +202,7 @@ type sender struct {
 
 func checkBarriers(t *rapid.T, align bool) {
 	g := NewGate(1, align, func() {})
-	pool := batch.NewPool[row](2)
+	pool := batch.NewPool[record](2)
 	var senders []*sender
 	for range rapid.IntRange(1, 4).Draw(t, "channels") {
 		senders = append(senders, &sender{Channel: g.NewChannel(0, 0, false), before: map[int64]int{}})
@@ -211,7 +211,7 @@ func checkBarriers(t *rapid.T, align bool) {
 	toldIDs := map[int64]bool{}
 	step := func(e Event) {
 		if e.Batch != nil {
-			v := e.Batch.(*batch.Rows[row]).Vals[0]
+			v := e.Batch.(*batch.Rows[record]).Vals[0]
 			s := senders[v.Time]
 			if v.N != s.got {
 				t.Fatalf("channel %d delivers batch %d after %d", v.Time, v.N, s.got-1)
@@ -257,7 +257,7 @@ func checkBarriers(t *rapid.T, align bool) {
 		switch rapid.IntRange(0, 9).Draw(t, "what") {
 		case 0, 1, 2, 3:
 			if !s.ended {
-				s.Send(rowBatch(pool, row{Time: int64(i), N: s.sent}))
+				s.Send(rowBatch(pool, record{Time: int64(i), N: s.sent}))
 				s.sent++
 			}
 		case 4, 5: // a barrier, perhaps not the next one
@@ -305,16 +305,16 @@ func checkBarriers(t *rapid.T, align bool) {
 func TestDiscardGivesAllBack(t *testing.T) {
 	g := NewGate(1, true, func() {})
 	a, b := g.NewChannel(0, 0, false), g.NewChannel(0, 0, false)
-	pool := batch.NewPool[row](2)
-	a.Send(rowBatch(pool, row{N: 0}))
+	pool := batch.NewPool[record](2)
+	a.Send(rowBatch(pool, record{N: 0}))
 	a.Control(operator.Control{Kind: operator.Barrier, ID: 1})
-	a.Send(rowBatch(pool, row{N: 1})) // to be parked
-	b.Send(rowBatch(pool, row{N: 2}))
-	b.Send(rowBatch(pool, row{N: 3}))
+	a.Send(rowBatch(pool, record{N: 1})) // to be parked
+	b.Send(rowBatch(pool, record{N: 2}))
+	b.Send(rowBatch(pool, record{N: 3}))
 	if got := []any{first(g), first(g)}; !slices.Equal(got, []any{0, 2}) {
 		t.Fatalf("got batches %v", got)
 	}
-	b.Send(rowBatch(pool, row{N: 4})) // not taken from the queue
+	b.Send(rowBatch(pool, record{N: 4})) // not taken from the queue
 	if g.Empty() {
 		t.Error("a gate with batches is empty")
 	}
@@ -329,7 +329,7 @@ func TestDiscardGivesAllBack(t *testing.T) {
 
 func first(g *Gate) any {
 	e, _ := g.Poll()
-	n := e.Batch.(*batch.Rows[row]).Vals[0].N
+	n := e.Batch.(*batch.Rows[record]).Vals[0].N
 	e.Batch.Release()
 	return n
 }

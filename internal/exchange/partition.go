@@ -23,11 +23,47 @@ type Partition interface {
 	Close()
 }
 
-// partition keeps batches as pieces: varint time and value for each row, behind their length.
-type partition[T any] struct {
+// pieceForm is how the rows of a batch are kept.
+type pieceForm interface {
+	append(dst []byte, b batch.Any) []byte
+	decode(piece []byte) (batch.Any, error)
+}
+
+// rowPieces is the pieceForm of rows: varint time and value for each.
+type rowPieces[T any] struct {
+	codec *codec.Codec[T]
+	pool  *batch.Pool[T]
+}
+
+func (p *rowPieces[T]) append(dst []byte, b batch.Any) []byte {
+	rows := b.(*batch.Rows[T])
+	for i := range rows.Vals {
+		dst = p.codec.Append(binary.AppendVarint(dst, rows.Times[i]), &rows.Vals[i])
+	}
+	return dst
+}
+
+func (p *rowPieces[T]) decode(piece []byte) (batch.Any, error) {
+	b := p.pool.Get()
+	for len(piece) > 0 {
+		t, n := binary.Varint(piece)
+		if n <= 0 {
+			return nil, errors.New("a time is cut off")
+		}
+		var v T
+		var err error
+		if piece, err = p.codec.Decode(piece[n:], &v); err != nil {
+			return nil, err
+		}
+		b.Add(v, t)
+	}
+	return b, nil
+}
+
+// partition keeps batches as pieces, behind their length.
+type partition struct {
 	spill  *Spill
-	codec  *codec.Codec[T]
-	pool   *batch.Pool[T]
+	form   pieceForm
 	mem    []byte
 	piece  []byte
 	file   *spillWriter
@@ -35,16 +71,12 @@ type partition[T any] struct {
 	reader *spillReader
 }
 
-func (p *partition[T]) Add(b batch.Any) error {
-	rows := b.(*batch.Rows[T])
-	defer rows.Release()
-	if len(rows.Vals) == 0 {
+func (p *partition) Add(b batch.Any) error {
+	defer b.Release()
+	if b.Len() == 0 {
 		return nil
 	}
-	p.piece = p.piece[:0]
-	for i := range rows.Vals {
-		p.piece = p.codec.Append(binary.AppendVarint(p.piece, rows.Times[i]), &rows.Vals[i])
-	}
+	p.piece = p.form.append(p.piece[:0], b)
 	if p.file == nil {
 		before := cap(p.mem)
 		p.mem = append(binary.AppendUvarint(p.mem, uint64(len(p.piece))), p.piece...)
@@ -61,7 +93,7 @@ func (p *partition[T]) Add(b batch.Any) error {
 }
 
 // toFile moves what is in memory to a file.
-func (p *partition[T]) toFile() (err error) {
+func (p *partition) toFile() (err error) {
 	if p.file, err = p.spill.create(); err != nil {
 		return err
 	}
@@ -70,12 +102,12 @@ func (p *partition[T]) toFile() (err error) {
 	return err
 }
 
-func (p *partition[T]) freeMem() {
+func (p *partition) freeMem() {
 	p.spill.used.Add(-int64(cap(p.mem)))
 	p.mem = nil
 }
 
-func (p *partition[T]) End() (err error) {
+func (p *partition) End() (err error) {
 	p.piece = nil
 	if p.file != nil {
 		p.name, err = p.file.finish()
@@ -84,7 +116,7 @@ func (p *partition[T]) End() (err error) {
 	return err
 }
 
-func (p *partition[T]) Next() (batch.Any, error) {
+func (p *partition) Next() (batch.Any, error) {
 	if p.reader == nil {
 		p.reader = &spillReader{mem: p.mem}
 		if p.name != "" {
@@ -106,22 +138,14 @@ func (p *partition[T]) Next() (batch.Any, error) {
 	if p.name != "" {
 		p.piece = piece
 	}
-	b := p.pool.Get()
-	for len(piece) > 0 {
-		t, n := binary.Varint(piece)
-		if n <= 0 {
-			return nil, spill.Fail("read a temporary file", errors.New("a time is cut off"))
-		}
-		var v T
-		if piece, err = p.codec.Decode(piece[n:], &v); err != nil {
-			return nil, spill.Fail("read a temporary file", err)
-		}
-		b.Add(v, t)
+	b, err := p.form.decode(piece)
+	if err != nil {
+		return nil, spill.Fail("read a temporary file", err)
 	}
 	return b, nil
 }
 
-func (p *partition[T]) Close() {
+func (p *partition) Close() {
 	if p.file != nil {
 		p.name, _ = p.file.finish()
 		p.file = nil

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
@@ -38,17 +37,8 @@ type WriterConfig struct {
 
 // Writer is the end of a chain: it deals rows out to channels.
 type Writer[T any] struct {
-	part     Partitioner[T]
-	cfg      WriterConfig
-	pool     *batch.Pool[T]
-	open     []*batch.Rows[T] // batch being filled for each channel, nil when none
-	held     int64
-	turn     int
-	rng      *rand.Rand
-	target   []int32
-	overdraw int64 // bytes that may yet be sent without room, 0 for none
-	rowsOut  int64
-	bytesOut int64
+	writer[*batch.Rows[T]]
+	part Partitioner[T]
 }
 
 // NewWriter returns the writer of one subtask.
@@ -56,62 +46,11 @@ func NewWriter[T any](part Partitioner[T], pool *batch.Pool[T], cfg WriterConfig
 	if pool == nil {
 		pool = batch.NewPool[T](0)
 	}
-	w := &Writer[T]{part: part, cfg: cfg, pool: pool}
-	w.open = make([]*batch.Rows[T], len(cfg.Channels))
-	w.turn = cfg.Subtask % max(1, len(cfg.Channels))
-	w.rng = rand.New(rand.NewPCG(cfg.Seed, uint64(cfg.Subtask)))
-	return w
+	return &Writer[T]{writer: makeWriter(cfg, pool.Get), part: part}
 }
-
-// Open does nothing.
-func (w *Writer[T]) Open(*operator.Context) error { return nil }
 
 // Receiver is the writer itself.
 func (w *Writer[T]) Receiver(int) any { return batch.Receiver[T](w) }
-
-// Connect is an error: a writer ends its chain.
-func (w *Writer[T]) Connect(string, any) error { return fmt.Errorf("an exchange writer has no output") }
-
-// Snapshot has nothing to write: what is held back was flushed before the barrier.
-func (w *Writer[T]) Snapshot(*operator.Snapshot) error { return nil }
-
-// Close releases what is held back.
-func (w *Writer[T]) Close() error {
-	for i, b := range w.open {
-		if b != nil {
-			b.Release()
-			w.open[i] = nil
-		}
-	}
-	for _, c := range w.cfg.Channels {
-		c.Abandon()
-	}
-	return nil
-}
-
-// overdrawMax is how many bytes a writer sends without room to let an unaligned barrier through.
-const overdrawMax = 16 << 20
-
-// Overdraw begins or ends sending without room.
-func (w *Writer[T]) Overdraw(on bool) {
-	w.overdraw = 0
-	if on {
-		w.overdraw = overdrawMax
-	}
-}
-
-// Resume reports whether all channels have room.
-func (w *Writer[T]) Resume() bool {
-	if w.overdraw > 0 {
-		return true
-	}
-	for _, c := range w.cfg.Channels {
-		if !c.Room() {
-			return false
-		}
-	}
-	return true
-}
 
 // Push deals the rows of b out. It reports whether there is room for another batch.
 func (w *Writer[T]) Push(b *batch.Rows[T]) bool {
@@ -132,9 +71,9 @@ func (w *Writer[T]) Push(b *batch.Rows[T]) bool {
 		if len(b.Vals) >= 64*n {
 			return w.wholeBatch(b)
 		}
-		w.routeInTurn(b)
+		w.routeInTurn(len(b.Vals))
 	case graph.Shuffle:
-		w.routeAtRandom(b)
+		w.routeAtRandom(len(b.Vals))
 	case graph.Custom:
 		w.routeCustom(b)
 	default: // Global; Forward and Feedback have one channel
@@ -168,14 +107,6 @@ func (w *Writer[T]) passOn(b *batch.Rows[T]) bool {
 	return w.Resume()
 }
 
-func (w *Writer[T]) send(i int, b *batch.Rows[T]) {
-	n := int64(b.Bytes())
-	w.rowsOut += int64(len(b.Vals))
-	w.bytesOut += n
-	w.overdraw = max(0, w.overdraw-n)
-	w.cfg.Channels[i].Send(b)
-}
-
 func appendRows[T any](to, from *batch.Rows[T]) {
 	base := len(to.Vals)
 	to.Vals = append(to.Vals, from.Vals...)
@@ -191,27 +122,6 @@ func appendRows[T any](to, from *batch.Rows[T]) {
 	}
 }
 
-func (w *Writer[T]) broadcast(b *batch.Rows[T]) bool {
-	for i := 1; i < len(w.cfg.Channels); i++ {
-		w.send(i, b.Share())
-	}
-	w.send(0, b)
-	return w.Resume()
-}
-
-// wholeBatch sends b to the next channel and the marks to all others.
-func (w *Writer[T]) wholeBatch(b *batch.Rows[T]) bool {
-	for i := range w.open {
-		if i != w.turn && len(b.Marks) > 0 {
-			w.openFor(i).Mark(b.Marks[len(b.Marks)-1].Time)
-		}
-	}
-	w.ship(w.turn)
-	w.send(w.turn, b)
-	w.turn = (w.turn + 1) % len(w.open)
-	return w.Resume()
-}
-
 func (w *Writer[T]) fillKeys(b *batch.Rows[T]) {
 	if b.Sole() {
 		w.part.Keys(b.KeyColumn(), b.Vals)
@@ -223,14 +133,6 @@ func (w *Writer[T]) fillKeys(b *batch.Rows[T]) {
 	b.Keys = keys
 }
 
-func (w *Writer[T]) targets(n int) []int32 {
-	if cap(w.target) < n {
-		w.target = make([]int32, n)
-	}
-	w.target = w.target[:n]
-	return w.target
-}
-
 func (w *Writer[T]) routeByKey(b *batch.Rows[T]) {
 	t := w.targets(len(b.Vals))
 	groups, n := uint64(w.cfg.MaxParallelism), len(w.open)
@@ -240,23 +142,6 @@ func (w *Writer[T]) routeByKey(b *batch.Rows[T]) {
 		}
 		kg := int(h >> 32 * groups >> 32)
 		t[i] = int32(operator.SubtaskOf(kg, int(groups), n))
-	}
-}
-
-func (w *Writer[T]) routeInTurn(b *batch.Rows[T]) {
-	t := w.targets(len(b.Vals))
-	for i := range t {
-		t[i] = int32(w.turn)
-		if w.turn++; w.turn == len(w.open) {
-			w.turn = 0
-		}
-	}
-}
-
-func (w *Writer[T]) routeAtRandom(b *batch.Rows[T]) {
-	t := w.targets(len(b.Vals))
-	for i := range t {
-		t[i] = int32(w.rng.IntN(len(w.open)))
 	}
 }
 
@@ -310,55 +195,3 @@ func (w *Writer[T]) scatterRun(b *batch.Rows[T], from, to int) {
 		}
 	}
 }
-
-func (w *Writer[T]) openFor(i int) *batch.Rows[T] {
-	if w.open[i] == nil {
-		w.open[i] = w.pool.Get()
-		w.hold()
-	}
-	return w.open[i]
-}
-
-func (w *Writer[T]) hold() {
-	if w.held == 0 {
-		w.held = max(1, w.cfg.Now()) // 0 means that nothing is held back
-	}
-}
-
-func (w *Writer[T]) ship(i int) {
-	if b := w.open[i]; b != nil {
-		w.open[i] = nil
-		w.send(i, b)
-	}
-}
-
-// Flush ships everything that is held back.
-func (w *Writer[T]) Flush() {
-	for i := range w.open {
-		w.ship(i)
-	}
-	w.held = 0
-}
-
-// Held tells since when records are held back.
-func (w *Writer[T]) Held() int64 { return w.held }
-
-// Timeout is the longest time to hold records back.
-func (w *Writer[T]) Timeout() int64 { return w.cfg.TimeoutNanos }
-
-// Control flushes and passes the element to all channels.
-func (w *Writer[T]) Control(c operator.Control) {
-	if c.Kind == operator.EndOfInput && c.Input >= 0 {
-		return // the end of one of several inputs concerns this operator's chain only
-	}
-	if c.Kind == operator.EndOfKey {
-		return // what is sent on is sorted anew
-	}
-	w.Flush()
-	for _, ch := range w.cfg.Channels {
-		ch.Control(c)
-	}
-}
-
-// Sent is the number of rows and bytes shipped so far.
-func (w *Writer[T]) Sent() (rows, bytes int64) { return w.rowsOut, w.bytesOut }

@@ -18,16 +18,16 @@ type delivery []string
 
 // rig is a writer and a gate for each of its channels.
 type rig struct {
-	w      *Writer[row]
+	w      *Writer[record]
 	gates  []*Gate
-	pool   *batch.Pool[row]
+	pool   *batch.Pool[record]
 	now    int64
 	woken  int
 	shared bool // what was received has shared columns
 }
 
-func newRig(s graph.Strategy, channels int, limit, timeout int64, part Partitioner[row]) *rig {
-	r := &rig{pool: batch.NewPool[row](8), now: 1}
+func newRig(s graph.Strategy, channels int, limit, timeout int64, part Partitioner[record]) *rig {
+	r := &rig{pool: batch.NewPool[record](8), now: 1}
 	cfg := WriterConfig{
 		Strategy: s, MaxParallelism: 128, TimeoutNanos: timeout, Now: func() int64 { return r.now },
 	}
@@ -43,10 +43,10 @@ func newRig(s graph.Strategy, channels int, limit, timeout int64, part Partition
 }
 
 // keyHash is the key of a row in these tests, which is a word: its own hash.
-func keyHash(r row) uint64 { return codec.HashString(r.Key) }
+func keyHash(r record) uint64 { return codec.HashString(r.Key) }
 
-func byKey() Partitioner[row] {
-	return Partitioner[row]{Keys: func(dst []uint64, rows []row) {
+func byKey() Partitioner[record] {
+	return Partitioner[record]{Keys: func(dst []uint64, rows []record) {
 		for i := range rows {
 			dst[i] = keyHash(rows[i])
 		}
@@ -64,7 +64,7 @@ func (r *rig) receive(t interface{ Fatalf(string, ...any) }, i int, keyed bool) 
 			d = append(d, fmt.Sprintf("control %d/%d", e.Control.Kind, e.Control.ID))
 			continue
 		}
-		b := e.Batch.(*batch.Rows[row])
+		b := e.Batch.(*batch.Rows[record])
 		r.shared = r.shared || !b.Sole()
 		m := 0
 		for k := 0; k <= len(b.Vals); k++ {
@@ -89,21 +89,21 @@ func (r *rig) receive(t interface{ Fatalf(string, ...any) }, i int, keyed bool) 
 // TestWriterStrategies pushes batches of any size with marks in the middle. Each row must arrive
 // at the channels of its strategy, in order, each mark at all of them behind the same rows.
 func TestWriterStrategies(t *testing.T) {
-	custom := Partitioner[row]{Custom: func(v row, n int) int { return v.N % n }}
+	custom := Partitioner[record]{Custom: func(v record, n int) int { return v.N % n }}
 	cases := map[string]struct {
 		s     graph.Strategy
-		part  Partitioner[row]
-		owner func(r row, n int) int // -1: any one channel, -2: all
+		part  Partitioner[record]
+		owner func(r record, n int) int // -1: any one channel, -2: all
 	}{
-		"keyed": {graph.Keyed, byKey(), func(r row, n int) int {
+		"keyed": {graph.Keyed, byKey(), func(r record, n int) int {
 			return operator.SubtaskOf(codec.KeyGroup(keyHash(r), 128), 128, n)
 		}},
-		"rebalance": {graph.Rebalance, Partitioner[row]{}, func(row, int) int { return -1 }},
-		"rescale":   {graph.Rescale, Partitioner[row]{}, func(row, int) int { return -1 }},
-		"shuffle":   {graph.Shuffle, Partitioner[row]{}, func(row, int) int { return -1 }},
-		"broadcast": {graph.Broadcast, Partitioner[row]{}, func(row, int) int { return -2 }},
-		"global":    {graph.Global, Partitioner[row]{}, func(row, int) int { return 0 }},
-		"custom":    {graph.Custom, custom, func(r row, n int) int { return r.N % n }},
+		"rebalance": {graph.Rebalance, Partitioner[record]{}, func(record, int) int { return -1 }},
+		"rescale":   {graph.Rescale, Partitioner[record]{}, func(record, int) int { return -1 }},
+		"shuffle":   {graph.Shuffle, Partitioner[record]{}, func(record, int) int { return -1 }},
+		"broadcast": {graph.Broadcast, Partitioner[record]{}, func(record, int) int { return -2 }},
+		"global":    {graph.Global, Partitioner[record]{}, func(record, int) int { return 0 }},
+		"custom":    {graph.Custom, custom, func(r record, n int) int { return r.N % n }},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestWriterStrategies(t *testing.T) {
 				r := newRig(c.s, n, 0, timeout, c.part)
 				want := make([]delivery, n)
 				got := make([]delivery, n)
-				wide := batch.NewPool[row](64 * 5) // so that a batch may be passed on as a whole
+				wide := batch.NewPool[record](64 * 5) // so that a batch may be passed on as a whole
 				sent, mark := 0, int64(0)
 				place := map[int]int{}
 				for range rapid.IntRange(1, 12).Draw(t, "batches") {
@@ -128,7 +128,7 @@ func TestWriterStrategies(t *testing.T) {
 							mark++
 							b.Mark(mark)
 						}
-						v := row{fmt.Sprint(sent % 7), int64(sent), sent}
+						v := record{fmt.Sprint(sent % 7), int64(sent), sent}
 						b.Add(v, v.Time)
 						sent++
 					}
@@ -136,8 +136,8 @@ func TestWriterStrategies(t *testing.T) {
 						mark++
 						b.Mark(mark)
 					}
-					expectBatch(want, b, func(v row) int { return c.owner(v, n) }, place)
-					var twin *batch.Rows[row]
+					expectBatch(want, b, func(v record) int { return c.owner(v, n) }, place)
+					var twin *batch.Rows[record]
 					if rapid.Bool().Draw(t, "shared") {
 						twin = b.Share() // another consumer of the same output
 					}
@@ -170,7 +170,7 @@ func TestWriterStrategies(t *testing.T) {
 
 // expectBatch appends to what the channels should get. Rows whose channel is not determined are
 // noted in all of them with their number only; checkDelivery drops what went elsewhere.
-func expectBatch(want []delivery, b *batch.Rows[row], owner func(row) int, place map[int]int) {
+func expectBatch(want []delivery, b *batch.Rows[record], owner func(record) int, place map[int]int) {
 	m := 0
 	for k := 0; k <= len(b.Vals); k++ {
 		for ; m < len(b.Marks) && b.Marks[m].Row == k; m++ {
@@ -230,15 +230,15 @@ func lastMarks(d delivery) (out delivery) {
 func TestPassOnKeepsKeysOfSharedBatches(t *testing.T) {
 	r := newRig(graph.Keyed, 1, 0, 5, byKey())
 	// A store with keys of former rows, which must not come back.
-	old := rowBatch(r.pool, row{"old", 0, 0}, row{"old", 0, 1})
+	old := rowBatch(r.pool, record{"old", 0, 0}, record{"old", 0, 1})
 	for i := range old.KeyColumn() {
 		old.Keys[i] = 0xdead
 	}
 	old.Release()
-	b := rowBatch(r.pool, row{"a", 1, 1})
+	b := rowBatch(r.pool, record{"a", 1, 1})
 	twin := b.Share()
 	inner := r.w.part.Keys
-	r.w.part.Keys = func(dst []uint64, rows []row) {
+	r.w.part.Keys = func(dst []uint64, rows []record) {
 		inner(dst, rows)
 		if twin != nil {
 			twin.Release() // as the other consumer does at any moment
@@ -246,7 +246,7 @@ func TestPassOnKeepsKeysOfSharedBatches(t *testing.T) {
 		}
 	}
 	r.w.Push(b)
-	r.w.Push(rowBatch(r.pool, row{"b", 2, 2}))
+	r.w.Push(rowBatch(r.pool, record{"b", 2, 2}))
 	r.w.Flush()
 	if got := r.receive(t, 0, true); !slices.Equal(got, delivery{"row 1", "row 2"}) {
 		t.Errorf("got %v", got)
@@ -254,11 +254,11 @@ func TestPassOnKeepsKeysOfSharedBatches(t *testing.T) {
 }
 
 func TestPassOnGathersSmallBatches(t *testing.T) {
-	r := newRig(graph.Forward, 1, 0, 5, Partitioner[row]{})
+	r := newRig(graph.Forward, 1, 0, 5, Partitioner[record]{})
 	for i := range 5 {
 		b := r.pool.Get()
 		b.Mark(int64(10 * i))
-		b.Add(row{"", int64(i), i}, int64(i))
+		b.Add(record{"", int64(i), i}, int64(i))
 		r.w.Push(b)
 	}
 	if held := r.w.Held(); held != 1 {
@@ -283,11 +283,11 @@ func TestPassOnGathersSmallBatches(t *testing.T) {
 // TestBackpressure fills a channel, and empties it again: the writer is blocked from the limit on
 // and the producer is woken exactly once when there is room.
 func TestBackpressure(t *testing.T) {
-	one := int64(rowBatch(batch.NewPool[row](8), row{}).Bytes()) + 64
-	r := newRig(graph.Forward, 1, 2*one, 0, Partitioner[row]{})
+	one := int64(rowBatch(batch.NewPool[record](8), record{}).Bytes()) + 64
+	r := newRig(graph.Forward, 1, 2*one, 0, Partitioner[record]{})
 	push := func(want bool) {
 		t.Helper()
-		if got := r.w.Push(rowBatch(r.pool, row{})); got != want {
+		if got := r.w.Push(rowBatch(r.pool, record{})); got != want {
 			t.Errorf("Push says %v, want %v", got, want)
 		}
 	}
@@ -318,8 +318,8 @@ func TestBackpressure(t *testing.T) {
 }
 
 func TestWriterControls(t *testing.T) {
-	r := newRig(graph.Rebalance, 2, 0, 5, Partitioner[row]{})
-	r.w.Push(rowBatch(r.pool, row{N: 1}, row{N: 2}))
+	r := newRig(graph.Rebalance, 2, 0, 5, Partitioner[record]{})
+	r.w.Push(rowBatch(r.pool, record{N: 1}, record{N: 2}))
 	r.w.Control(operator.Control{Kind: operator.EndOfInput, Input: 0}) // not of all inputs
 	r.w.Control(operator.Control{Kind: operator.EndOfKey})
 	if r.w.Held() == 0 {
@@ -332,7 +332,7 @@ func TestWriterControls(t *testing.T) {
 			t.Errorf("channel %d: %v", i, got)
 		}
 	}
-	r.w.Push(rowBatch(r.pool, row{N: 1}))
+	r.w.Push(rowBatch(r.pool, record{N: 1}))
 	if err := r.w.Close(); err != nil || r.w.open[0] != nil || r.w.open[1] != nil {
 		t.Errorf("close: %v, %v", err, r.w.open)
 	}

@@ -159,8 +159,9 @@ func (b *builder) makeChannel(e *graph.Edge, to int, limit int64) *exchange.Chan
 		}
 		return ch
 	}
-	sorted := e.Strategy == graph.Keyed && e.To.KeySchema != ""
-	return g[to].NewChannel(e.Input, e.Type.(exchange.EdgeType), sorted, e.Strategy == graph.Broadcast)
+	edge := e.Type.(exchange.EdgeType)
+	sorted := e.Strategy == graph.Keyed && e.To.KeySchema != "" && edge.Sorts()
+	return g[to].NewChannel(e.Input, edge, sorted, e.Strategy == graph.Broadcast)
 }
 
 // makeChannels connects the producing subtasks of an edge with the gates of its target.

@@ -1,7 +1,5 @@
 package operator
 
-import "github.com/flott-dev/flott/internal/batch"
-
 // ControlKind tells control elements apart.
 type ControlKind uint8
 
@@ -153,95 +151,4 @@ type Flusher interface {
 type Overdrawer interface {
 	// Overdraw begins or ends taking more than there is room for, within a bound.
 	Overdraw(on bool)
-}
-
-// Worker is the part of a one-input operator that differs between operators.
-type Worker[T any] interface {
-	// Rows processes the rows [from, to) of b and returns the first row that is not processed yet:
-	// less than to only when the output is blocked.
-	Rows(b *batch.Rows[T], from, to int) int
-	// Watermark handles a watermark and passes it on. It reports false when it was suspended for
-	// lack of room; it is then called again with the same t.
-	Watermark(t int64) bool
-}
-
-// OneInput runs a Worker over the batches of one input. Operators embed it.
-type OneInput[T any] struct {
-	Ctx    *Context
-	worker Worker[T]
-	out    Drainer
-
-	pending *batch.Rows[T]
-	pos     int
-	mark    int
-}
-
-// Drainer is the output side of an operator as OneInput needs it. Outputs implements it.
-type Drainer interface {
-	// Drain pushes what is left over; it reports whether nothing is left and there is room.
-	Drain() bool
-	// Flush pushes partial batches on; it reports whether there is room afterwards.
-	Flush() bool
-}
-
-// Init sets the worker and the outputs. It must be called before the first Push.
-func (o *OneInput[T]) Init(w Worker[T], out Drainer) { o.worker, o.out = w, out }
-
-// Receiver is the operator itself.
-func (o *OneInput[T]) Receiver(int) any { return batch.Receiver[T](o) }
-
-// Push takes a batch and processes as much of it as there is room for.
-func (o *OneInput[T]) Push(b *batch.Rows[T]) bool {
-	o.pending, o.pos, o.mark = b, 0, 0
-	return o.run()
-}
-
-// Resume continues with the pending batch.
-func (o *OneInput[T]) Resume() bool {
-	if !o.out.Drain() {
-		return false
-	}
-	if o.pending == nil {
-		return true
-	}
-	return o.run()
-}
-
-// Current is the record being processed, for error messages.
-func (o *OneInput[T]) Current() any {
-	if o.pending == nil || o.pos >= len(o.pending.Vals) {
-		return nil
-	}
-	return o.pending.Vals[o.pos]
-}
-
-// At notes the row at work, so that an error can show it.
-func (o *OneInput[T]) At(row int) { o.pos = row }
-
-func (o *OneInput[T]) run() bool {
-	b := o.pending
-	for {
-		end := len(b.Vals)
-		if o.mark < len(b.Marks) {
-			end = b.Marks[o.mark].Row
-		}
-		if o.pos < end {
-			next := o.worker.Rows(b, o.pos, end)
-			o.pos = next
-			if next < end {
-				return false
-			}
-			continue
-		}
-		if o.mark == len(b.Marks) {
-			break
-		}
-		if !o.worker.Watermark(b.Marks[o.mark].Time) {
-			return false
-		}
-		o.mark++
-	}
-	o.pending = nil
-	b.Release()
-	return o.out.Flush()
 }

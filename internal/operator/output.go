@@ -5,6 +5,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/spill"
+	"github.com/flott-dev/flott/row"
 )
 
 // DefaultOverflowBytes is what an output keeps in memory of what its consumers have no room for.
@@ -20,56 +21,16 @@ const DefaultOverflowBytes = 64 << 20
 //	consumers ◀── overflow (memory) ◀── spilled (disk) ◀── Cur
 //
 // While anything is on disk, all that is new goes there as well, so that the order holds.
-type Output[T any] struct {
-	// Cur is the batch being filled; operators that work on columns append to it directly and call
-	// Ship when it is full. It is never nil.
-	Cur *batch.Rows[T]
-
-	pool    *batch.Pool[T]
-	next    []batch.Receiver[T]
-	blocked bool // a consumer has pending work
-	rows    int64
-
-	overflow  queue[*batch.Rows[T]]
-	memory    int64 // bytes of overflow
-	memoryMax int64
-	spilled   queue[spill.Piece]
-	store     *spill.Store[T] // nil: overflow has no limit
-}
-
-// Consumer is a receiver together with what its output needs to keep on disk what the receiver has
-// no room for. It is passed to Node.Connect in place of the receiver.
-type Consumer[T any] struct {
-	Receiver  batch.Receiver[T]
-	Store     *spill.Store[T]
-	MemoryMax int64
-}
+type Output[T any] struct{ output[*batch.Rows[T]] }
 
 // Init makes the first batch. pool may be nil for the default one.
 func (o *Output[T]) Init(pool *batch.Pool[T]) {
 	if pool == nil {
 		pool = batch.NewPool[T](0)
 	}
-	o.pool = pool
+	o.get = pool.Get
 	o.Cur = pool.Get()
 }
-
-// Connect adds a consumer.
-func (o *Output[T]) Connect(receiver any) error {
-	if c, ok := receiver.(Consumer[T]); ok {
-		o.store, o.memoryMax = c.Store, c.MemoryMax
-		receiver = c.Receiver
-	}
-	r, ok := receiver.(batch.Receiver[T])
-	if !ok {
-		return fmt.Errorf("connect an output of %T to %T", *new(T), receiver)
-	}
-	o.next = append(o.next, r)
-	return nil
-}
-
-// Connected reports whether anyone reads the output.
-func (o *Output[T]) Connected() bool { return len(o.next) > 0 }
 
 // Emit appends a row with event time t.
 func (o *Output[T]) Emit(v T, t int64) {
@@ -81,26 +42,109 @@ func (o *Output[T]) Emit(v T, t int64) {
 	}
 }
 
+// ColumnOutput is an Output of batches of columns.
+type ColumnOutput struct{ output[*batch.Columns] }
+
+// Init makes the first batch, of the default size.
+func (o *ColumnOutput) Init(s *row.Schema) { o.InitPool(batch.NewColumnPool(s, 0)) }
+
+// InitPool makes the first batch.
+func (o *ColumnOutput) InitPool(pool *batch.ColumnPool) {
+	o.get = pool.Get
+	o.Cur = pool.Get()
+}
+
+// Get is an empty batch with the output's columns, for Pass.
+func (o *ColumnOutput) Get() *batch.Columns { return o.get() }
+
+// EndRow ends a row whose values were appended to the columns of Cur.
+func (o *ColumnOutput) EndRow(kind row.ChangeKind) {
+	if o.Cur.Add(kind); o.Cur.Full() {
+		o.Ship()
+	}
+}
+
+// Pass hands on a batch that the operator has made, or one that it has got, after what was emitted
+// before.
+func (o *ColumnOutput) Pass(b *batch.Columns) {
+	o.shipAny()
+	o.Forward(b)
+}
+
+// MarkAll is Mark: there are no other outputs.
+func (o *ColumnOutput) MarkAll(t int64) { o.Mark(t) }
+
+// ConnectTag connects a consumer. There are no side outputs.
+func (o *ColumnOutput) ConnectTag(tag string, receiver any) error {
+	if tag != "" {
+		return fmt.Errorf("there is no side output %q: an operator on columns has one output", tag)
+	}
+	return o.Connect(receiver)
+}
+
+// Consumer is a receiver together with what its output needs to keep on disk what the receiver has
+// no room for. It is passed to Node.Connect in place of the receiver.
+type Consumer[B batch.Carried[B]] struct {
+	Receiver  receiver[B]
+	Store     *spill.Store[B]
+	MemoryMax int64
+}
+
+// output is what outputs of either kind of batch share.
+type output[B batch.Carried[B]] struct {
+	// Cur is the batch being filled; operators that work on columns append to it directly and call
+	// Ship when it is full. It is never nil.
+	Cur B
+
+	get     func() B
+	next    []receiver[B]
+	blocked bool // a consumer has pending work
+	rows    int64
+
+	overflow  queue[B]
+	memory    int64 // bytes of overflow
+	memoryMax int64
+	spilled   queue[spill.Piece]
+	store     *spill.Store[B] // nil: overflow has no limit
+}
+
+// Connect adds a consumer.
+func (o *output[B]) Connect(to any) error {
+	if c, ok := to.(Consumer[B]); ok {
+		o.store, o.memoryMax = c.Store, c.MemoryMax
+		to = c.Receiver
+	}
+	r, ok := to.(receiver[B])
+	if !ok {
+		return fmt.Errorf("connect an output of %T to %T", *new(B), to)
+	}
+	o.next = append(o.next, r)
+	return nil
+}
+
 // Mark appends a watermark.
-func (o *Output[T]) Mark(t int64) { o.Cur.Mark(t) }
+func (o *output[B]) Mark(t int64) { o.Cur.Mark(t) }
+
+// Connected reports whether anyone reads the output.
+func (o *output[B]) Connected() bool { return len(o.next) > 0 }
 
 // Blocked reports whether the consumers have no room: an operator that may emit more stops at the
 // next record.
-func (o *Output[T]) Blocked() bool { return o.blocked }
+func (o *output[B]) Blocked() bool { return o.blocked }
 
 // Rows is the number of rows shipped so far.
-func (o *Output[T]) Rows() int64 { return o.rows }
+func (o *output[B]) Rows() int64 { return o.rows }
 
 // Ship hands the current batch on, or keeps it as overflow while the consumers are blocked.
-func (o *Output[T]) Ship() {
+func (o *output[B]) Ship() {
 	b := o.Cur
-	o.Cur = o.pool.Get()
+	o.Cur = o.get()
 	o.Forward(b)
 }
 
 // Forward hands b, which need not come from the output's own pool, on after what was emitted
 // before. The caller has shipped the current batch.
-func (o *Output[T]) Forward(b *batch.Rows[T]) {
+func (o *output[B]) Forward(b B) {
 	if o.blocked {
 		o.keep(b)
 		return
@@ -109,7 +153,7 @@ func (o *Output[T]) Forward(b *batch.Rows[T]) {
 }
 
 // keep adds b to the overflow.
-func (o *Output[T]) keep(b *batch.Rows[T]) {
+func (o *output[B]) keep(b B) {
 	if o.store == nil {
 		o.overflow.add(b)
 		return
@@ -127,7 +171,7 @@ func (o *Output[T]) keep(b *batch.Rows[T]) {
 }
 
 // take removes the oldest batch from the overflow, which is not empty.
-func (o *Output[T]) take() *batch.Rows[T] {
+func (o *output[B]) take() B {
 	if o.overflow.len() > 0 {
 		b := o.overflow.take()
 		if o.overflow.len() == 0 {
@@ -142,8 +186,8 @@ func (o *Output[T]) take() *batch.Rows[T] {
 	return b
 }
 
-func (o *Output[T]) push(b *batch.Rows[T]) {
-	o.rows += int64(len(b.Vals))
+func (o *output[B]) push(b B) {
+	o.rows += int64(b.Len())
 	switch len(o.next) {
 	case 0:
 		b.Release()
@@ -160,16 +204,20 @@ func (o *Output[T]) push(b *batch.Rows[T]) {
 }
 
 // Flush hands on the current batch if it holds anything.
-func (o *Output[T]) Flush() bool {
-	if len(o.Cur.Vals) > 0 || len(o.Cur.Marks) > 0 {
+func (o *output[B]) Flush() bool {
+	o.shipAny()
+	return !o.blocked
+}
+
+func (o *output[B]) shipAny() {
+	if o.Cur.Len() > 0 || len(*o.Cur.MarkList()) > 0 {
 		o.Ship()
 	}
-	return !o.blocked
 }
 
 // Drain is called when the consumers have finished their pending work: it pushes the overflow on,
 // from memory and disk. It reports whether nothing is left and there is room.
-func (o *Output[T]) Drain() bool {
+func (o *output[B]) Drain() bool {
 	o.blocked = false
 	for o.overflow.len()+o.spilled.len() > 0 {
 		if o.push(o.take()); o.blocked {

@@ -38,12 +38,12 @@ func (r *slowReceiver) Push(b *batch.Rows[string]) bool {
 }
 
 func spilling(t interface{ Fatal(...any) }, d *spill.Dir, r batch.Receiver[string], limit int64,
-) Consumer[string] {
+) Consumer[*batch.Rows[string]] {
 	c, err := codec.For[string](nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Consumer[string]{Receiver: r, Store: spill.NewStore(d, c), MemoryMax: limit}
+	return Consumer[*batch.Rows[string]]{Receiver: r, Store: spill.NewStore(d, c), MemoryMax: limit}
 }
 
 func TestOverflowIsBoundedInMemory(t *testing.T) {

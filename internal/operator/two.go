@@ -53,3 +53,44 @@ func (w leftWorker[A, B]) Rows(b *batch.Rows[A], from, to int) int { return w.Le
 type rightWorker[A, B any] struct{ TwoWorker[A, B] }
 
 func (w rightWorker[A, B]) Rows(b *batch.Rows[B], from, to int) int { return w.Right(b, from, to) }
+
+// TwoColumnWorker is TwoWorker for batches of columns.
+type TwoColumnWorker interface {
+	// Left and Right process a run of rows, like ColumnWorker.Rows.
+	Left(b *batch.Columns, from, to int) int
+	Right(b *batch.Columns, from, to int) int
+	// Watermark handles the combined watermark of both inputs, like ColumnWorker.Watermark.
+	Watermark(t int64) bool
+}
+
+// TwoColumnInputs is TwoInput for batches of columns.
+type TwoColumnInputs struct {
+	Ctx     *Context
+	LeftIn  ColumnInput
+	RightIn ColumnInput
+}
+
+// Init sets the worker and the outputs. It must be called before the first Push.
+func (t *TwoColumnInputs) Init(w TwoColumnWorker, out Drainer) {
+	t.LeftIn.Init(leftColumns{w}, out)
+	t.RightIn.Init(rightColumns{w}, out)
+}
+
+// Receiver is the left (0) or right (1) input.
+func (t *TwoColumnInputs) Receiver(input int) any {
+	if input == 0 {
+		return t.LeftIn.Receiver(0)
+	}
+	return t.RightIn.Receiver(0)
+}
+
+// Resume continues with the pending batch.
+func (t *TwoColumnInputs) Resume() bool { return t.LeftIn.Resume() && t.RightIn.Resume() }
+
+type leftColumns struct{ TwoColumnWorker }
+
+func (w leftColumns) Rows(b *batch.Columns, from, to int) int { return w.Left(b, from, to) }
+
+type rightColumns struct{ TwoColumnWorker }
+
+func (w rightColumns) Rows(b *batch.Columns, from, to int) int { return w.Right(b, from, to) }

@@ -9,7 +9,7 @@ import (
 // alignment keeps a source's splits in step with those of its group: splits whose watermark is more
 // than the allowed drift ahead of the group's least one are paused. A reader that cannot pause
 // single splits is not polled at all while one of them is ahead.
-type alignment[T any] struct {
+type alignment struct {
 	group  operator.AlignmentGroup
 	drift  int64
 	every  int64
@@ -19,7 +19,7 @@ type alignment[T any] struct {
 }
 
 // align reports the source's watermark when it is time, and tells whether the reader may be polled.
-func (s *Source[T]) align() bool {
+func (s *sourceCore) align() bool {
 	a := &s.aligned
 	now := s.ctx.NowMillis()
 	if now >= a.next {
@@ -44,7 +44,7 @@ func (s *Source[T]) align() bool {
 }
 
 // reported is the least watermark of the splits that are read; an idle source holds nobody back.
-func (s *Source[T]) reported() int64 {
+func (s *sourceCore) reported() int64 {
 	switch {
 	case s.idle || len(s.splits) == 0 && s.noMore:
 		return batch.MaxTime
@@ -54,7 +54,7 @@ func (s *Source[T]) reported() int64 {
 	return s.combined()
 }
 
-func (s *Source[T]) pauseAhead(now int64) {
+func (s *sourceCore) pauseAhead(now int64) {
 	var stop, goOn []string
 	for id, st := range s.splits {
 		ahead := st.watermark > s.aligned.limit
@@ -76,7 +76,7 @@ func (s *Source[T]) pauseAhead(now int64) {
 	}
 }
 
-func (s *Source[T]) mayPoll() bool {
+func (s *sourceCore) mayPoll() bool {
 	if s.aligned.paused == 0 {
 		return true
 	}

@@ -22,14 +22,23 @@ type Piece struct {
 // None reports whether p is the zero Piece.
 func (p Piece) None() bool { return p.size == 0 }
 
+// Form is how a kind of batch is encoded.
+type Form[B any] interface {
+	// Append encodes all of b.
+	Append(dst []byte, b B) []byte
+	// Decode decodes a batch.
+	Decode(raw []byte) (B, error)
+	// Bytes estimates the memory that b holds. It is called by who puts.
+	Bytes(b B) int64
+}
+
 // Store keeps batches in a file, one behind the other, and begins the file anew when all were
 // taken: whoever keeps the pieces decides on their order. One goroutine may put while another one
 // takes.
-type Store[T any] struct {
-	dir   *Dir
-	codec *codec.Codec[T]
-	pool  *batch.Pool[T]
-	mu    struct {
+type Store[B interface{ Release() }] struct {
+	dir  *Dir
+	form Form[B]
+	mu   struct {
 		sync.Mutex
 		file   *os.File
 		end    int64
@@ -42,35 +51,62 @@ type Store[T any] struct {
 
 // NewStore returns an empty store. Its file is made when something is put, and closed and removed
 // with dir at the latest.
-func NewStore[T any](dir *Dir, c *codec.Codec[T]) *Store[T] {
-	return &Store[T]{dir: dir, codec: c, pool: batch.NewPool[T](0)}
+func NewStore[T any](dir *Dir, c *codec.Codec[T]) *Store[*batch.Rows[T]] {
+	return NewStoreOf(dir, &rowForm[T]{codec: c, pool: batch.NewPool[T](0)})
+}
+
+// NewStoreOf is NewStore for batches of any kind.
+func NewStoreOf[B interface{ Release() }](dir *Dir, f Form[B]) *Store[B] {
+	return &Store[B]{dir: dir, form: f}
+}
+
+// Bytes is the form's estimate.
+func (s *Store[B]) Bytes(b B) int64 { return s.form.Bytes(b) }
+
+// rowForm is the Form of rows.
+type rowForm[T any] struct {
+	codec *codec.Codec[T]
+	pool  *batch.Pool[T]
+	plain []byte
+}
+
+// Append is the function of that name.
+func (f *rowForm[T]) Append(dst []byte, b *batch.Rows[T]) []byte { return Append(dst, f.codec, b) }
+
+// Decode is the function of that name.
+func (f *rowForm[T]) Decode(raw []byte) (*batch.Rows[T], error) {
+	b := f.pool.Get()
+	if err := Decode(b, f.codec.Decode, raw); err != nil {
+		b.Release()
+		return nil, err
+	}
+	return b, nil
 }
 
 // sampledRows is how many rows of a batch Bytes encodes.
 const sampledRows = 4
 
-// Bytes estimates the memory that b holds. Other than b's own estimate it counts what is behind
-// pointers, by the encodings of some rows.
-func (s *Store[T]) Bytes(b *batch.Rows[T]) int64 {
+// Bytes counts, other than b's own estimate, what is behind pointers, by the encodings of some rows.
+func (f *rowForm[T]) Bytes(b *batch.Rows[T]) int64 {
 	n := len(b.Vals)
 	sum := int64(b.Bytes())
-	if n == 0 || !s.pool.Pointers() {
+	if n == 0 || !f.pool.Pointers() {
 		return sum
 	}
 	step := max(1, n/sampledRows)
-	s.plain = s.plain[:0]
+	f.plain = f.plain[:0]
 	sampled := 0
 	for i := 0; i < n; i += step {
-		s.plain = s.codec.Append(s.plain, &b.Vals[i])
+		f.plain = f.codec.Append(f.plain, &b.Vals[i])
 		sampled++
 	}
-	return sum + int64(len(s.plain))*int64(n)/int64(sampled)
+	return sum + int64(len(f.plain))*int64(n)/int64(sampled)
 }
 
-// Put encodes b, with its times, keys and marks, and releases it.
-func (s *Store[T]) Put(b *batch.Rows[T]) (Piece, error) {
+// Put encodes b and releases it.
+func (s *Store[B]) Put(b B) (Piece, error) {
 	defer b.Release()
-	s.plain = Append(s.plain[:0], s.codec, b)
+	s.plain = s.form.Append(s.plain[:0], b)
 	s.packed = s2.Encode(s.packed[:cap(s.packed)], s.plain)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,28 +155,27 @@ func Append[T any](dst []byte, c *codec.Codec[T], b *batch.Rows[T]) []byte {
 }
 
 // Take reads a batch that was put. A piece is taken once.
-func (s *Store[T]) Take(p Piece) (*batch.Rows[T], error) {
+func (s *Store[B]) Take(p Piece) (none B, err error) {
 	if cap(s.buf) < p.size {
 		s.buf = make([]byte, p.size)
 	}
 	s.buf = s.buf[:p.size]
 	if err := s.read(p); err != nil {
-		return nil, err
+		return none, err
 	}
 	raw, err := s2.Decode(s.raw[:cap(s.raw)], s.buf)
 	if err != nil {
-		return nil, &Error{"read a batch", err}
+		return none, &Error{"read a batch", err}
 	}
 	s.raw = raw
-	b := s.pool.Get()
-	if err := Decode(b, s.codec.Decode, raw); err != nil {
-		b.Release()
-		return nil, &Error{"read a batch", err}
+	b, err := s.form.Decode(raw)
+	if err != nil {
+		return none, &Error{"read a batch", err}
 	}
 	return b, nil
 }
 
-func (s *Store[T]) read(p Piece) error {
+func (s *Store[B]) read(p Piece) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.file == nil {
@@ -235,7 +270,7 @@ func (d *decoder) varint() int64 {
 }
 
 // Close gives up what is left and removes the file.
-func (s *Store[T]) Close() {
+func (s *Store[B]) Close() {
 	s.mu.Lock()
 	f := s.mu.file
 	s.mu.closed, s.mu.file = true, nil

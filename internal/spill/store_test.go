@@ -21,7 +21,7 @@ type value struct {
 	N    int
 }
 
-func newStore(t interface{ Fatal(...any) }, d *spill.Dir) *spill.Store[value] {
+func newStore(t interface{ Fatal(...any) }, d *spill.Dir) *spill.Store[*batch.Rows[value]] {
 	c, err := codec.For[value](nil)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestStoreGivesBackWhatWasPut(t *testing.T) {
 }
 
 func TestStoreFailures(t *testing.T) {
-	one := func(s *spill.Store[value]) (spill.Piece, error) {
+	one := func(s *spill.Store[*batch.Rows[value]]) (spill.Piece, error) {
 		b := batch.NewPool[value](4).Get()
 		b.Add(value{Text: "x"}, 1)
 		return s.Put(b)

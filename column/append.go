@@ -1,0 +1,140 @@
+package column
+
+import (
+	"slices"
+
+	"github.com/flott-dev/flott/row"
+)
+
+// AppendAll appends the values at some places of another vector of the same form.
+func (v *Vector) AppendAll(from *Vector, places []int32) {
+	if from.Type.Kind == row.Null {
+		for range places {
+			v.AppendNull()
+		}
+		return
+	}
+	switch FormOf(v.Type) {
+	case FormBool:
+		v.Bools = gather(v.Bools, from.Bools, places)
+	case FormI32:
+		v.I32 = gather(v.I32, from.I32, places)
+	case FormI64:
+		v.I64 = gather(v.I64, from.I64, places)
+	case FormDecimal:
+		v.appendDecimals(from, places)
+	case FormTimestamp:
+		v.I64 = gather(v.I64, from.I64, places)
+		switch {
+		case v.Type.Precision <= 6:
+		case from.Type.Precision > 6:
+			v.Nanos = gather(v.Nanos, from.Nanos, places)
+		default:
+			v.Nanos = append(v.Nanos, make([]int32, len(places))...)
+		}
+	case FormF32:
+		v.F32 = gather(v.F32, from.F32, places)
+	case FormF64:
+		v.F64 = gather(v.F64, from.F64, places)
+	case FormBytes:
+		v.appendBytes(from, places)
+	case FormRow:
+		for c, child := range v.Children {
+			child.AppendAll(from.Children[c], places)
+		}
+	case FormList, FormMap:
+		for _, p := range places {
+			end := v.Off[len(v.Off)-1]
+			if !from.IsNull(int(p)) {
+				a, b := from.Range(int(p))
+				for c, child := range v.Children {
+					child.AppendRange(from.Children[c], a, b)
+				}
+				end += uint32(b - a)
+			}
+			v.Off = append(v.Off, end)
+		}
+	}
+	v.appendValid(from, places)
+}
+
+func gather[E any](dst, src []E, places []int32) []E {
+	n := len(dst)
+	dst = slices.Grow(dst, len(places))[:n+len(places)]
+	out := dst[n:]
+	for i, p := range places {
+		out[i] = src[p]
+	}
+	return dst
+}
+
+func (v *Vector) appendDecimals(from *Vector, places []int32) {
+	if from.Hi != nil && v.Hi == nil {
+		v.widen()
+	}
+	v.I64 = gather(v.I64, from.I64, places)
+	switch {
+	case v.Hi == nil:
+	case from.Hi != nil:
+		v.Hi = gather(v.Hi, from.Hi, places)
+	default:
+		for _, p := range places {
+			v.Hi = append(v.Hi, from.I64[p]>>63)
+		}
+	}
+}
+
+func (v *Vector) appendBytes(from *Vector, places []int32) {
+	v.Off = slices.Grow(v.Off, len(places))
+	for _, p := range places {
+		if from.Valid.Has(int(p)) {
+			v.Data = append(v.Data, from.Data[from.Off[p]:from.Off[p+1]]...)
+		}
+		v.Off = append(v.Off, uint32(len(v.Data)))
+	}
+}
+
+// appendValid ends the appending of values: it counts them, and says which are NULL.
+func (v *Vector) appendValid(from *Vector, places []int32) {
+	n := v.N
+	v.N += len(places)
+	if v.Valid == nil && from.Valid == nil {
+		return
+	}
+	if v.Valid == nil {
+		v.Valid = NewBitmap(n, true)
+	}
+	for len(v.Valid)<<6 < v.N {
+		v.Valid = append(v.Valid, ^uint64(0))
+	}
+	for i, p := range places {
+		if from.Valid.Has(int(p)) {
+			v.Valid.Set(n + i)
+		} else {
+			v.Valid.Clear(n + i)
+		}
+	}
+}
+
+// AppendRange appends the values a … b-1 of another vector of the same form.
+func (v *Vector) AppendRange(from *Vector, a, b int) {
+	var some [64]int32
+	for a < b {
+		places := some[:min(len(some), b-a)]
+		for i := range places {
+			places[i] = int32(a + i)
+		}
+		v.AppendAll(from, places)
+		a += len(places)
+	}
+}
+
+// Size is the number of bytes that the values take in memory.
+func (v *Vector) Size() int {
+	n := len(v.Bools) + 4*(len(v.I32)+len(v.F32)+len(v.Nanos)+len(v.Off)) +
+		8*(len(v.I64)+len(v.Hi)+len(v.F64)+len(v.Valid)) + len(v.Data)
+	for _, c := range v.Children {
+		n += c.Size()
+	}
+	return n
+}
