@@ -326,3 +326,39 @@ func plainTimestamp(b []byte, between byte) (days, seconds int64, ok bool) {
 	}
 	return Days(year, month, day), hour*3600 + minute*60 + second, true
 }
+
+// AppendLocalTime appends a time of day as LocalTime.toString does: HH:mm, seconds unless they are zero
+// and may be left out, and a fraction of three, six or nine digits.
+func AppendLocalTime(dst []byte, nanos int64, short bool) []byte {
+	seconds := int(nanos / 1_000_000_000)
+	dst = pair(dst, seconds/3600)
+	dst = pair(append(dst, ':'), seconds/60%60)
+	rest := nanos % 1_000_000_000
+	if short && seconds%60 == 0 && rest == 0 {
+		return dst
+	}
+	dst = pair(append(dst, ':'), seconds%60)
+	if rest == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	for unit := int64(1_000_000); rest > 0; unit /= 1000 {
+		group := int(rest / unit)
+		dst = pair(append(dst, '0'+byte(group/100)), group%100)
+		if rest %= unit; unit == 1 {
+			break
+		}
+	}
+	return dst
+}
+
+// AppendDateTime appends a timestamp as LocalDateTime.toString does, or if it is not local as
+// Instant.toString does without its Z.
+func AppendDateTime(dst []byte, micros int64, nanos int32, local bool) []byte {
+	days := micros / dayMicros
+	if micros%dayMicros < 0 {
+		days--
+	}
+	dst = append(AppendDate(dst, days), 'T')
+	return AppendLocalTime(dst, (micros-days*dayMicros)*1000+int64(nanos), local)
+}
