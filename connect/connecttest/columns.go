@@ -34,7 +34,8 @@ type rowReader[T any] struct {
 }
 
 func (r *rowReader[T]) Poll(out *connect.Output[T]) (connect.Status, error) {
-	b := batch.NewColumnPool(r.schema, out.Room()).Get()
+	// One less where there can be: the last record may make two rows.
+	b := batch.NewColumnPool(r.schema, max(1, out.Room()-1)).Get()
 	defer b.Release()
 	r.columns.Reset(b)
 	status, err := r.ColumnReader.Poll(r.columns)

@@ -201,10 +201,11 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 		out.Finished()
 		return connect.More, r.finish()
 	}
-	if err := r.decode(out.Batch, text, ends); err != nil {
+	done, err := r.decode(out, text, ends)
+	if err != nil {
 		return connect.More, err
 	}
-	r.scan.consume(len(text))
+	r.scan.consume(done)
 	s.pos = r.scan.offset
 	return connect.More, nil
 }
@@ -222,22 +223,25 @@ func (r *columnReader) openColumns() (err error) {
 	return beginLines(&r.lineReader, &r.reader, r.in)
 }
 
-// decode appends the rows of lines.
+// decode appends the rows of lines until there is no more room, and returns the length of those lines.
+// The last one may make more rows than there is room for: it cannot be divided.
 //
 //flott:hot
-func (r *columnReader) decode(b *columns.Batch, text []byte, ends []int) error {
+func (r *columnReader) decode(out *connect.ColumnOutput, text []byte, ends []int) (done int, err error) {
+	b, room := out.Batch, out.Room()
 	for i, place := range r.s.decoded {
 		r.view.Cols[i] = b.Cols[place]
 	}
 	before := b.N
 	r.view.N, r.view.Kinds = b.N, b.Kinds
-	from := 0
 	for _, to := range ends {
-		line := trimEnd(text[from:to])
+		line := trimEnd(text[done:to])
 		if err := r.decoder.Decode(line, r.view); err != nil {
-			return r.wrong(int64(from), line, err)
+			return 0, r.wrong(int64(done), line, err)
 		}
-		from = to
+		if done = to; r.view.N-before >= room {
+			break
+		}
 	}
 	b.N, b.Kinds = r.view.N, r.view.Kinds
 	r.read += int64(b.N - before)
@@ -246,7 +250,7 @@ func (r *columnReader) decode(b *columns.Batch, text []byte, ends []int) error {
 			b.Cols[c.out].AppendFrom(r.values[i], 0)
 		}
 	}
-	return nil
+	return done, nil
 }
 
 // wrong says where a line is that cannot be decoded.
