@@ -28,7 +28,7 @@ var (
 		Key: "fields.#.kind", Default: "random", Text: "Whether values are made up, or counted from start to end.",
 	}, nil, "random", "sequence")
 	minOption = config.AnyText(config.Doc{
-		Key: "fields.#.min", Text: "The least value. By default the least of the type.",
+		Key: "fields.#.min", Text: "The least value. By default the least of the type, for DECIMAL 0.",
 	})
 	maxOption = config.AnyText(config.Doc{
 		Key: "fields.#.max", Text: "The greatest value. By default the greatest of the type.",
@@ -73,6 +73,7 @@ type table struct {
 	spec    *connect.TableSpec
 	columns []maker
 	o       Options
+	none    bool // there are no rows
 }
 
 func newTable(t *connect.TableSpec) (*table, error) {
@@ -103,14 +104,11 @@ func newTable(t *connect.TableSpec) (*table, error) {
 	if p.count < math.MaxInt64 {
 		c.o.Count = p.count
 	}
-	if p.count == 0 {
-		return nil, fmt.Errorf("table %s, connector 'datagen': number-of-rows is 0, so there is nothing to read; leave it out for no end",
-			t.Name)
-	}
+	c.none = p.count == 0
 	return c, nil
 }
 
-func (t *table) Bounded() bool          { return t.o.Count > 0 }
+func (t *table) Bounded() bool          { return t.o.Count > 0 || t.none }
 func (t *table) Kinds() row.ChangeKinds { return row.InsertOnly }
 
 // Scan makes a source of some of the columns. Values do not depend on which.
@@ -126,14 +124,27 @@ func (t *table) Scan(s connect.Scan) (connect.ColumnSource, error) {
 		schema.Fields = append(schema.Fields, t.spec.Schema.Fields[i])
 		makers = append(makers, t.columns[i])
 	}
-	return Columns(schema, func(ctx connect.ReaderContext) (FillColumns, error) {
+	source := Columns(schema, func(ctx connect.ReaderContext) (FillColumns, error) {
 		return func(first, step int64, n int, cols []*column.Vector) {
 			now := ctx.Now()
 			for c, v := range cols {
 				fill(makers[c], v, first, step, n, now)
 			}
 		}, nil
-	}, t.o), nil
+	}, t.o)
+	if t.none {
+		return empty{source}, nil
+	}
+	return source, nil
+}
+
+// empty is a source without splits.
+type empty struct{ connect.ColumnSource }
+
+func (empty) Bounded() bool { return true }
+
+func (empty) Enumerator(ctx connect.EnumeratorContext, _ []byte) (connect.Enumerator, error) {
+	return connect.NewDeal(ctx, nil), nil
 }
 
 // fill makes n values of a column.

@@ -121,6 +121,21 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestWideDecimals has numbers of both signs of all digits.
+func TestWideDecimals(t *testing.T) {
+	nines := strings.Repeat("9", 38)
+	signs := map[bool]int{}
+	for _, r := range readAll(t, rowsOf(t, connect.Scan{}, "d DECIMAL(38, 0), e DECIMAL(38, 0)", "number-of-rows=100", "fields.d.min=-"+nines)) {
+		signs[strings.HasPrefix(r, `["-`)]++
+		if strings.Contains(r, `,"-`) {
+			t.Errorf("below the default of 0: %s", r)
+		}
+	}
+	if signs[true] < 20 || signs[false] < 20 {
+		t.Errorf("signs are %v", signs)
+	}
+}
+
 func TestTimesFollowTheClock(t *testing.T) {
 	s := rowsOf(t, connect.Scan{}, "a DATE, b TIME, c TIMESTAMP(3), d TIMESTAMP_LTZ(3)", "number-of-rows=50", "rows-per-second=100000", "fields.d.max-past=10 s")
 	d := connecttest.NewDriver(t, s, 1, nil)
@@ -148,11 +163,13 @@ func TestTableErrors(t *testing.T) {
 		{"fields.n.kind=sequnce", "is not one of random, sequence"},
 		{"fields.k.null-rate=0.5", "but the column is NOT NULL"},
 		{"fields.name.length=9", "values of type VARCHAR(5) have at most 5"},
-		{"number-of-rows=0", "there is nothing to read"},
 	} {
 		if _, err := tableOf("n INT, name VARCHAR(5), k INT NOT NULL", c.option); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.option, err, c.want)
 		}
+	}
+	if got := readAll(t, rowsOf(t, connect.Scan{}, "n INT", "number-of-rows=0")); len(got) != 0 {
+		t.Errorf("there are %d rows, want none", len(got))
 	}
 	if s, err := tableOf("n INT"); err != nil || s.Bounded() {
 		t.Errorf("a table without an end: %v, %v", s, err)

@@ -245,7 +245,7 @@ func (p *planner) float(path string, t *row.Type) (func(d *draws, v *column.Vect
 
 func (p *planner) decimal(path string, t *row.Type) (func(d *draws, v *column.Vector), error) {
 	most, _ := column.PowersOf10[t.Precision].Sub(column.Int128From(1))
-	bounds := [2]column.Int128{most.Neg(), most}
+	bounds := [2]column.Int128{{}, most}
 	for i, o := range []*config.Option[string]{minOption, maxOption} {
 		if text, ok := o.At(path).Lookup(p.values); ok {
 			x, null, ok := valuetext.Decimal([]byte(text), t.Precision, t.Scale)
@@ -256,21 +256,30 @@ func (p *planner) decimal(path string, t *row.Type) (func(d *draws, v *column.Ve
 		}
 	}
 	low, high := bounds[0], bounds[1]
-	size, _ := high.Sub(low)
-	if size, _ = size.Add(column.Int128From(1)); size.Sign() <= 0 && low.Cmp(high) > 0 {
+	if low.Cmp(high) > 0 {
 		return nil, fmt.Errorf("fields.%s.min is above fields.%s.max", path, path)
 	}
+	size, ok := high.Sub(low)
+	if !ok || size.Cmp(most) > 0 { // 38 digits are not enough: a draw decides about the sign
+		return func(d *draws, v *column.Vector) {
+			if d.next()&1 == 0 {
+				v.AppendDecimal(d.decimal(high))
+			} else {
+				v.AppendDecimal(d.decimal(low.Neg()).Neg())
+			}
+		}, nil
+	}
 	return func(d *draws, v *column.Vector) {
-		x := column.Int128{Hi: int64(d.next()), Lo: d.next()}
-		if size.Sign() > 0 { // else all 128 bits are not too many: the range has 39 digits
-			x.Hi = int64(uint64(x.Hi) >> 1)
-			_, x = x.DivRem(size)
-			x, _ = low.Add(x)
-		} else {
-			_, x = x.DivRem(most)
-		}
+		x, _ := low.Add(d.decimal(size))
 		v.AppendDecimal(x)
 	}, nil
+}
+
+// decimal is a number from 0 to most, which has no more than 38 digits.
+func (d *draws) decimal(most column.Int128) column.Int128 {
+	size, _ := most.Add(column.Int128From(1))
+	_, x := column.Int128{Hi: int64(d.next() >> 1), Lo: d.next()}.DivRem(size)
+	return x
 }
 
 // bytes makes hexadecimal digits for texts, and any bytes for others.

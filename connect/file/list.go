@@ -86,7 +86,7 @@ func (l *lister) noMatch(pattern string) error {
 // named adds a file or the files of a directory.
 func (l *lister) named(ctx context.Context, path string) error {
 	info, err := l.cfg.disk.stat(path)
-	if errors.Is(err, fs.ErrNotExist) && l.cfg.watched {
+	if errors.Is(err, fs.ErrNotExist) && (l.cfg.watched || l.cfg.mayBeEmpty) {
 		return nil
 	}
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // partitionable reports whether values of a type can name directories.
 func partitionable(t *row.Type) bool {
 	switch t.Kind {
-	case row.Char, row.Varchar, row.Boolean, row.TinyInt, row.SmallInt, row.Int, row.BigInt, row.Date, row.Time, row.Timestamp:
+	case row.Char, row.Varchar, row.Boolean, row.TinyInt, row.SmallInt, row.Int, row.BigInt, row.Float, row.Double, row.Date, row.Time, row.Timestamp:
 		return true
 	}
 	return false
@@ -73,6 +73,16 @@ func appendPartition(v *columns.Vector, text string, ok bool) error {
 			v.AppendI64(x)
 			return nil
 		}
+	case row.Float:
+		if x, ok := valuetext.Float(b, 32); ok {
+			v.AppendF32(float32(x))
+			return nil
+		}
+	case row.Double:
+		if x, ok := valuetext.Float(b, 64); ok {
+			v.AppendF64(x)
+			return nil
+		}
 	case row.Date:
 		if x, ok := valuetext.Date(b); ok {
 			v.AppendI32(x)
@@ -108,6 +118,10 @@ func (c *table) appendDirectory(dst []byte, name string, v *columns.Vector, i in
 		text = strconv.AppendInt(text, int64(v.I32[i]), 10)
 	case row.BigInt:
 		text = strconv.AppendInt(text, v.I64[i], 10)
+	case row.Float:
+		text = valuetext.AppendFloat(text, float64(v.F32[i]), 32)
+	case row.Double:
+		text = valuetext.AppendFloat(text, v.F64[i], 64)
 	case row.Date:
 		text = valuetext.AppendDate(text, int64(v.I32[i]))
 	case row.Time:
@@ -117,7 +131,7 @@ func (c *table) appendDirectory(dst []byte, name string, v *columns.Vector, i in
 		if v.Type.Precision > 6 {
 			nanos = v.Nanos[i]
 		}
-		text = valuetext.AppendTimestamp(text, v.I64[i], nanos, ' ')
+		text = valuetext.AppendDateTime(text, v.I64[i], nanos, true)
 	default:
 		text = v.Bytes(i)
 	}

@@ -103,7 +103,7 @@ func newTable(t *connect.TableSpec) (*table, error) {
 		}
 		f := t.Schema.Fields[at]
 		if !partitionable(f.Type) {
-			errs = append(errs, fmt.Errorf("column %s of type %s cannot name directories: partition by texts, whole numbers, "+
+			errs = append(errs, fmt.Errorf("column %s of type %s cannot name directories: partition by texts, numbers other than DECIMAL, "+
 				"BOOLEAN, DATE, TIME or TIMESTAMP", name, f.Type))
 		}
 		c.partitions = append(c.partitions, partition{f, at})
@@ -140,7 +140,7 @@ func localPath(text string) (string, error) {
 // sourceConfig is how the files of the table are found.
 func (c *table) sourceConfig() (*config, error) {
 	cfg := newConfig(c.path, nil)
-	cfg.recursive, cfg.ranges = true, true
+	cfg.recursive, cfg.ranges, cfg.mayBeEmpty = true, true, len(c.partitions) > 0
 	if every, ok := monitorOption.Lookup(c.values); ok {
 		cfg.watch, cfg.watched = every, true
 	}

@@ -118,7 +118,7 @@ func TestTablePaths(t *testing.T) {
 	equal(t, mustRead(t, spec("n INT", "path="+dir, "format=csv", "source.path.regex-pattern=.*/y.*"), connect.Scan{}), []string{"[3]"})
 	table := spec("n INT", "path="+dir+"/a b/x.csv", "format=csv")
 	equal(t, mustRead(t, table, connect.Scan{Project: []int{}, Metadata: []string{"file.path"}}),
-		[]string{`["file:` + dir + `/a b/x.csv"]`, `["file:` + dir + `/a b/x.csv"]`})
+		[]string{`["` + dir + `/a b/x.csv"]`, `["` + dir + `/a b/x.csv"]`})
 	if got := mustRead(t, table, connect.Scan{Project: []int{}}); len(got) != 2 {
 		t.Errorf("without columns there are %d rows", len(got))
 	}
@@ -146,6 +146,13 @@ func TestTablePartitions(t *testing.T) {
 		equal(t, mustRead(t, table, connect.Scan{Partitions: partitions[i : i+1]}), all[i:i+1])
 	}
 	equal(t, mustRead(t, table, connect.Scan{Partitions: []map[string]string{}}), nil)
+
+	missing := spec("b STRING, n INT, a BIGINT", "path="+dir+"/missing", "format=json")
+	if _, err := readTable(t, missing, connect.Scan{}); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("a directory that there is not: %v", err)
+	}
+	missing.Partitions = table.Partitions // no partitions yet
+	equal(t, mustRead(t, missing, connect.Scan{}), nil)
 
 	writeFile(t, filepath.Join(dir, "stray"), "{}")
 	if _, err := readTable(t, table, connect.Scan{}); err == nil || !strings.Contains(err.Error(), "is in no partition") {
@@ -319,5 +326,32 @@ func TestTableChanges(t *testing.T) {
 	}
 	if source, _ := Table.NewSource(spec("n INT", "path=/x", "format=csv", "source.monitor-interval=1s")); source.Bounded() {
 		t.Error("a watched directory is bounded")
+	}
+}
+
+// TestPartitionNames writes a row with each type of partition column, looks at its directory and reads
+// it again.
+func TestPartitionNames(t *testing.T) {
+	for _, c := range []struct{ kind, value, directory, row string }{
+		{"STRING", `"a/b:c=d %"`, "d=a%2Fb%3Ac%3Dd %25", `[1,"a/b:c=d %"]`},
+		{"STRING", `""`, "d=__DEFAULT_PARTITION__", `[1,null]`},
+		{"CHAR(3)", `"a  "`, "d=a  ", `[1,"a  "]`},
+		{"SMALLINT", `-5`, "d=-5", `[1,-5]`},
+		{"BIGINT", `null`, "d=__DEFAULT_PARTITION__", `[1,null]`},
+		{"BOOLEAN", `true`, "d=true", `[1,true]`},
+		{"DOUBLE", `1.5`, "d=1.5", `[1,1.5]`},
+		{"FLOAT", `-0.25`, "d=-0.25", `[1,-0.25]`},
+		{"DATE", `"2024-01-02"`, "d=2024-01-02", `[1,"2024-01-02"]`},
+		{"TIME", `"10:11:12"`, "d=10%3A11%3A12", `[1,"10:11:12"]`},
+		{"TIMESTAMP(3)", `"2024-01-02 03:04:05.5"`, "d=2024-01-02T03%3A04%3A05.500", `[1,"2024-01-02 03:04:05.500"]`},
+		{"TIMESTAMP(3)", `"2024-01-02 00:00:00"`, "d=2024-01-02T00%3A00", `[1,"2024-01-02 00:00:00.000"]`},
+	} {
+		table := spec("n INT, d "+c.kind, "path="+t.TempDir(), "format=csv")
+		table.Partitions = []string{"d"}
+		insert(t, table, connect.Insert{}, encoded(t, table.Schema, json.Factory, `{"n":1,"d":`+c.value+`}`))
+		equal(t, mustRead(t, table, connect.Scan{}), []string{c.row})
+		if _, err := os.Stat(filepath.Join(table.Options["path"], c.directory)); err != nil {
+			t.Errorf("%s %s: %v", c.kind, c.value, err)
+		}
 	}
 }

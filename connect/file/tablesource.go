@@ -293,7 +293,7 @@ func (s *columnSource) constantsOf(path string, values []*columns.Vector) error 
 		}
 		switch c.Name {
 		case "file.path":
-			v.AppendString("file:" + path)
+			v.AppendString(path)
 		case "file.name":
 			v.AppendString(filepath.Base(path))
 		case "file.size":
