@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/colcodec"
 )
 
 // isWord reports whether keys of a schema are words: 8 bytes.
@@ -22,6 +23,8 @@ func keyOf(s *codec.Schema, b []byte) (any, error) {
 		return word(s.Kind, binary.LittleEndian.Uint64(b)), nil
 	case s.Kind == codec.KindString:
 		return string(b), nil
+	case colcodec.IsKeySchema(s):
+		return Opaque{s.Name, b}, nil
 	}
 	c := cursor{src: b}
 	v := c.key(s, s, 0)

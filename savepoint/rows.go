@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/colcodec"
 )
 
 // Row is an entry of a keyed state. A list is one row, with a []any; of a map each entry is a row.
@@ -119,7 +120,7 @@ func (st *State) Get(key string) ([]Row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("operator %q: state %q: key %q: %w", st.op.UID, st.Name, key, err)
 	}
-	if b == nil { // no text says what the bytes are: all are compared
+	if b == nil || colcodec.IsKeySchema(&st.layout.key) { // no text says what they are: all are compared
 		return st.find(key)
 	}
 	return st.rowsOfKey(b)

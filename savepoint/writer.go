@@ -11,6 +11,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/colcodec"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/storage"
 )
@@ -342,6 +343,10 @@ func with(m map[string][][]byte, name string, items [][]byte) map[string][][]byt
 func (e *edited) writeState(part *storage.Writer, o *checkpoint.OperatorState, st *State) error {
 	if err := st.readable(); err != nil {
 		return err
+	}
+	if (e.rekey != nil || e.max != e.from.MaxParallelism) && colcodec.IsKeySchema(&st.layout.key) {
+		return fmt.Errorf("state %q has keys of SQL columns, which cannot be dealt out to other key groups "+
+			"here; leave the maximum parallelism as it is, at %d", st.Name, e.from.MaxParallelism)
 	}
 	open := map[int][]byte{}
 	for i := range st.groups {

@@ -2,6 +2,7 @@ package colcodec
 
 import (
 	"math/bits"
+	"strings"
 
 	"github.com/zeebo/xxh3"
 
@@ -50,6 +51,15 @@ func isWord(t *row.Type) bool {
 
 // IsWord reports whether keys are words.
 func (k *Key) IsWord() bool { return k.word }
+
+// schemaPrefix begins the name of the schema of keys that are not words.
+const schemaPrefix = "SQL ("
+
+// IsKeySchema reports whether a schema is that of keys that are not words. Their hash is not that of their
+// bytes alone, and only who knows the types can find their key groups.
+func IsKeySchema(s *codec.Schema) bool {
+	return s.Kind == codec.KindCustom && strings.HasPrefix(s.Name, schemaPrefix)
+}
 
 // Schema is how readers of snapshots know the key.
 func (k *Key) Schema() codec.Schema {

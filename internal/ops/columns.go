@@ -76,13 +76,13 @@ func (s *ColumnSource) Poll() operator.Status {
 	switch {
 	case b.N > 0:
 		st := s.stamp(id, b)
-		if done {
-			s.finish(st)
-		}
 		if s.ctx.Batch {
 			b.Marks = b.Marks[:0] // in batch mode there is one watermark, at the end
 		}
 		s.out.Pass(b)
+		if done {
+			s.finish(st) // which may send a watermark that is for after b
+		}
 		if s.ctx.Read != nil {
 			s.ctx.Read()
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/slice"
+	"github.com/flott-dev/flott/internal/coltest"
 	"github.com/flott-dev/flott/state"
 	"github.com/flott-dev/flott/stream"
 	"github.com/flott-dev/flott/watermark"
@@ -53,6 +54,8 @@ func Programs() []Program {
 		{"broadcast", broadcast},
 		{"async", async},
 		{"loop", loop},
+		{"columns", columns(false)},
+		{"columns by text", columns(true)},
 	}
 }
 
@@ -211,4 +214,9 @@ func loop(env *stream.Env, sink *collect.Sink[string]) {
 		})
 		return step, loop.Filter(func(w walk) bool { return w.At == 1 })
 	})).To(sink)
+}
+
+// columns counts rows in columns by a key that is a word, or a text.
+func columns(texts bool) func(env *stream.Env, sink *collect.Sink[string]) {
+	return func(env *stream.Env, sink *collect.Sink[string]) { coltest.Job(env.Graph(), 60, texts, 2, sink) }
 }
