@@ -63,7 +63,7 @@ func (l *lister) pattern(ctx context.Context, pattern string) error {
 			l.add(p, info)
 		}
 	}
-	if len(l.found) == before && !l.cfg.watched {
+	if len(l.found) == before && !l.cfg.watched && !l.cfg.mayBeEmpty {
 		return l.noMatch(pattern)
 	}
 	return nil
@@ -86,7 +86,7 @@ func (l *lister) noMatch(pattern string) error {
 // named adds a file or the files of a directory.
 func (l *lister) named(ctx context.Context, path string) error {
 	info, err := l.cfg.disk.stat(path)
-	if errors.Is(err, fs.ErrNotExist) && l.cfg.watched {
+	if errors.Is(err, fs.ErrNotExist) && (l.cfg.watched || l.cfg.mayBeEmpty) {
 		return nil
 	}
 	if err != nil {
@@ -133,8 +133,8 @@ func (l *lister) dir(ctx context.Context, path string) error {
 
 // add keeps a regular file that is not empty.
 func (l *lister) add(path string, info fs.FileInfo) {
-	if info.Mode().IsRegular() {
-		path = filepath.Clean(path)
+	path = filepath.Clean(path)
+	if info.Mode().IsRegular() && (l.cfg.match == nil || l.cfg.match(path)) {
 		l.found[path] = listed{path, info.Size(), info.ModTime().UnixNano()}
 	}
 }

@@ -26,6 +26,10 @@ type config struct {
 	csv          csvConfig
 	disk         disk
 	ranges       bool // the format can be cut into ranges
+	// match picks files by their paths; nil takes all. mayBeEmpty says that it is no error
+	// when there are none.
+	match      func(path string) bool
+	mayBeEmpty bool
 }
 
 func newConfig(pattern string, options []Option) *config {

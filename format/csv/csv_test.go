@@ -116,7 +116,7 @@ func again(t *testing.T, table *format.Table, record string) {
 }
 
 func BenchmarkBid(b *testing.B) {
-	const line = `1000,1000,581734,Apple,https://www.nexmark.com/a0/b3/c7/item.htm?query=1&channel_id=395,2024-01-01 00:00:00.046,ycabcdefghijklmnopqrst`
+	const line = `1000,1000,581734,Apple,https://www.example.com/a0/b3/c7/item.htm?query=1&channel_id=395,2024-01-01 00:00:00.046,ycabcdefghijklmnopqrst`
 	schema := formattest.Schema("auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, dateTime TIMESTAMP(3), extra STRING")
 	for name, project := range map[string][]int{"All": nil, "Two": {0, 2}} {
 		b.Run(name, func(b *testing.B) {

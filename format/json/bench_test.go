@@ -8,7 +8,7 @@ import (
 	"github.com/flott-dev/flott/internal/cputime"
 )
 
-const bid = `{"auction":1000,"bidder":1000,"price":581734,"channel":"Apple","url":"https://www.nexmark.com/a0/b3/c7/item.htm?query=1&channel_id=395","dateTime":"2024-01-01 00:00:00.046","extra":"ycabcdefghijklmnopqrstuvwxyz012345678"}`
+const bid = `{"auction":1000,"bidder":1000,"price":581734,"channel":"Apple","url":"https://www.example.com/a0/b3/c7/item.htm?query=1&channel_id=395","dateTime":"2024-01-01 00:00:00.046","extra":"ycabcdefghijklmnopqrstuvwxyz012345678"}`
 
 func BenchmarkBid(b *testing.B) {
 	schema := formattest.Schema("auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP(3), extra STRING")

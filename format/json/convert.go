@@ -69,8 +69,11 @@ func (d *decoder) timestamp(n *node, s []byte) bool {
 		}
 		s = s[:len(s)-1]
 	}
+	if n.out == nil {
+		return valuetext.IsTimestamp(s, d.between, d.clock)
+	}
 	micros, nanos, ok := valuetext.Timestamp(s, d.between, d.clock)
-	if ok && n.out != nil {
+	if ok {
 		n.out.AppendTimestamp(valuetext.Cut(micros, nanos, n.t.Precision))
 	}
 	return ok

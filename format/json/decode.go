@@ -147,8 +147,15 @@ func (d *decoder) object(n *node, i int) (end int, ok bool) {
 			i, ok = d.skip(i)
 		} else {
 			f := &n.fields[at]
-			if n.mark(&seen, at) && f.out != nil {
-				f.out.Truncate(f.out.N - 1) // the last one counts
+			if n.seen != nil {
+				if n.mark(at) {
+					f.again()
+				}
+			} else {
+				if seen>>at&1 != 0 {
+					f.again()
+				}
+				seen |= 1 << at
 			}
 			expected = at + 1
 			if end := d.quick(f.node, i); end > 0 {
@@ -195,14 +202,18 @@ func (d *decoder) field(n *node, i, expected int) (at, value int, ok bool) {
 	return -1, value, ok
 }
 
-// mark notes that a field is there, and tells whether it was already.
-func (n *node) mark(seen *uint64, at int) bool {
-	if n.seen != nil {
-		seen, at = &n.seen[at>>6], at&63
-	}
-	was := *seen>>at&1 != 0
-	*seen |= 1 << at
+// mark notes that a field is there, of a row of more than 64, and tells whether it was already.
+func (n *node) mark(at int) bool {
+	was := n.seen[at>>6]>>(at&63)&1 != 0
+	n.seen[at>>6] |= 1 << (at & 63)
 	return was
+}
+
+// again takes the last value back: of equal keys the last one counts.
+func (n *node) again() {
+	if n.out != nil {
+		n.out.Truncate(n.out.N - 1)
+	}
 }
 
 // missing makes the fields NULL that an object, which ends at i, does not have.
@@ -233,7 +244,7 @@ func (d *decoder) missing(n *node, seen uint64, i int) bool {
 
 var errMissing = errors.New("the field is missing, and json.fail-on-missing-field is true")
 
-// quick is value for the usual texts, whole numbers and timestamps; it returns 0, and has done nothing,
+// quick is value for the usual texts, whole numbers and timestamps of milliseconds; it returns 0, and has done nothing,
 // for all else.
 //
 //flott:hot
@@ -247,15 +258,17 @@ func (d *decoder) quick(n *node, i int) (end int) {
 		if b[i] != '"' {
 			return 0
 		}
+		if n.op == opTimestamp {
+			if end = i + len(`"2024-01-01 00:00:00.123`); end < len(b) && b[end] == '"' && d.timestamp(n, b[i+1:end]) {
+				return end + 1
+			}
+			return 0
+		}
 		end = plain(b, i+1)
 		if end >= len(b) || b[end] != '"' {
 			return 0
 		}
-		if n.op == opTimestamp {
-			if !d.timestamp(n, b[i+1:end]) {
-				return 0
-			}
-		} else if v != nil {
+		if v != nil {
 			v.AppendBytes(b[i+1 : end])
 		}
 		return end + 1

@@ -6,8 +6,8 @@
 // appended when something is wrong. Keys are expected in the order of the schema; that costs one
 // comparison each. The last of several equal keys counts. Behind the object nothing is read.
 //
-// What Flink does not take, or takes in a way that depends on luck (with its streaming parser
-// duplicate keys end the record early), is described in docs/connectors.md.
+// Where Flink's streaming parser answers otherwise, which looks for no more keys once it has met as many
+// as there are columns, testdata/ours.txt has both answers.
 //
 // Data flow: connectors hand records to a decoder, which fills their batches; encoders append records
 // to the buffers of connectors.

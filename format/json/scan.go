@@ -19,6 +19,18 @@ const (
 //
 //flott:hot
 func plain(b []byte, i int) int {
+	for ; i+16 <= len(b); i += 16 {
+		w, x := binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:])
+		q, s, r, t := w^quotes, w^slants, x^quotes, x^slants
+		m := ((q-ones)&^q | (s-ones)&^s | w) & highs
+		n := ((r-ones)&^r | (t-ones)&^t | x) & highs
+		if m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+		if n != 0 {
+			return i + 8 + bits.TrailingZeros64(n)>>3
+		}
+	}
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		q, s := w^quotes, w^slants

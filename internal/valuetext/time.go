@@ -202,8 +202,8 @@ func oneOrTwo(b []byte) (v, n int) {
 //flott:hot
 func Timestamp(b []byte, between byte, c Clock) (micros int64, nanos int32, ok bool) {
 	if len(b) >= 19 {
-		if days, seconds, ok := plainTimestamp(b, between); ok {
-			fraction := int64(0)
+		if year, month, day, seconds, ok := plainTimestamp(b, between); ok {
+			days, fraction := Days(year, month, day), int64(0)
 			if len(b) > 19 {
 				if fraction, ok = fractionOf(b[19:]); !ok {
 					return 0, 0, false
@@ -290,6 +290,18 @@ func Cut(micros int64, nanos int32, precision int) (int64, int32) {
 	return micros - rest, 0
 }
 
+// IsTimestamp reports whether Timestamp reads a text.
+func IsTimestamp(b []byte, between byte, c Clock) bool {
+	if len(b) > 19 {
+		if _, _, _, _, ok := plainTimestamp(b, between); ok {
+			_, ok = fractionOf(b[19:])
+			return ok
+		}
+	}
+	_, _, ok := Timestamp(b, between, c)
+	return ok
+}
+
 const (
 	zeros  = 0x3030303030303030
 	sevens = 0x7676767676767676 // carries into the high bit what is above 9
@@ -304,7 +316,7 @@ const (
 //	^ 0               ^ 8                     ^ 11
 //
 //flott:hot
-func plainTimestamp(b []byte, between byte) (days, seconds int64, ok bool) {
+func plainTimestamp(b []byte, between byte) (year, month, day int, seconds int64, ok bool) {
 	const (
 		yearDigits = 0x00FFFF00FFFFFFFF
 		timeDigits = 0xFFFF00FFFF00FFFF
@@ -316,13 +328,49 @@ func plainTimestamp(b []byte, between byte) (days, seconds int64, ok bool) {
 	x = x&yearDigits ^ zeros&yearDigits
 	z = z&timeDigits ^ zeros&timeDigits
 	if !separators || ((x+sevens)|x|(z+sevens)|z)&highs != 0 || d1 > 9 || d2 > 9 {
-		return 0, 0, false
+		return 0, 0, 0, 0, false
 	}
 	x, z = x*10+x>>8, z*10+z>>8
-	year, month, day := int(x&0xFF)*100+int(x>>16&0xFF), int(x>>40&0xFF), int(d1)*10+int(d2)
+	year, month, day = int(x&0xFF)*100+int(x>>16&0xFF), int(x>>40&0xFF), int(d1)*10+int(d2)
 	hour, minute, second := int64(z&0xFF), int64(z>>24&0xFF), int64(z>>48&0xFF)
 	if month-1 > 11 || month < 1 || day < 1 || day > 28 || hour > 23 || minute > 59 || second > 59 {
-		return 0, 0, false
+		return 0, 0, 0, 0, false
 	}
-	return Days(year, month, day), hour*3600 + minute*60 + second, true
+	return year, month, day, hour*3600 + minute*60 + second, true
+}
+
+// AppendLocalTime appends a time of day as LocalTime.toString does: HH:mm, seconds unless they are zero
+// and may be left out, and a fraction of three, six or nine digits.
+func AppendLocalTime(dst []byte, nanos int64, short bool) []byte {
+	seconds := int(nanos / 1_000_000_000)
+	dst = pair(dst, seconds/3600)
+	dst = pair(append(dst, ':'), seconds/60%60)
+	rest := nanos % 1_000_000_000
+	if short && seconds%60 == 0 && rest == 0 {
+		return dst
+	}
+	dst = pair(append(dst, ':'), seconds%60)
+	if rest == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	for unit := int64(1_000_000); rest > 0; unit /= 1000 {
+		group := int(rest / unit)
+		dst = pair(append(dst, '0'+byte(group/100)), group%100)
+		if rest %= unit; unit == 1 {
+			break
+		}
+	}
+	return dst
+}
+
+// AppendDateTime appends a timestamp as LocalDateTime.toString does, or if it is not local as
+// Instant.toString does without its Z.
+func AppendDateTime(dst []byte, micros int64, nanos int32, local bool) []byte {
+	days := micros / dayMicros
+	if micros%dayMicros < 0 {
+		days--
+	}
+	dst = append(AppendDate(dst, days), 'T')
+	return AppendLocalTime(dst, (micros-days*dayMicros)*1000+int64(nanos), local)
 }

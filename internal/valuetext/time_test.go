@@ -17,11 +17,15 @@ func TestTimestampQuickAndSlow(t *testing.T) {
 		if r.IntN(3) > 0 {
 			b[r.IntN(len(b))] = byte(r.IntN(256))
 		}
-		days, seconds, ok := plainTimestamp(b, ' ')
+		year, month, day, seconds, ok := plainTimestamp(b, ' ')
+		days := Days(year, month, day)
 		slowDays, n := date(b, true)
 		slow, slowOK := int64(0), false
 		if n == 10 && b[10] == ' ' {
 			slow, slowOK = clock(b[11:], SQL)
+		}
+		if _, _, want := Timestamp(b, ' ', SQL); IsTimestamp(b, ' ', SQL) != want {
+			t.Fatalf("%q: it is a timestamp, or not: %v", b, !want)
 		}
 		if ok && (!slowOK || days != slowDays || seconds*1_000_000_000 != slow) {
 			t.Fatalf("%q: %d %d, want %d %d %v", b, days, seconds, slowDays, slow, slowOK)

@@ -1,0 +1,27 @@
+// Package all lists the connectors and formats of Flott.
+//
+// Data flow: who has tables of any kind, such as the command line, hands the lists to SQL.
+package all
+
+import (
+	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/datagen"
+	"github.com/flott-dev/flott/connect/discard"
+	"github.com/flott-dev/flott/connect/file"
+	"github.com/flott-dev/flott/connect/print"
+	"github.com/flott-dev/flott/connect/socket"
+	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/format/csv"
+	"github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/format/raw"
+)
+
+// Factories are the connectors: what 'connector' can name.
+func Factories() []connect.TableFactory {
+	return []connect.TableFactory{file.Table, datagen.Table, print.Table, discard.Table, socket.Table}
+}
+
+// Formats are the formats: what 'format' can name.
+func Formats() []format.Factory {
+	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory}
+}

@@ -1,0 +1,306 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	columns "github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/connect"
+	formats "github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/row"
+)
+
+// tableSource reads a table.
+type tableSource struct {
+	*table
+	cfg *config
+}
+
+func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
+	c, err := newTable(t)
+	if err != nil {
+		return nil, err
+	}
+	if c.format.NewDecoder == nil {
+		return nil, fmt.Errorf("table %s: the format '%s' can only be written", t.Name, c.format.Name)
+	}
+	if _, err := c.format.NewDecoder(&c.formatted); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.Name, err)
+	}
+	cfg, err := c.sourceConfig()
+	if err != nil {
+		return nil, err
+	}
+	return &tableSource{c, cfg}, nil
+}
+
+func (s *tableSource) Bounded() bool          { return !s.cfg.watched }
+func (s *tableSource) Kinds() row.ChangeKinds { return s.format.Reads }
+func (s *tableSource) Metadata() []row.Field  { return slices.Clone(metadata) }
+func (s *tableSource) Limit() bool            { return s.Bounded() }
+
+// Partitions lists the partitions that have files.
+func (s *tableSource) Partitions() ([]map[string]string, error) {
+	files, err := s.cfg.list(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	var all []map[string]string
+	seen := map[string]bool{}
+	for _, f := range files {
+		if dir := filepath.Dir(f.path); !seen[dir] {
+			seen[dir] = true
+			values, err := s.partitionsOf(f.path)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, values)
+		}
+	}
+	return all, nil
+}
+
+// Scan makes a source of some of the columns.
+func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
+	project := scan.Project
+	if project == nil {
+		project = make([]int, len(s.spec.Schema.Fields))
+		for i := range project {
+			project[i] = i
+		}
+	}
+	c := &columnSource{table: s.table, cfg: s.cfg, scan: scan, schema: &row.Schema{}}
+	for _, place := range project {
+		c.schema.Fields = append(c.schema.Fields, s.spec.Schema.Fields[place])
+	}
+	formatted := s.formatted
+	formatted.Project = []int{}
+	for out, place := range project {
+		if i := slices.IndexFunc(s.partitions, func(p partition) bool { return p.place == place }); i >= 0 {
+			c.constants = append(c.constants, constant{Field: s.partitions[i].Field, out: out, partition: true})
+			continue
+		}
+		formatted.Project = append(formatted.Project, slices.Index(s.places, place))
+		c.decoded = append(c.decoded, out)
+	}
+	for i, name := range scan.Metadata {
+		f, ok := metadataField(name)
+		if !ok {
+			return nil, fmt.Errorf("table %s: there is no metadata column '%s'; there are file.path, file.name, file.size and "+
+				"file.modification-time", s.spec.Name, name)
+		}
+		c.schema.Fields = append(c.schema.Fields, f)
+		c.constants = append(c.constants, constant{Field: f, out: len(project) + i})
+	}
+	if scan.Partitions != nil {
+		cfg := *s.cfg
+		wanted := func(path string) bool {
+			values, err := s.partitionsOf(path)
+			return err != nil || slices.ContainsFunc(scan.Partitions, func(p map[string]string) bool { return same(p, values) })
+		}
+		before := cfg.match
+		cfg.match = func(path string) bool { return (before == nil || before(path)) && wanted(path) }
+		cfg.mayBeEmpty = true
+		c.cfg = &cfg
+	}
+	var err error
+	c.newDecoder, err = s.format.NewDecoder(&formatted)
+	return c, err
+}
+
+func same(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
+// constant is a column that has one value in all of a file.
+type constant struct {
+	row.Field
+	out       int // place in the batch
+	partition bool
+}
+
+// columnSource reads some columns of a table.
+type columnSource struct {
+	*table
+	cfg        *config
+	scan       connect.Scan
+	schema     *row.Schema // of the batches
+	decoded    []int       // places in the batch of the columns that are in the files
+	constants  []constant
+	newDecoder func() formats.Decoder
+}
+
+func (s *columnSource) Schema() *row.Schema { return s.schema }
+func (s *columnSource) Bounded() bool       { return !s.cfg.watched }
+
+func (s *columnSource) Enumerator(ctx connect.EnumeratorContext, state []byte) (connect.Enumerator, error) {
+	return newEnumerator(ctx, s.cfg, state)
+}
+
+func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, error) {
+	r := &columnReader{
+		s: s, decoder: s.newDecoder(), values: make([]*columns.Vector, len(s.constants)), view: &columns.Batch{},
+		reader: reader[struct{}]{ctx: ctx, cfg: s.cfg},
+	}
+	r.view.Cols = make([]*columns.Vector, len(s.decoded))
+	for i, c := range s.constants {
+		r.values[i] = columns.New(c.Type)
+	}
+	return r, nil
+}
+
+// columnReader reads lines into columns. Of the reader of records it has the splits and the files.
+type columnReader struct {
+	reader[struct{}]
+	lineReader
+	s       *columnSource
+	decoder formats.Decoder
+	view    *columns.Batch    // the columns of the batch that are in the files
+	values  []*columns.Vector // of the constants, one value each, for the open file
+	read    int64             // rows, for the limit
+}
+
+// Poll decodes lines of one split.
+//
+//flott:hot
+func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
+	if len(r.splits) == 0 {
+		if r.noMore {
+			return connect.Ended, nil
+		}
+		return connect.Waiting, nil
+	}
+	out.Split(r.splits[0].id)
+	if limit := r.s.scan.Limit; limit > 0 && r.read >= limit {
+		out.Finished()
+		return connect.More, r.finish()
+	}
+	if r.in == nil {
+		if err := r.openColumns(); err != nil {
+			return connect.More, err
+		}
+	}
+	s := &r.splits[0]
+	text, ends, err := r.take(out.Room(), s.limit())
+	if err != nil {
+		return connect.More, err
+	}
+	if len(ends) == 0 {
+		out.Finished()
+		return connect.More, r.finish()
+	}
+	done, err := r.decode(out, text, ends)
+	if err != nil {
+		return connect.More, err
+	}
+	r.scan.consume(done)
+	s.pos = r.scan.offset
+	return connect.More, nil
+}
+
+// openColumns opens the file of the first split, and finds what is constant in it.
+func (r *columnReader) openColumns() (err error) {
+	s := &r.splits[0]
+	if r.in, err = r.cfg.disk.openAt(s.path, s.pos); err != nil {
+		return err
+	}
+	r.lines = counter{disk: &r.cfg.disk, path: s.path}
+	if err := r.s.constantsOf(s.path, r.values); err != nil {
+		return err
+	}
+	return beginLines(&r.lineReader, &r.reader, r.in)
+}
+
+// decode appends the rows of lines until there is no more room, and returns the length of those lines.
+// The last one may make more rows than there is room for: it cannot be divided.
+//
+//flott:hot
+func (r *columnReader) decode(out *connect.ColumnOutput, text []byte, ends []int) (done int, err error) {
+	b, room := out.Batch, out.Room()
+	for i, place := range r.s.decoded {
+		r.view.Cols[i] = b.Cols[place]
+	}
+	before := b.N
+	r.view.N, r.view.Kinds = b.N, b.Kinds
+	for _, to := range ends {
+		line := trimEnd(text[done:to])
+		if err := r.decoder.Decode(line, r.view); err != nil {
+			return 0, r.wrong(int64(done), line, err)
+		}
+		if done = to; r.view.N-before >= room {
+			break
+		}
+	}
+	b.N, b.Kinds = r.view.N, r.view.Kinds
+	r.read += int64(b.N - before)
+	for i, c := range r.s.constants {
+		for range b.N - before {
+			b.Cols[c.out].AppendFrom(r.values[i], 0)
+		}
+	}
+	return done, nil
+}
+
+// wrong says where a line is that cannot be decoded.
+func (r *columnReader) wrong(at int64, line []byte, cause error) error {
+	n, err := r.lines.line(r.scan.offset + at)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	bad := &Bad{File: r.splits[0].path, Line: n, Text: string(line), Err: cause}
+	var e *formats.Error
+	if errors.As(cause, &e) && e.Column > 0 {
+		c := *e
+		bad.Column, c.Column = e.Column, 0
+		bad.Err = &c
+	}
+	return bad
+}
+
+// constantsOf sets what is known of a file's rows.
+func (s *columnSource) constantsOf(path string, values []*columns.Vector) error {
+	partitions, err := s.partitionsOf(path)
+	if err != nil {
+		return err
+	}
+	var info fs.FileInfo
+	for i, c := range s.constants {
+		v := values[i]
+		v.Reset()
+		if c.partition {
+			text, ok := partitions[c.Name]
+			if err := appendPartition(v, text, ok); err != nil {
+				return fmt.Errorf("file: %q: partition %s: %w", path, c.Name, err)
+			}
+			continue
+		}
+		if info == nil {
+			if info, err = s.cfg.disk.stat(path); err != nil {
+				return openError(path, err)
+			}
+		}
+		switch c.Name {
+		case "file.path":
+			v.AppendString(path)
+		case "file.name":
+			v.AppendString(filepath.Base(path))
+		case "file.size":
+			v.AppendI64(info.Size())
+		default:
+			v.AppendTimestamp(info.ModTime().UnixMilli()*1000, 0)
+		}
+	}
+	return nil
+}
