@@ -33,7 +33,7 @@ func (c *sqlCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := []sql.Option{sql.With(all.Connectors(), all.Formats()), sql.On(launch.Executor())}
+	options := []sql.Option{sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor())}
 	if c.Batch {
 		options = append(options, sql.Set("execution.runtime-mode", "BATCH"))
 	}

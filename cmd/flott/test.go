@@ -97,7 +97,7 @@ func (c *testCmd) one(ctx context.Context, file string, k *sqltest.Case) (v sqlt
 		cfg := &sqltest.Config{
 			Data: data, Parallelism: c.Parallelism, EachRow: true, Shuffle: c.Shuffle,
 			NewSession: func(options ...sql.Option) *sql.Session {
-				options = append(options, sql.With(all.Connectors(), all.Formats()), sql.Set("state.backend.type", c.Backend),
+				options = append(options, sql.With(all.Factories(), all.Formats()), sql.Set("state.backend.type", c.Backend),
 					sql.On(launch.Executor(launch.BatchRows(rows))))
 				return sql.NewSession(options...)
 			},
