@@ -117,7 +117,7 @@ func (m *Map[V]) makeRoom(hash uint64) int {
 // doubled as often as the entries need it.
 func (m *Map[V]) rebuild(capacity, slack int) {
 	m.marks.keepWritten(len(m.slots))
-	old, oldMarks := m.slots, m.marks.bits
+	old, oldMarks := m.slots, m.marks
 	m.setSlots(capacity, slack)
 	m.marks.resize(len(m.slots))
 	for !m.moveSlots(old, &oldMarks) {
@@ -145,7 +145,7 @@ func limits(capacity int) (limit, shrinkAt int) {
 
 // moveSlots fills the slots, which are empty, with the entries of src. It reports false if a cluster
 // does not fit into the slack.
-func (m *Map[V]) moveSlots(src []slot[V], from *[markKinds][]uint64) bool {
+func (m *Map[V]) moveSlots(src []slot[V], from *marks) bool {
 	for i := range src {
 		s := &src[i]
 		if s.hash == 0 {

@@ -74,7 +74,7 @@ func (k *marks) keepWritten(slots int) {
 
 func (k *marks) needWritten() {
 	if k.bits[markWritten] == nil {
-		k.bits[markWritten] = make([]uint64, len(k.bits[markChanged]))
+		k.bits[markWritten] = make([]uint64, len(k.fresh))
 	}
 }
 
@@ -255,7 +255,7 @@ func (m *Map[V]) taken(w int) (slots uint64) {
 // scanChanges is scanAll for what has changed.
 func (m *marks) scanChanges(cost int, ahead ahead, write func(i int) (bytes int, more bool)) int {
 	k := m.track
-	w := min(k.cursor, len(m.bits[markChanged])<<6) >> 6
+	w := min(k.cursor, len(m.fresh)<<6) >> 6
 	read := w
 	for more := true; more && cost > 0 && w > 0; cost -= 64 / bitmapSpeed {
 		w--

@@ -61,7 +61,7 @@ func (t *Table[V]) slotsOf(hashes []uint64, places *[touchMax]*byte) (n int, byt
 			n++
 			bytes = true
 		}
-		if b := m.marks.bits[markChanged]; k>>6 < uint64(len(b)) {
+		if b := m.marks.fresh; k>>6 < uint64(len(b)) {
 			places[n%touchMax] = (*byte)(unsafe.Pointer(&b[k>>6]))
 			n++
 		}
