@@ -283,6 +283,14 @@ func (k *marks) changes(w int) uint64 {
 	return x &^ k.fresh[w][markChanged]
 }
 
+// countChanges is the number of bits of all words of changes.
+func (k *marks) countChanges() (n int) {
+	for w := range k.fresh {
+		n += bits.OnesCount64(k.changes(w))
+	}
+	return n
+}
+
 // eachBit calls f for the indexes of the bits of a word.
 func eachBit(w int, x uint64, f func(i int)) {
 	for ; x != 0; x &= x - 1 {

@@ -104,9 +104,9 @@ func (t *tracked[S]) aheadOf(group int) ahead {
 	if len(m.log) == 0 && t.readAhead == nil {
 		return nil
 	}
-	return func(w int, slots uint64) {
-		if len(m.log) > 0 {
-			eachBit(w, slots, func(i int) {
+	return func(w int, slots []uint64) {
+		for k := 0; k < len(slots) && len(m.log) > 0; k++ {
+			eachBit(w+k, slots[k], func(i int) {
 				if i < len(m.slots) {
 					t.touched ^= uint64(m.log[m.slots[i].off])
 				}
