@@ -249,7 +249,7 @@ func (m *Map[V]) taken(w int) (slots uint64) {
 	from := w << 6
 	if m.n > 0 {
 		for i, s := range m.slots[min(from, len(m.slots)):min(from+64, len(m.slots))] {
-			if s.hash != 0 {
+			if s.ref != 0 {
 				slots |= 1 << i
 			}
 		}

@@ -4,7 +4,7 @@ import "unsafe"
 
 const (
 	// A record's bytes up to this one are read ahead.
-	recordTouched = 24
+	recordTouched = 28
 	// So many places are read ahead at a time.
 	touchMax = 256
 )
@@ -57,7 +57,7 @@ func (t *Table[V]) slotsOf(hashes []uint64, places *[touchMax]*byte) (n int, byt
 			places[n%touchMax] = (*byte)(unsafe.Pointer(&m.words.slots[k].key))
 			n++
 		} else if k = h & m.mask; k < uint64(len(m.slots)) {
-			places[n%touchMax] = (*byte)(unsafe.Pointer(&m.slots[k].hash))
+			places[n%touchMax] = (*byte)(unsafe.Pointer(&m.slots[k].ref))
 			n++
 			bytes = true
 		}
@@ -76,11 +76,10 @@ func (t *Table[V]) recordsOf(hashes []uint64, places *[touchMax]*byte) (n int) {
 		if m == nil {
 			continue
 		}
-		h = stored(h)
-		for i := h & m.mask; i < uint64(len(m.slots)) && m.slots[i].hash != 0; i++ {
-			if s := &m.slots[i]; s.hash == h && s.off < uint64(len(m.log)) {
-				end := min(s.off+recordTouched, uint64(len(m.log)-1)) // often on the next cache line
-				places[n%touchMax], places[(n+1)%touchMax] = &m.log[s.off], &m.log[end]
+		for i := h & m.mask; i < uint64(len(m.slots)) && m.slots[i].ref != 0; i++ {
+			if r := m.slots[i].ref; r.isOf(h) && r.off() < uint64(len(m.log)) {
+				end := min(r.off()+recordTouched, uint64(len(m.log)-1)) // often on the next cache line
+				places[n%touchMax], places[(n+1)%touchMax] = &m.log[r.off()], &m.log[end]
 				n += 2
 				break
 			}
@@ -108,7 +107,7 @@ func (t *tracked[S]) aheadOf(group int) ahead {
 		for k := 0; k < len(slots) && len(m.log) > 0; k++ {
 			eachBit(w+k, slots[k], func(i int) {
 				if i < len(m.slots) {
-					t.touched ^= uint64(m.log[m.slots[i].off])
+					t.touched ^= uint64(m.log[m.slots[i].ref.off()])
 				}
 			})
 		}
