@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -26,6 +27,8 @@ type Config struct {
 	DropNulls bool
 	// SourceKinds are the kinds of changes that a table's rows are.
 	SourceKinds func(t *catalog.Table, options map[string]string) (row.ChangeKinds, error)
+	// Lookup makes a lookup of a table's rows by some of its columns; nil where its connector cannot.
+	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error)
 	// SinkKinds are the kinds of changes that a table takes.
 	SinkKinds func(t *catalog.Table) (row.ChangeKinds, error)
 }
