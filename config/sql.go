@@ -30,5 +30,9 @@ var (
 		Key: "table.exec.sink.not-null-enforcer", Default: "ERROR",
 		Text: "What becomes of a row with NULL in a column of a sink that is NOT NULL: ERROR fails the job, DROP leaves the row out.",
 	}, nil, "ERROR", "DROP"))
+	LegacyCast = define(Enum(Doc{
+		Key: "table.exec.legacy-cast-behaviour", Default: "DISABLED",
+		Text: "ENABLED makes a CAST that fails NULL, as TRY_CAST is.",
+	}, nil, "ENABLED", "DISABLED"))
 	JobName = define(AnyText(Doc{Key: "pipeline.name", Default: "", Text: "The name of the next job."}))
 )

@@ -25,6 +25,8 @@ type Factory struct {
 	// Reads and Writes are the kinds of changes that the format has; zero where it does not read, or
 	// does not write.
 	Reads, Writes row.ChangeKinds
+	// Unread says that what columns have that are not read is not looked at.
+	Unread bool
 	// NewDecoder checks a table and returns a function that makes decoders for it. Each decoder
 	// belongs to one goroutine.
 	NewDecoder func(t *Table) (func() Decoder, error)
@@ -40,7 +42,7 @@ type Table struct {
 	Schema *row.Schema
 	// Project are the columns that a decoder appends, by their places in Schema and in the order of
 	// the batch; nil is all of them. The others are checked, so that the same records are errors
-	// whatever is asked for, but are not kept.
+	// whatever is asked for, but are not kept; see Factory.Unread.
 	Project []int
 	// Options are the values of the factory's options.
 	Options *config.Configuration

@@ -2,11 +2,11 @@ package sql_test
 
 import (
 	"flag"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/flott-dev/flott/connect/all"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
 	"github.com/flott-dev/flott/sql/sqltest"
@@ -19,13 +19,14 @@ func TestGoldenCases(t *testing.T) {
 	if err != nil || len(files) < 300 {
 		t.Fatalf("%d cases, %v", len(files), err)
 	}
-	data, err := filepath.Abs("testdata/data")
+	data, remove, err := sqltest.Data("testdata/data")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(remove)
 	cfg := &sqltest.Config{
 		Data: data, EachRow: true, NewSession: func(options ...sql.Option) *sql.Session {
-			return sql.NewSession(append(options, sql.On(launch.Executor()))...)
+			return sql.NewSession(append(options, sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor()))...)
 		},
 	}
 	wanted := regexp.MustCompile(*run)

@@ -51,12 +51,31 @@ func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result co
 		return nil, err
 	}
 	b := &builder{s: s, config: c, env: env, made: map[*physical.Rel]columnar.Stream{}, result: result, zone: zone}
+	if b.bounded, err = s.isBounded(rels); err != nil {
+		return nil, err
+	}
 	for _, r := range rels {
 		if err := b.sink(r); err != nil {
 			return nil, err
 		}
 	}
 	return env, nil
+}
+
+// isBounded reports whether all sources of plans end by themselves.
+func (s *Session) isBounded(rels []*physical.Rel) (bool, error) {
+	for _, r := range rels {
+		if r.Source != nil {
+			table, err := s.source(r.Source.Table, r.Source.Options)
+			if err != nil || !table.Bounded() {
+				return false, err
+			}
+		}
+		if bounded, err := s.isBounded(r.Ins); err != nil || !bounded {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // inputs are the inputs of an operator.

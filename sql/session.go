@@ -128,6 +128,7 @@ func (s *Session) env(c *config.Configuration) (*bind.Env, error) {
 	}
 	return &bind.Env{
 		Catalog: s.catalog, Functions: s.functions, Batch: config.RuntimeMode.Get(c) == "BATCH", Zone: zone, Files: s.file,
+		LegacyCast: config.LegacyCast.Get(c) == "ENABLED",
 	}, nil
 }
 

@@ -185,7 +185,7 @@ func describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
 		}
 		r.fixed.N++
 		put(0, c.Name)
-		put(1, c.Type.Nullable(true).String())
+		put(1, c.Type.Nullable(true).SQL())
 		r.fixed.Cols[2].AppendBool(!c.Type.NotNull)
 		key := ""
 		if slices.Contains(t.PrimaryKey, c.Name) {
@@ -195,7 +195,7 @@ func describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
 		extras := ""
 		switch c.Kind {
 		case catalog.Computed:
-			extras = "AS " + ast.String(c.Expr)
+			extras = "AS " + ast.Quoted(c.Expr)
 		case catalog.Metadata:
 			extras = "METADATA"
 			if c.Key != c.Name {
@@ -208,7 +208,7 @@ func describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
 		put(4, extras)
 		watermark := ""
 		if t.Watermark != nil && t.Watermark.Column == c.Name {
-			watermark = ast.String(t.Watermark.Expr)
+			watermark = ast.Quoted(t.Watermark.Expr)
 		}
 		put(5, watermark)
 		if comments {

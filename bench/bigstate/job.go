@@ -127,13 +127,16 @@ func (c *config) run(ctx context.Context) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick, tell := time.NewTicker(10*time.Millisecond), time.NewTicker(10*time.Second)
 	defer tick.Stop()
+	defer tell.Stop()
 	var enough time.Time // when there were enough records
 	for last := (launch.Checkpoint{}); enough.IsZero() || !last.Triggered.After(enough); {
 		select {
 		case <-j.Done():
 			return f, fmt.Errorf("the job has ended by itself: %w", j.Wait())
+		case <-tell.C:
+			fmt.Fprintln(os.Stderr, c.progress(f, time.Since(began)))
 		case <-tick.C:
 		}
 		if f.Records = done.Count(); f.Records > 0 && f.Restore == 0 {
@@ -151,8 +154,18 @@ func (c *config) run(ctx context.Context) (f figures, err error) {
 		return f, err
 	}
 	f.CPU, f.Elapsed = cputime.Process()-cpu, time.Since(began)
-	f.PeakBytes, err = peak()
+	f.PeakBytes, err = memory(peak)
 	return f, err
+}
+
+// progress says how far a process is.
+func (c *config) progress(f figures, after time.Duration) string {
+	text := fmt.Sprintf("%6.0f s  %d of %d records, %d checkpoints, the last of %d MB",
+		after.Seconds(), f.Records, c.Records, f.Checkpoints, f.StateBytes>>20)
+	if now, err := memory(resident); err == nil {
+		text += fmt.Sprintf("; %d MB resident", now>>20)
+	}
+	return text
 }
 
 // completed is the last checkpoint that was completed, and how many were.
@@ -166,17 +179,20 @@ func completed(j *launch.Job) (last launch.Checkpoint, n int) {
 	return last, n
 }
 
-// peak is how much of this process's memory was ever resident.
-func peak() (int64, error) {
+// What memory can tell: how much of this process's memory is resident, and was ever.
+const resident, peak = "VmRSS:", "VmHWM:"
+
+// memory reads one of the figures above.
+func memory(figure string) (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		return 0, fmt.Errorf("the peak of memory is not known on %s: %w", runtime.GOOS, err)
+		return 0, fmt.Errorf("the use of memory is not known on %s: %w", runtime.GOOS, err)
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, figure); ok {
 			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
 			return kb << 10, err
 		}
 	}
-	return 0, errors.New("/proc/self/status has no VmHWM")
+	return 0, fmt.Errorf("/proc/self/status has no %s", strings.TrimSuffix(figure, ":"))
 }

@@ -5,7 +5,8 @@
 //
 // Data flow: one process runs a job that writes the state, then changes and checks a part of it, with
 // checkpoints into a directory all the time. A second one restores what the first has left, and goes
-// on. Each prints how much memory it has had at most, and how much CPU time it took.
+// on. Each prints how much memory it has had at most, and how much CPU time it took; on the way, on standard error,
+// how far it is.
 package main
 
 import (

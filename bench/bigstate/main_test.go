@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,5 +87,16 @@ func TestParseBytes(t *testing.T) {
 		if n, err := parseBytes(s); n != want || (err == nil) != (want > 0) {
 			t.Errorf("%q is %d, %v", s, n, err)
 		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	c := config{Records: 900}
+	got := c.progress(figures{Records: 300, Checkpoints: 7, StateBytes: 5 << 20}, 20*time.Second)
+	want := "    20 s  300 of 900 records, 7 checkpoints, the last of 5 MB; "
+	now, ok := strings.CutPrefix(got, want)
+	var mb int
+	if n, err := fmt.Sscanf(now, "%d MB resident", &mb); !ok || n != 1 || mb < 1 {
+		t.Errorf("%q, %v; want %q and the memory that is resident", got, err, want)
 	}
 }

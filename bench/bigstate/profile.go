@@ -43,7 +43,7 @@ func heaps(path string, end chan struct{}) error {
 			return nil
 		case <-tick.C:
 		}
-		now, err := peak()
+		now, err := memory(peak)
 		if err != nil {
 			return err
 		}

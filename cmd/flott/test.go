@@ -90,9 +90,11 @@ func (c *testCmd) one(ctx context.Context, file string, k *sqltest.Case) (v sqlt
 			data = filepath.Join(filepath.Dir(file), "..", "data")
 		}
 	}
-	if data, err = filepath.Abs(data); err != nil {
+	data, remove, err := sqltest.Data(data)
+	if err != nil {
 		return v, err
 	}
+	defer remove()
 	for _, rows := range c.BatchRows {
 		cfg := &sqltest.Config{
 			Data: data, Parallelism: c.Parallelism, EachRow: true, Shuffle: c.Shuffle,

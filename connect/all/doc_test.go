@@ -18,10 +18,11 @@ const head = `# Tables: connectors and formats
 Written by ` + "`go test ./connect/all -update`" + `. What ` + "`'connector'` and `'format'`" + ` of CREATE TABLE can name, with the options that each takes; those of a
 format have its name before them, as in ` + "`'csv.null-literal' = ''`" + `. An option that is not here is an error, as is a value that it does not take.
 
-The formats are those of Apache Flink 2.2, by its answers to some thousand records (format/*/testdata). Where we differ:
+The formats are those of Apache Flink 2.2, by its answers to several hundred records (format/*/testdata). Where we differ:
 
 - csv: a record is a line, so that a line break inside quotes is an error. Dates are of the Gregorian calendar at all times.
-- json: the last of several equal keys counts, whatever stands between them. Text must be UTF-8. An object or array for a BOOLEAN is an error.
+- json: the last of several equal keys counts, whatever stands between them. Text must be UTF-8. An object for a BOOLEAN is an error.
+  Records of white space or null are errors, as with Flink's streaming parser.
 - An option that there is not is an error, also in tables of files.
 `
 

@@ -55,7 +55,7 @@ var (
 
 // Factory is the format 'csv'.
 var Factory = format.Factory{
-	Name: "csv",
+	Name: "csv", Unread: true,
 	Options: config.Set{
 		fieldDelimiter, disableQuote, quoteCharacter, allowComments, ignoreErrors, arrayDelimiter, escapeCharacter,
 		nullLiteral, scientific,

@@ -142,3 +142,14 @@ func BenchmarkBid(b *testing.B) {
 		})
 	}
 }
+
+func TestUnreadColumnsMayBeWrong(t *testing.T) {
+	table := &format.Table{Schema: formattest.Schema("a STRING, n INT"), Project: []int{0}, Options: nil}
+	rows, err := formattest.Decode(Factory, table, "x,many")
+	if err != nil || len(rows) != 1 {
+		t.Errorf("%v, %v", rows, err)
+	}
+	if _, err := formattest.Decode(Factory, table, "x,1,2"); err == nil {
+		t.Error("a line with too many values is a row")
+	}
+}

@@ -108,7 +108,8 @@ func Decode(f format.Factory, table *format.Table, record string) ([]string, err
 
 // Projections decodes a record twice with each of up to 64 projections: they accept and reject what the
 // decoder of all columns does, with the same error, and give the same values; and an error leaves no
-// trace in the batch.
+// trace in the batch. A record that is wrong is left out for a format that does not look at columns that
+// are not read.
 func Projections(t *testing.T, f format.Factory, table *format.Table, record string) {
 	t.Helper()
 	all := *table
@@ -119,6 +120,9 @@ func Projections(t *testing.T, f format.Factory, table *format.Table, record str
 	}
 	full := Batch(f, &all)
 	wantErr := newDecoder().Decode([]byte(record), full)
+	if wantErr != nil && f.Unread {
+		return
+	}
 	columns := len(table.Schema.Fields)
 	for set := range 1 << min(6, columns) {
 		some := *table

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/cputime"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -223,6 +224,7 @@ func inBatches(b *testing.B, n int, isWord bool, touch func(hashes []uint64) uin
 	at := rows
 	x := xorshift(88172645463325252)
 	var sink uint64
+	began := cputime.Process()
 	for b.Loop() {
 		if at == rows {
 			for i := range rows {
@@ -240,6 +242,7 @@ func inBatches(b *testing.B, n int, isWord bool, touch func(hashes []uint64) uin
 		f(hashes[at], words[at], texts[at*size:][:size])
 		at++
 	}
+	b.ReportMetric(float64(cputime.Process()-began)/float64(b.N), "cpu-ns/op")
 	runtime.KeepAlive(sink)
 }
 

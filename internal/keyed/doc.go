@@ -13,10 +13,10 @@
 //	slots  ┌────┬────┬─▼──┬────┬────┬────┬ ─ ─ ─ ┬────┬────┬────┬────┐
 //	       │    │    │ A  │ A' │ B  │    │       │ Y  │ Z  │ Z' │    │
 //	       └────┴────┴────┴────┴─┬──┴────┴ ─ ─ ─ ┴────┴────┴────┴────┘
-//	                             │ value, hash, word
+//	                             │ value; word, or half of the hash and offset
 //	                             ▼
-//	log    ┌───────┬─────────────┬───────┬──────                 (byte keys only:
-//	       │ 3 key │ 9 bytes key │ 2 key │  …                     length, bytes)
+//	log    ┌───────┬─────────────┬───────┬──────                 (byte keys only: the other
+//	       │ 3 key │ 9 bytes key │ 2 key │  …                     half, length, bytes)
 //	       └───────┴─────────────┴───────┴──────
 //
 // A key is either a word (64 bits) or bytes; one Map has keys of one kind. A slot has no pointer
@@ -102,8 +102,6 @@
 //   - The position is a mask and not a multiplication: entries taken out of one table in slot
 //     order and put into a smaller one (a restore does this) then fill it evenly. With positions
 //     from the top bits they would fill its front first, which is quadratic.
-//   - A hash of 0 marks a free slot; a key with hash 0 is stored, and reported, with hash 1. Both
-//     are in key group 0.
 //   - Iteration runs from the last slot to the first. A delete moves entries towards the first
 //     slot only, from places that were visited already, so deleting the current entry neither
 //     skips nor repeats another. This is also why clusters do not wrap around.

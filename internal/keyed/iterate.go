@@ -17,7 +17,7 @@ func (m *Map[V]) Next(i int) int {
 		i = len(m.slots)
 	}
 	for i--; i >= 0; i-- {
-		if m.slots[i].hash != 0 {
+		if m.slots[i].ref != 0 {
 			return i
 		}
 	}
@@ -32,7 +32,8 @@ func (m *Map[V]) At(i int) (hash, word uint64, key []byte, v *V) {
 		return hash, word, nil, v
 	}
 	s := &m.slots[i]
-	return s.hash, 0, record(m.log, s.off), &s.v
+	hash, key = record(m.log, s.ref)
+	return hash, 0, key, &s.v
 }
 
 // valueAt is the value of At.
@@ -50,7 +51,8 @@ func (m *Map[V]) valueAt(i int) *V {
 func (m *Map[V]) keyAt(i int) (word uint64, key []byte) {
 	switch {
 	case m.n > 0:
-		return 0, record(m.log, m.slots[i].off)
+		_, key = record(m.log, m.slots[i].ref)
+		return 0, key
 	case i < len(m.words.slots):
 		return m.words.slots[i].key - 1, nil
 	}
@@ -62,8 +64,8 @@ func (m *Map[V]) isAt(i int, k *Current, isWord bool) bool {
 	if isWord {
 		return uint(i) < uint(len(m.words.slots)) && m.words.slots[i].key == k.Word+1 && k.Word+1 != 0
 	}
-	return uint(i) < uint(len(m.slots)) && m.slots[i].hash == stored(k.Hash) &&
-		recordIs(m.log, m.slots[i].off, asString(k.Bytes))
+	return uint(i) < uint(len(m.slots)) && m.slots[i].ref.isOf(k.Hash) &&
+		recordIs(m.log, m.slots[i].ref, asString(k.Bytes))
 }
 
 // DeleteAt removes the entry at an index that Next returned.

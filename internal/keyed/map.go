@@ -15,11 +15,10 @@ const (
 	slackMax   = 64
 )
 
-// A slot is free when its hash is 0. The value comes first, so that an empty V costs nothing.
+// A slot is free when its ref is 0. The value comes first, so that an empty V costs nothing.
 type slot[V any] struct {
-	v    V
-	hash uint64
-	off  uint64 // of the key's record in the byte log
+	v   V
+	ref ref
 }
 
 // Map is an open-addressing hash table with values of type V inline. Its keys are either words
@@ -35,7 +34,7 @@ type Map[V any] struct {
 	n        int       // entries
 	limit    int       // an insertion at n >= limit rebuilds the table first
 	shrinkAt int       // a delete below this sets limit to 0
-	log      []byte    // records of byte keys: length as uvarint, then the bytes
+	log      []byte    // records of byte keys: see bytes.go
 	dead     int       // bytes of the log that belong to deleted keys
 
 	marks marks // of changes, for snapshots
@@ -80,14 +79,6 @@ func capacityOf(n int) int {
 	return max(capacityMin, 1<<bits.Len(uint(slots-1)))
 }
 
-// stored returns the hash as slots hold it: 0 is taken by free slots.
-func stored(hash uint64) uint64 {
-	if hash == 0 {
-		return 1
-	}
-	return hash
-}
-
 // capacityFor returns the capacity of a table that is at most half full with n entries.
 func capacityFor(n int) int {
 	if n <= capacityMin/2 {
@@ -117,7 +108,7 @@ func (m *Map[V]) makeRoom(hash uint64) int {
 // doubled as often as the entries need it.
 func (m *Map[V]) rebuild(capacity, slack int) {
 	m.marks.keepWritten(len(m.slots))
-	old, oldMarks := m.slots, m.marks.bits
+	old, oldMarks := m.slots, m.marks
 	m.setSlots(capacity, slack)
 	m.marks.resize(len(m.slots))
 	for !m.moveSlots(old, &oldMarks) {
@@ -145,13 +136,13 @@ func limits(capacity int) (limit, shrinkAt int) {
 
 // moveSlots fills the slots, which are empty, with the entries of src. It reports false if a cluster
 // does not fit into the slack.
-func (m *Map[V]) moveSlots(src []slot[V], from *[markKinds][]uint64) bool {
+func (m *Map[V]) moveSlots(src []slot[V], from *marks) bool {
 	for i := range src {
 		s := &src[i]
-		if s.hash == 0 {
+		if s.ref == 0 {
 			continue
 		}
-		j := freeSlot(m.slots, s.hash, m.mask)
+		j := freeSlot(m.slots, s.ref.hash(), m.mask)
 		if j < 0 {
 			return false
 		}
@@ -166,7 +157,7 @@ func (m *Map[V]) moveSlots(src []slot[V], from *[markKinds][]uint64) bool {
 // freeSlot returns the first free slot from the home of the hash, -1 if the slack is full.
 func freeSlot[V any](slots []slot[V], hash, mask uint64) int {
 	for i := int(hash & mask); i < len(slots); i++ {
-		if slots[i].hash == 0 {
+		if slots[i].ref == 0 {
 			return i
 		}
 	}
@@ -187,14 +178,14 @@ func (m *Map[V]) removeSlot(i int) {
 }
 
 func (m *Map[V]) closeGap(i int) {
-	m.dead += recordBytes(m.log[m.slots[i].off:])
+	m.dead += recordBytes(m.log[m.slots[i].ref.off():])
 	gap := i
 	for j := i + 1; j < len(m.slots); j++ {
 		s := &m.slots[j]
-		if s.hash == 0 {
+		if s.ref == 0 {
 			break
 		}
-		if int(s.hash&m.mask) <= gap {
+		if int(s.ref.hash()&m.mask) <= gap {
 			m.slots[gap] = *s
 			m.marks.move(j, gap)
 			gap = j

@@ -41,6 +41,7 @@ type subject interface {
 	Get(k uint64) *int64
 	Delete(k uint64) bool
 	Key(word uint64, key []byte) uint64
+	Hash(k uint64) uint64
 	Map() *Map[int64]
 }
 
@@ -59,6 +60,7 @@ func (w *wordMap) Upsert(k uint64) (*int64, bool)   { return w.m.Upsert(w.hash(k
 func (w *wordMap) Get(k uint64) *int64              { return w.m.Get(w.hash(k), ^k) }
 func (w *wordMap) Delete(k uint64) bool             { return w.m.Delete(w.hash(k), ^k) }
 func (w *wordMap) Key(word uint64, _ []byte) uint64 { return ^word }
+func (w *wordMap) Hash(k uint64) uint64             { return w.hash(k) }
 func (w *wordMap) Map() *Map[int64]                 { return &w.m }
 
 type bytesMap struct {
@@ -104,7 +106,8 @@ func (b *bytesMap) Key(_ uint64, key []byte) uint64 {
 	return k
 }
 
-func (b *bytesMap) Map() *Map[int64] { return &b.m }
+func (b *bytesMap) Hash(k uint64) uint64 { return b.hash(k) }
+func (b *bytesMap) Map() *Map[int64]     { return &b.m }
 
 func checkModel(t *rapid.T, s subject) {
 	model := map[uint64]int64{}
@@ -138,10 +141,13 @@ func checkModel(t *rapid.T, s subject) {
 			seen := map[uint64]bool{}
 			m := s.Map()
 			for i := m.Next(-1); i >= 0; i = m.Next(i) {
-				_, word, key, v := m.At(i)
+				hash, word, key, v := m.At(i)
 				k := s.Key(word, key)
 				if seen[k] || model[k] != *v {
 					t.Fatalf("entry %d: value %d, seen before %v", k, *v, seen[k])
+				}
+				if hash != s.Hash(k) {
+					t.Fatalf("entry %d: hash %x, want %x", k, hash, s.Hash(k))
 				}
 				seen[k] = true
 				switch k % keep {
@@ -186,22 +192,25 @@ func checkInvariants(t *rapid.T, m *Map[int64]) {
 	n, records := 0, 0
 	for i := range m.slots {
 		s := &m.slots[i]
-		if s.hash == 0 {
-			if s.v != 0 || s.off != 0 {
+		if s.ref == 0 {
+			if s.v != 0 {
 				t.Fatalf("free slot %d is not clear", i)
 			}
 			continue
 		}
 		n++
-		records += recordBytes(m.log[s.off:])
-		for j := int(s.hash & m.mask); j < i; j++ {
-			if m.slots[j].hash == 0 {
+		records += recordBytes(m.log[s.ref.off():])
+		for j := int(s.ref.hash() & m.mask); j < i; j++ {
+			if m.slots[j].ref == 0 {
 				t.Fatalf("slot %d is out of reach: slot %d is free", i, j)
 			}
 		}
 	}
 	if n != m.n {
 		t.Fatalf("%d slots are taken, the length is %d", n, m.n)
+	}
+	if n > 0 {
+		records += len(logHead)
 	}
 	if records+m.dead != len(m.log) {
 		t.Fatalf("log of %d bytes: %d live and %d dead", len(m.log), records, m.dead)
@@ -229,6 +238,23 @@ func checkWordInvariants(t *rapid.T, w *words[int64]) {
 	if n != w.n {
 		t.Fatalf("%d slots are taken, the length is %d", n, w.n)
 	}
+}
+
+// A slot leads to a log of 16 GiB; one that would get longer says so.
+func TestRef(t *testing.T) {
+	const last = 1<<34 - recordAlign
+	if r := refOf(0xfedcba98_76543210, last); r.off() != last || r.hash() != 0x76543210 || !r.isOf(0x76543210) {
+		t.Errorf("%x leads to %d with hash %x", uint64(r), r.off(), r.hash())
+	}
+	if ref(0).isOf(0) {
+		t.Error("a free slot has the hash 0")
+	}
+	defer func() {
+		if text := fmt.Sprint(recover()); !strings.Contains(text, "16 GiB") {
+			t.Errorf("a record that is too far away: %s", text)
+		}
+	}()
+	refOf(0, 1<<34)
 }
 
 func TestMapReplaysInTheSameOrder(t *testing.T) {

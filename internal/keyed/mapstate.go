@@ -216,11 +216,11 @@ func (s *MapState[MK, V]) nodeOf(g, i int) uint32 {
 
 // entryOf is where the entry of a node is.
 func (s *MapState[MK, V]) entryOf(node uint32) (g, i int) {
-	hash := stored(s.nodes[node].hash)
+	hash := s.nodes[node].hash
 	g = s.indexOf(hash)
 	m := &s.groups[g]
 	for i = int(hash & m.mask); ; i++ {
-		if m.slots[i].hash == hash && s.nodeOf(g, i) == node {
+		if e := &m.slots[i]; e.ref.isOf(hash) && e.v != 0 && s.nodeOf(g, i) == node {
 			return g, i
 		}
 	}

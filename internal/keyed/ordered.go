@@ -261,11 +261,11 @@ func (s *Ordered[V]) nodeOf(g, i int) uint32 {
 
 // entryOf is where the entry of a node is.
 func (s *Ordered[V]) entryOf(node uint32) (group, i int) {
-	hash := stored(s.nodes[node].hash)
+	hash := s.nodes[node].hash
 	group = s.indexOf(hash)
 	m := &s.groups[group]
 	for i = int(hash & m.mask); ; i++ {
-		if e := &m.slots[i]; e.hash == hash && e.v != 0 && s.nodeOf(group, i) == node {
+		if e := &m.slots[i]; e.ref.isOf(hash) && e.v != 0 && s.nodeOf(group, i) == node {
 			return group, i
 		}
 	}

@@ -44,13 +44,29 @@ func (r *records) init(b *Backend, slack int, appendValue func(dst, value []byte
 }
 
 // readAhead reads the values of slots.
-func (r *records) readAhead(group, w int, slots uint64) (sink uint64) {
+func (r *records) readAhead(group, w int, slots []uint64) (sink uint64) {
 	m, buf := &r.groups[group], r.logs[group].buf
-	eachBit(w, slots, func(i int) {
-		if ref := *m.valueAt(i); ref != 0 {
-			sink ^= uint64(buf[ref-1]) ^ uint64(buf[min(ref+valueTouched, uint64(len(buf)-1))])
-		}
-	})
+	var refs [64]uint64 // collected first, as in Touch
+	n := 0
+	for k, x := range slots {
+		eachBit(w+k, x, func(i int) {
+			if ref := *m.valueAt(i); ref != 0 {
+				refs[n] = ref
+				if n++; n == len(refs) {
+					sink ^= readEnds(buf, refs[:])
+					n = 0
+				}
+			}
+		})
+	}
+	return sink ^ readEnds(buf, refs[:n])
+}
+
+// readEnds reads the beginnings of values, and what often is on the next cache line.
+func readEnds(buf []byte, refs []uint64) (sink uint64) {
+	for _, ref := range refs {
+		sink ^= uint64(buf[ref-1]) ^ uint64(buf[min(ref+valueTouched, uint64(len(buf)-1))])
+	}
 	return sink
 }
 

@@ -74,7 +74,7 @@ func (k *marks) keepWritten(slots int) {
 
 func (k *marks) needWritten() {
 	if k.bits[markWritten] == nil {
-		k.bits[markWritten] = make([]uint64, len(k.bits[markChanged]))
+		k.bits[markWritten] = make([]uint64, len(k.fresh))
 	}
 }
 
@@ -154,11 +154,14 @@ func (t *tracked[S]) headOf(g int) {
 
 // expect is about how many bytes the section of a group will have.
 func (t *tracked[S]) expect(g int) int {
-	const entryBytes = 24
-	c := &t.last().chains[g]
+	c, k := &t.last().chains[g], &t.groups[g].marks
+	entryBytes := 24
+	if c.entries > 0 {
+		entryBytes = c.base/c.entries + c.base/c.entries/8
+	}
 	switch {
-	case t.groups[g].marks.track.scan == scanDelta:
-		return 0
+	case k.track.scan == scanDelta:
+		return k.countChanges()*entryBytes + len(k.track.saved)
 	case c.has && (t.front == nil || t.front.view == nil):
 		return c.base + c.base/8 + c.deltaBytes
 	}
@@ -198,8 +201,19 @@ func (t *tracked[S]) scanEntry(g, i int) (bytes int, more bool) {
 	return bytes, len(k.saved) <= partBytesMax
 }
 
-// ahead reads what 64 slots refer to: those of word w of a bitmap whose bits are set.
-type ahead func(w int, slots uint64)
+// ahead reads what slots refer to: those whose bits are set in words of a bitmap, of which w is the first.
+type ahead func(w int, slots []uint64)
+
+// before calls a with the words of a bitmap up to w that it is now the time for. It returns the first.
+func (a ahead) before(w int, word func(w int) uint64) (first int) {
+	var slots [aheadSlots / 64]uint64
+	first = max(0, w+1-len(slots))
+	for i := first; i <= w; i++ {
+		slots[i-first] = word(i)
+	}
+	a(first, slots[:w+1-first])
+	return first
+}
 
 // scanAll goes on with a scan of all entries, at a given cost, and returns what is left of that. It
 // calls write for each that is still to be written, until that wants no more. At the end the cursor is 0.
@@ -217,10 +231,7 @@ func (m *Map[V]) scanAll(cost int, ahead ahead, write func(i int) (bytes int, mo
 		}
 		k.cursor = i
 		if ahead != nil && i < read {
-			for w := i >> 6; w >= 0 && read > i-aheadSlots; w-- {
-				ahead(w, m.taken(w))
-				read = w << 6
-			}
+			read = ahead.before(i>>6, m.taken) << 6
 		}
 		cost -= max(before-i, 1)
 		if m.marks.has(markChanged, i) || m.marks.has(markWritten, i) {
@@ -238,7 +249,7 @@ func (m *Map[V]) taken(w int) (slots uint64) {
 	from := w << 6
 	if m.n > 0 {
 		for i, s := range m.slots[min(from, len(m.slots)):min(from+64, len(m.slots))] {
-			if s.hash != 0 {
+			if s.ref != 0 {
 				slots |= 1 << i
 			}
 		}
@@ -255,16 +266,12 @@ func (m *Map[V]) taken(w int) (slots uint64) {
 // scanChanges is scanAll for what has changed.
 func (m *marks) scanChanges(cost int, ahead ahead, write func(i int) (bytes int, more bool)) int {
 	k := m.track
-	w := min(k.cursor, len(m.bits[markChanged])<<6) >> 6
+	w := min(k.cursor, len(m.fresh)<<6) >> 6
 	read := w
 	for more := true; more && cost > 0 && w > 0; cost -= 64 / bitmapSpeed {
 		w--
 		if ahead != nil && w < read {
-			for ; read > 0 && read > w-aheadSlots/64; read-- {
-				if x := m.changes(read - 1); x != 0 {
-					ahead(read-1, x)
-				}
-			}
+			read = ahead.before(w, m.changes)
 		}
 		bytes := 0
 		eachBit(w, m.changes(w), func(i int) {

@@ -21,7 +21,7 @@ type tracked[S any] struct {
 	// appendValue appends the encoding of a slot of a group.
 	appendValue func(dst []byte, group int, v *S) []byte
 	// readAhead reads what slots of a group refer to, nil if that is nothing.
-	readAhead func(group, w int, slots uint64) (sink uint64)
+	readAhead func(group, w int, slots []uint64) (sink uint64)
 	touched   uint64 // has no meaning
 	// keep says which entries a full section holds; nil is all.
 	keep func(group int, v *S) bool

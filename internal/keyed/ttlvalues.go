@@ -128,16 +128,10 @@ func (s *TTLValues[V]) isOpenLive(k Current, now int64) bool {
 	return true
 }
 
-// openOf is the open value of a key whose hash is as slots have it, nil when it is not open.
+// openOf is the open value of a key, nil when it is not open.
 func (p *packed[V]) openOf(k Current) *openValue[V] {
 	if e := p.place(k.Hash); p.isOpen(e, &k) {
 		return e
-	}
-	if k.Hash == stored(0) {
-		k.Hash = 0
-		if e := p.place(0); p.isOpen(e, &k) {
-			return e
-		}
 	}
 	return nil
 }

@@ -179,7 +179,7 @@ func (w *words[V]) free(hash uint64) int {
 // rebuild moves all entries to a new slot array: see Map.rebuild.
 func (w *words[V]) rebuild(capacity, slack int, k *marks) {
 	k.keepWritten(len(w.slots))
-	old, oldMarks := w.slots, k.bits
+	old, oldMarks := w.slots, *k
 	w.set(capacity, slack)
 	k.resize(len(w.slots))
 	for !w.fill(old, k, &oldMarks) {
@@ -200,7 +200,7 @@ func (w *words[V]) set(capacity, slack int) {
 	w.limit, w.shrinkAt = limits(capacity)
 }
 
-func (w *words[V]) fill(src []wordSlot[V], k *marks, from *[markKinds][]uint64) bool {
+func (w *words[V]) fill(src []wordSlot[V], k, from *marks) bool {
 	for i := range src {
 		s := &src[i]
 		if s.key == 0 {

@@ -63,3 +63,10 @@ func String(n Node) string {
 	n.write(&printer{b: &b})
 	return b.String()
 }
+
+// Quoted is String with all identifiers in backticks.
+func Quoted(n Node) string {
+	var b strings.Builder
+	n.write(&printer{b: &b, quoted: true})
+	return b.String()
+}

@@ -10,6 +10,7 @@ import (
 type printer struct {
 	b    *strings.Builder
 	glue bool // no space before what comes next
+	quoted bool // identifiers stand in backticks, whether they need them or not
 }
 
 // word prints a keyword, an identifier, or anything else that stands apart.
@@ -126,7 +127,13 @@ func (p *printer) partition(items []Assignment) {
 	}
 }
 
-func (id Ident) write(p *printer) { p.word(QuoteIdent(id.Name)) }
+func (id Ident) write(p *printer) {
+	if p.quoted {
+		p.word("`" + strings.ReplaceAll(id.Name, "`", "``") + "`")
+		return
+	}
+	p.word(QuoteIdent(id.Name))
+}
 
 // QuoteIdent is an identifier as it is written: in backticks unless it is a plain word.
 func QuoteIdent(s string) string {

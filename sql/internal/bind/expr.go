@@ -218,7 +218,7 @@ func (b *binder) caseExpr(x *ast.Case) expr.Expr {
 
 func (b *binder) cast(x *ast.Cast) expr.Expr {
 	v, t := b.expr(x.X), Type(x.Type)
-	y, err := builtin.Cast(x.Span, v, t, x.Try)
+	y, err := builtin.Cast(x.Span, v, t, x.Try || b.env != nil && b.env.LegacyCast && !v.Type().NotNull)
 	if err != nil {
 		fail(x.Span, "%s", err)
 	}

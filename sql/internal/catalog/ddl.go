@@ -32,7 +32,7 @@ func (t *Table) DDL() string {
 		lines = append(lines, "  "+c.ddl())
 	}
 	if w := t.Watermark; w != nil {
-		lines = append(lines, fmt.Sprintf("  WATERMARK FOR %s AS %s", quote(w.Column), ast.String(w.Expr)))
+		lines = append(lines, fmt.Sprintf("  WATERMARK FOR %s AS %s", quote(w.Column), ast.Quoted(w.Expr)))
 	}
 	if t.PrimaryKey != nil {
 		lines = append(lines, fmt.Sprintf("  CONSTRAINT %s PRIMARY KEY (%s) NOT ENFORCED", quote(t.Constraint), quoted(t.PrimaryKey)))
@@ -52,7 +52,7 @@ func (c *Column) ddl() string {
 	s := quote(c.Name) + " "
 	switch c.Kind {
 	case Computed:
-		s += "AS " + ast.String(c.Expr)
+		s += "AS " + ast.Quoted(c.Expr)
 	case Metadata:
 		s += c.Type.SQL() + " METADATA"
 		if c.Key != c.Name {
