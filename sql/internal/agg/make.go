@@ -78,19 +78,50 @@ func (m *maker) distinct(a accumulator) accumulator {
 }
 
 func (m *maker) function() accumulator {
-	switch m.call.Func.Name {
+	args := m.call.Args
+	switch name := m.call.Func.Name; name {
 	case "COUNT":
 		if m.isPlain() {
 			return rowCounter{}
 		}
 		return m.skipNulls(&counter{})
 	case "SUM", "$SUM0", "AVG":
-		s := newSum(m.argType(0), m.call.T, m.call.Args[0])
-		s.average, s.zero = m.call.Func.Name == "AVG", m.call.Func.Name == "$SUM0"
-		s.ofRows = m.isPlain()
+		s := newSum(m.argType(0), m.call.T, args[0])
+		s.average, s.zero, s.ofRows = name == "AVG", name == "$SUM0", m.isPlain()
 		return m.skipNulls(s)
 	case "MIN", "MAX":
-		return m.extreme(m.call.Func.Name == "MAX")
+		return m.extreme(name == "MAX")
+	case "STDDEV_POP", "STDDEV_SAMP":
+		return m.spread(true, name == "STDDEV_SAMP")
+	case "VAR_POP", "VAR_SAMP":
+		return m.spread(false, name == "VAR_SAMP")
+	case "FIRST_VALUE", "LAST_VALUE":
+		return m.first(name == "LAST_VALUE")
+	case "SINGLE_VALUE":
+		return &single{cell: m.cell(m.argType(0)), arg: args[0]}
+	case "LISTAGG":
+		return m.skipNulls(&listed{m.arrivals()})
+	case "ARRAY_AGG":
+		return &array{m.arrivals()}
+	case "JSON_ARRAYAGG":
+		return m.skipNulls(&jsonArray{m.arrivals(), m.jsonWriter(0)})
+	case "JSON_ARRAYAGG NULL":
+		return &jsonArray{m.arrivals(), m.jsonWriter(0)}
+	case "JSON_OBJECTAGG", "JSON_OBJECTAGG ABSENT":
+		return &jsonObject{m.arrivals(), m.jsonWriter(1), name != "JSON_OBJECTAGG"}
+	case "COLLECT":
+		return m.skipNulls(&collected{sorted: m.sorted(m.argType(0), false), arg: args[0]})
+	case "PERCENTILE":
+		return m.percentiles()
+	case "APPROX_COUNT_DISTINCT":
+		return m.approximate()
 	}
-	panic(fmt.Sprintf("agg: %s is not there yet", m.call.Func.Name))
+	if m.call.Func.Custom == nil {
+		panic(fmt.Sprintf("agg: %s is no aggregate without OVER", m.call.Func.Name))
+	}
+	types := make([]*row.Type, len(args))
+	for i := range args {
+		types[i] = m.argType(i)
+	}
+	return &custom{entries: m.entries('c'), custom: m.call.Func.Custom(types), args: args}
 }

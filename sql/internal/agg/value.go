@@ -3,6 +3,7 @@ package agg
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
@@ -97,6 +98,9 @@ func unordered(x uint64) float64 {
 	}
 	return math.Float64frombits(x ^ uint64(int64(x)>>63)&math.MaxInt64)
 }
+
+// signedWord is a word that is a signed number.
+func signedWord(a Acc, i int) *int64 { return (*int64)(unsafe.Pointer(word(a, i))) }
 
 // isLess compares values as load has them.
 func isLess(a, b, c, d uint64) bool { return int64(a) < int64(c) || a == c && b < d }
