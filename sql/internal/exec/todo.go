@@ -3,9 +3,6 @@ package exec
 import "github.com/flott-dev/flott/internal/operator"
 
 // Node makes the operator of a subtask.
-func (*GroupAggregate) Node() operator.Node { panic("exec: GroupAggregate is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowAggregate) Node() operator.Node { panic("exec: WindowAggregate is not there yet") }
 
 // Node makes the operator of a subtask.
