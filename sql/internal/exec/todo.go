@@ -23,8 +23,6 @@ func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there y
 // Node makes the operator of a subtask.
 func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
 
-// Node makes the operator of a subtask.
-func (*Rank) Node() operator.Node { panic("exec: Rank is not there yet") }
 
 // Node makes the operator of a subtask.
 func (*Deduplicate) Node() operator.Node { panic("exec: Deduplicate is not there yet") }
@@ -32,8 +30,6 @@ func (*Deduplicate) Node() operator.Node { panic("exec: Deduplicate is not there
 // Node makes the operator of a subtask.
 func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }
 
-// Node makes the operator of a subtask.
-func (*Sort) Node() operator.Node { panic("exec: Sort is not there yet") }
 
 // Node makes the operator of a subtask.
 func (*Normalize) Node() operator.Node { panic("exec: Normalize is not there yet") }
