@@ -27,16 +27,7 @@ func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
 func (*Rank) Node() operator.Node { panic("exec: Rank is not there yet") }
 
 // Node makes the operator of a subtask.
-func (*Deduplicate) Node() operator.Node { panic("exec: Deduplicate is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }
 
 // Node makes the operator of a subtask.
 func (*Sort) Node() operator.Node { panic("exec: Sort is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*Normalize) Node() operator.Node { panic("exec: Normalize is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*Materialize) Node() operator.Node { panic("exec: Materialize is not there yet") }
