@@ -17,7 +17,6 @@ import (
 )
 
 // field is a column that may be NULL.
-func field(name string, t *row.Type) row.Field { return row.Field{Name: name, Type: t} }
 
 // callOf is a call of an aggregate function, written as COUNT(DISTINCT 1) with numbers of columns.
 func callOf(t testing.TB, in []row.Field, text string, filter int) agg.Call {
@@ -349,9 +348,11 @@ func BenchmarkGroupAggregate(b *testing.B) {
 		t    *row.Type
 		keys uint64
 	}{
-		{"INT NOT NULL/1K", row.Of(row.Int).Nullable(false), 1000}, {"INT/1K", row.Of(row.Int), 1000},
+		{"INT NOT NULL/1K", row.Of(row.Int).Nullable(false), 1000},
+		{"INT/1K", row.Of(row.Int), 1000},
 		{"STRING/1K", row.StringType(), 1000},
-		{"INT NOT NULL/1M", row.Of(row.Int).Nullable(false), 1_000_000}, {"STRING/1M", row.StringType(), 1_000_000},
+		{"INT NOT NULL/1M", row.Of(row.Int).Nullable(false), 1_000_000},
+		{"STRING/1M", row.StringType(), 1_000_000},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			in := []row.Field{field("k", c.t), field("v", row.Of(row.BigInt))}

@@ -13,7 +13,7 @@ import (
 	"github.com/flott-dev/flott/row"
 )
 
-var timed = []row.Field{field("k", row.Of(row.Int)), field("v", row.StringType()), field("ts", row.TimestampOf(3))}
+var timedRows = []row.Field{field("k", row.Of(row.Int)), field("v", row.StringType()), field("ts", row.TimestampOf(3))}
 
 func TestDeduplicate(t *testing.T) {
 	for _, c := range []struct {
@@ -36,15 +36,15 @@ func TestDeduplicate(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			op := c.op
-			op.In, op.Keys, op.EachRow = timed, []int{0}, true
-			h := newHarness(t, &op, nil, timed)
+			op.In, op.Keys, op.EachRow = timedRows, []int{0}, true
+			h := newHarness(t, &op, nil, timedRows)
 			h.push(0, "+I 1 a 5", "+I 2 b 5", "+I 1 c 3")
 			h.restart()
 			h.push(0, "+I 1 d 5", "+I 1 d 5")
 			h.want(c.want...)
 			// What remains is the same when a batch's rows are put together.
 			op.EachRow = false
-			h = newHarness(t, &op, nil, timed)
+			h = newHarness(t, &op, nil, timedRows)
 			h.push(0, "+I 1 a 5", "+I 2 b 5", "+I 1 c 3", "+I 1 d 5", "+I 1 d 5")
 			together := h.take()
 			last := func(changes []string) map[string]string {

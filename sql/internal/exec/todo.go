@@ -24,10 +24,4 @@ func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there y
 func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
 
 // Node makes the operator of a subtask.
-func (*Rank) Node() operator.Node { panic("exec: Rank is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*Sort) Node() operator.Node { panic("exec: Sort is not there yet") }
