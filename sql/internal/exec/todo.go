@@ -24,13 +24,4 @@ func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there y
 func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
 
 // Node makes the operator of a subtask.
-func (*Deduplicate) Node() operator.Node { panic("exec: Deduplicate is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*Normalize) Node() operator.Node { panic("exec: Normalize is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*Materialize) Node() operator.Node { panic("exec: Materialize is not there yet") }
