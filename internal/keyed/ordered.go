@@ -149,6 +149,14 @@ func (s *Ordered[V]) Len() int {
 	return 0
 }
 
+// LastKey is the sub-key of Last, whose value is not decoded.
+func (s *Ordered[V]) LastKey() (sub []byte, ok bool) {
+	if h := s.head(); h != nil {
+		return s.sub(h.last), true
+	}
+	return nil, false
+}
+
 // First is the entry of the current key that comes first.
 func (s *Ordered[V]) First() (sub []byte, v V, ok bool) {
 	if h := s.head(); h != nil {

@@ -27,6 +27,10 @@ type Func struct {
 	OverOnly, Ranked bool
 	// Ordered functions depend on the order of rows.
 	Ordered bool
+	// Custom makes what computes a function of the program's, for arguments of some types; nil for the others.
+	// Retracts says that it can take rows away, and Merges that it can put groups together.
+	Custom           func(args []*row.Type) Custom
+	Retracts, Merges bool
 }
 
 var (
@@ -148,10 +152,10 @@ func init() {
 		&Func{Name: "LAST_VALUE", Least: 1, Most: 1, Ordered: true, Result: first, Doc: "is the last value."},
 		&Func{Name: "PERCENTILE", Least: 2, Most: 3, AlwaysNull: true, Result: percentile, Doc: "is the value below which a part of the values lies, or an ARRAY of such."},
 		&Func{Name: "APPROX_COUNT_DISTINCT", Least: 1, Most: 1, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is about the number of different values."},
-		&Func{Name: "JSON_OBJECTAGG", Aliases: []string{"JSON_OBJECTAGG NULL"}, Least: 2, Most: 2, NeverNull: true, Ordered: true, Result: is(row.VarcharOf(2000)), Doc: "is a JSON object of keys and values."},
-		&Func{Name: "JSON_OBJECTAGG ABSENT", Least: 2, Most: 2, NeverNull: true, Ordered: true, Result: is(row.VarcharOf(2000)), Doc: "is a JSON object of keys and values that are not NULL."},
-		&Func{Name: "JSON_ARRAYAGG", Aliases: []string{"JSON_ARRAYAGG ABSENT"}, Least: 1, Most: 1, NeverNull: true, Ordered: true, Result: is(row.VarcharOf(2000)), Doc: "is a JSON array of values that are not NULL."},
-		&Func{Name: "JSON_ARRAYAGG NULL", Least: 1, Most: 1, NeverNull: true, Ordered: true, Result: is(row.VarcharOf(2000)), Doc: "is a JSON array of values."},
+		&Func{Name: "JSON_OBJECTAGG", Aliases: []string{"JSON_OBJECTAGG NULL"}, Least: 2, Most: 2, NeverNull: true, Ordered: true, Result: jsonObjectType, Doc: "is a JSON object of keys and values."},
+		&Func{Name: "JSON_OBJECTAGG ABSENT", Least: 2, Most: 2, NeverNull: true, Ordered: true, Result: jsonObjectType, Doc: "is a JSON object of keys and values that are not NULL."},
+		&Func{Name: "JSON_ARRAYAGG", Aliases: []string{"JSON_ARRAYAGG ABSENT"}, Least: 1, Most: 1, NeverNull: true, Ordered: true, Result: jsonArrayType, Doc: "is a JSON array of values that are not NULL."},
+		&Func{Name: "JSON_ARRAYAGG NULL", Least: 1, Most: 1, NeverNull: true, Ordered: true, Result: jsonArrayType, Doc: "is a JSON array of values."},
 		&Func{Name: "SINGLE_VALUE", Least: 1, Most: 1, AlwaysNull: true, Result: first, Doc: "is the only value; it fails where there are several."},
 		&Func{Name: "ROW_NUMBER", OverOnly: true, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is the number of the row, from 1."},
 		&Func{Name: "RANK", OverOnly: true, Ranked: true, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is 1 and the number of rows before the first that is equal."},
@@ -178,6 +182,23 @@ func listagg(args []expr.Expr) (*row.Type, error) {
 		}
 	}
 	return row.StringType(), nil
+}
+
+func jsonArrayType(args []expr.Expr) (*row.Type, error) {
+	if _, err := builtin.JSONWriter(args[0].Type()); err != nil {
+		return nil, fmt.Errorf("JSON_ARRAYAGG: %w", err)
+	}
+	return row.VarcharOf(2000), nil
+}
+
+func jsonObjectType(args []expr.Expr) (*row.Type, error) {
+	if !args[0].Type().IsText() {
+		return nil, mismatch("JSON_OBJECTAGG", "a text and a value", args)
+	}
+	if _, err := builtin.JSONWriter(args[1].Type()); err != nil {
+		return nil, fmt.Errorf("JSON_OBJECTAGG: %w", err)
+	}
+	return row.VarcharOf(2000), nil
 }
 
 func percentile(args []expr.Expr) (*row.Type, error) {

@@ -73,6 +73,15 @@ func writerOf(x expr.Expr) (writer, error) {
 	return writerOfType(x.Type())
 }
 
+// JSONWriter appends values of a type as JSON, as null where they are NULL. The error says that the type has no JSON.
+func JSONWriter(t *row.Type) (func(dst []byte, v *column.Vector, i int) []byte, error) {
+	write, err := writerOfType(t)
+	if err != nil {
+		return nil, err
+	}
+	return func(dst []byte, v *column.Vector, i int) []byte { return appendOrNull(dst, write, v, i) }, nil
+}
+
 func checkWritable(x expr.Expr) error {
 	if x.Type().Kind == row.Null {
 		return errors.New("NULL has no type here: CAST it to one")

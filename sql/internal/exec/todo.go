@@ -3,9 +3,6 @@ package exec
 import "github.com/flott-dev/flott/internal/operator"
 
 // Node makes the operator of a subtask.
-func (*GroupAggregate) Node() operator.Node { panic("exec: GroupAggregate is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowAggregate) Node() operator.Node { panic("exec: WindowAggregate is not there yet") }
 
 // Node makes the operator of a subtask.
@@ -24,16 +21,10 @@ func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there y
 func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
 
 // Node makes the operator of a subtask.
-func (*Rank) Node() operator.Node { panic("exec: Rank is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*Deduplicate) Node() operator.Node { panic("exec: Deduplicate is not there yet") }
 
 // Node makes the operator of a subtask.
 func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*Sort) Node() operator.Node { panic("exec: Sort is not there yet") }
 
 // Node makes the operator of a subtask.
 func (*Normalize) Node() operator.Node { panic("exec: Normalize is not there yet") }

@@ -225,14 +225,7 @@ type Aggregate struct {
 }
 
 // Call is the call of an aggregate function.
-type Call struct {
-	Func     *agg.Func
-	Args     []int
-	Distinct bool
-	Filter   int // a BOOLEAN column, -1 without one
-	T        *row.Type
-	Name     string
-}
+type Call = agg.Call
 
 // NewAggregate groups rows.
 func NewAggregate(in Node, keys []int, calls []Call) *Aggregate {
