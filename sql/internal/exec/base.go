@@ -117,6 +117,7 @@ type keying struct {
 
 	cols   []*column.Vector
 	hashes []uint64
+	own    []uint64 // memory for hashes that a batch has not
 	words  []uint64
 	bytes  []byte
 }
@@ -146,8 +147,9 @@ func (k *keying) begin(b *batch.Columns) {
 	}
 	k.hashes = b.Hashes
 	if k.hashes == nil {
-		k.hashes = resized(k.hashes, b.N)
-		k.key.Hashes(k.hashes, k.cols)
+		k.own = resized(k.own, b.N)
+		k.key.Hashes(k.own, k.cols)
+		k.hashes = k.own
 	}
 	if k.key.IsWord() {
 		k.words = resized(k.words, b.N)

@@ -173,4 +173,3 @@ func appendTime(dst []byte, t int64) []byte {
 
 // timeOfEntry is the time that a sub-key begins with.
 func timeOfEntry(sub []byte) int64 { return int64(binary.BigEndian.Uint64(sub) ^ 1<<63) }
-
