@@ -3,6 +3,8 @@ package connect
 import (
 	"time"
 
+	"github.com/flott-dev/flott/column"
+
 	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/row"
@@ -104,4 +106,26 @@ type Insert struct {
 	Static map[string]string
 	// Bounded says that the input ends: a sink may then wait for the end.
 	Bounded bool
+}
+
+// LookupTable is a TableSource whose rows can be looked up by the values of some columns.
+type LookupTable interface {
+	// NewLookup checks what is asked for and returns a function that makes the Lookup of a subtask.
+	NewLookup(s LookupScan) (func(ctx ReaderContext) (Lookup, error), error)
+}
+
+// LookupScan is what is asked of a LookupTable.
+type LookupScan struct {
+	// Keys are the columns that have given values, and Project those that are wanted, by their places in
+	// TableSpec.Schema.
+	Keys, Project []int
+}
+
+// Lookup looks rows up. It belongs to one goroutine.
+type Lookup interface {
+	// Lookup appends the wanted columns of the rows whose keys are the values at a place of vectors, and
+	// returns how many rows there are.
+	Lookup(keys []*column.Vector, place int, out []*column.Vector) (n int, err error)
+	// Close releases what the lookup holds.
+	Close() error
 }

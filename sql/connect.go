@@ -105,3 +105,16 @@ func (s *Session) sinkKinds(t *catalog.Table) (row.ChangeKinds, error) {
 func (s *Session) file(path string) (*catalog.Table, error) {
 	return nil, fmt.Errorf("reading files without a table is not supported yet; CREATE TABLE … WITH ('connector' = 'filesystem')")
 }
+
+// lookup makes a lookup of a table's rows; nil where its connector cannot.
+func (s *Session) lookup(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error) {
+	src, err := s.source(t, options)
+	if err != nil {
+		return nil, err
+	}
+	l, ok := src.(connect.LookupTable)
+	if !ok {
+		return nil, nil
+	}
+	return l.NewLookup(connect.LookupScan{Keys: keys, Project: project})
+}

@@ -35,9 +35,7 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 	}
 	var b strings.Builder
 	b.WriteString("== Optimized Physical Plan ==\n")
-	for _, r := range rels {
-		r.Explain(&b, slices.Contains(x.Details, "CHANGELOG_MODE"))
-	}
+	physical.Explain(&b, rels, slices.Contains(x.Details, "CHANGELOG_MODE"))
 	if w := physical.Warnings(rels); len(w) > 0 {
 		b.WriteString("\n== Warnings ==\n")
 		for _, line := range w {

@@ -152,7 +152,7 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.C
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP",
-		SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds,
+		SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
 	if on, ok := config.MiniBatch.Lookup(c); ok && !on {
 		p.EachRow = true
@@ -160,9 +160,9 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.C
 	return p
 }
 
-// optimize applies the rules to a plan.
-func optimize(env *bind.Env, n logical.Node) (logical.Node, error) {
-	return rule.Apply(n, &expr.Context{Zone: env.Zone, Now: time.Now()})
+// optimize applies the rules to the plans of a job.
+func optimize(env *bind.Env, plans ...logical.Node) ([]logical.Node, error) {
+	return rule.Apply(plans, &expr.Context{Zone: env.Zone, Now: time.Now()})
 }
 
 // planQuery plans a query.
@@ -179,7 +179,7 @@ func (s *Session) planQuery(c *config.Configuration, q *ast.Query) (*physical.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := physical.Query(s.planConfig(c, env), n)
+	r, err := physical.Query(s.planConfig(c, env), n[0])
 	return r, bound, err
 }
 
@@ -190,18 +190,20 @@ func (s *Session) planInserts(c *config.Configuration, inserts []*ast.Insert) ([
 		return nil, err
 	}
 	var plans []physical.Insert
+	var nodes []logical.Node
 	for _, x := range inserts {
 		t, bound, err := bind.Insert(env, x)
 		if err != nil {
 			return nil, err
 		}
-		n, err := optimize(env, bound)
-		if err != nil {
-			return nil, err
-		}
-		plans = append(plans, physical.Insert{
-			Span: x.Into.Extent(), Table: t, Plan: n, Overwrite: x.Overwrite, Static: static(env, x),
-		})
+		nodes = append(nodes, bound)
+		plans = append(plans, physical.Insert{Span: x.Into.Extent(), Table: t, Overwrite: x.Overwrite, Static: static(env, x)})
+	}
+	if nodes, err = optimize(env, nodes...); err != nil {
+		return nil, err
+	}
+	for i := range plans {
+		plans[i].Plan = nodes[i]
 	}
 	return physical.Job(s.planConfig(c, env), plans)
 }

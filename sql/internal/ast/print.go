@@ -8,8 +8,8 @@ import (
 // printer prints nodes. Words are separated as they come: a space stands between two of them unless one
 // side says no.
 type printer struct {
-	b    *strings.Builder
-	glue bool // no space before what comes next
+	b      *strings.Builder
+	glue   bool // no space before what comes next
 	quoted bool // identifiers stand in backticks, whether they need them or not
 }
 

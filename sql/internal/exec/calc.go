@@ -21,13 +21,15 @@ func (c *Calc) Node() operator.Node {
 			n.exprs = append(n.exprs, calcExpr{pass: in.Index})
 			continue
 		}
-		n.exprs = append(n.exprs, calcExpr{program: expr.Compile(x)})
-		n.computes = true
+		p := expr.Compile(x)
+		n.exprs = append(n.exprs, calcExpr{program: p})
+		n.computes = n.computes || !p.IsField()
 	}
 	return n
 }
 
-// calc filters and computes. Columns that are passed on are not copied: the batch that it gives borrows them.
+// calc filters and computes. Columns that are passed on, and fields of them, are not copied: the batch that it gives
+// borrows them.
 //
 // Where something is computed of rows of which some are filtered out, those that are left are gathered: a computed
 // column has values for them only, so the columns that are passed on must have no others either.
@@ -112,11 +114,14 @@ func (n *calc) emit(c *expr.Context, b *batch.Columns, rows *column.Batch) {
 		out.N, out.Kinds = rows.N, rows.Kinds
 		for i := range n.exprs {
 			e := &n.exprs[i]
-			if e.program == nil {
+			switch {
+			case e.program == nil:
 				out.Cols[i] = b.Cols[e.pass]
-				continue
+			case e.program.IsField():
+				out.Cols[i] = e.program.Field(rows)
+			default:
+				n.compute(c, b, rows, out, i)
 			}
-			n.compute(c, b, rows, out, i)
 		}
 		if rows.Sel != nil {
 			out.Keep(rows.Sel)

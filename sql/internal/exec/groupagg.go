@@ -36,6 +36,7 @@ type groupAggregate struct {
 	table groupTable
 	side  *agg.Side
 	batch batchKeys
+	ttl   groupTTL
 
 	accs   []agg.Acc // of groups
 	fresh  []bool    // groups that nothing was known of
@@ -77,9 +78,14 @@ func (n *groupAggregate) Open(ctx *operator.Context) (err error) {
 		n.set.Bind(n.side)
 		n.keys.backend.Add("values", n.side)
 	}
+	n.openTTL()
 	n.currentRow = func(i int) { n.batch.setGroup(int(n.rowOf[i])) }
 	n.currentOfSome = func(i int) { n.batch.setGroup(int(n.someOf[i])) }
-	return n.restore()
+	if err := n.restore(); err != nil {
+		return err
+	}
+	n.startTTL()
+	return nil
 }
 
 func (n *groupAggregate) Watermark(t int64) bool { return n.passMark(t) }
@@ -105,6 +111,7 @@ func (n *groupAggregate) run(b *batch.Columns, from, to int) {
 	groups := len(n.batch.firsts)
 	n.accs, n.fresh = sized(n.accs, groups), sized(n.fresh, groups)
 	n.table.upsertAll(n.batch.hashes, n.batch.words, n.batch.keys, n.accs, n.fresh)
+	n.refresh()
 	n.choose(b, from, to)
 	if !n.op.Final {
 		n.valuesBefore()
@@ -119,6 +126,7 @@ func (n *groupAggregate) run(b *batch.Columns, from, to int) {
 		n.collect()
 		n.send(b)
 	}
+	n.watch()
 	for _, g := range n.gone {
 		n.drop(int(g))
 	}

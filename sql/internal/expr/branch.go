@@ -23,6 +23,10 @@ func (c *Chooser) Choose(rows []int32, v *column.Vector) {
 
 // End appends the values; rows without one are NULL.
 func (c *Chooser) End(out *column.Vector) {
+	if v, ok := c.one(); ok {
+		out.AppendAll(v, c.at)
+		return
+	}
 	for r, v := range c.from {
 		if v == nil {
 			out.AppendNull()
@@ -30,6 +34,19 @@ func (c *Chooser) End(out *column.Vector) {
 		}
 		out.AppendFrom(v, int(c.at[r]))
 	}
+}
+
+// one is the vector that all values are of, if there is one.
+func (c *Chooser) one() (*column.Vector, bool) {
+	if len(c.from) == 0 || c.from[0] == nil {
+		return nil, false
+	}
+	for _, v := range c.from {
+		if v != c.from[0] {
+			return nil, false
+		}
+	}
+	return c.from[0], true
 }
 
 // Places are the places in a batch of rows among n of which sel are the places.

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/flott-dev/flott/column"
 )
@@ -24,4 +25,63 @@ func FieldOf(i int) *Func {
 			}
 		},
 	}
+}
+
+// fieldPath is a field of a column, or a field of one: the vector of its values is there already. Only which of them
+// are NULL may have to be found, since a NULL row's fields have no meaning.
+type fieldPath struct {
+	column int
+	fields []int // from the outside
+	head   column.Vector
+	valid  column.Bitmap
+}
+
+// fieldOf is the path of a call, nil if it is no field of a column.
+func fieldOf(x *Call) *fieldPath {
+	n, ok := strings.CutPrefix(x.Func.Name, "FIELD ")
+	if !ok || len(x.Args) != 1 {
+		return nil
+	}
+	at, err := strconv.Atoi(n)
+	if err != nil {
+		return nil
+	}
+	var p *fieldPath
+	switch a := x.Args[0].(type) {
+	case *Input:
+		p = &fieldPath{column: a.Index}
+	case *Call:
+		p = fieldOf(a)
+	}
+	if p != nil {
+		p.fields = append(p.fields, at-1)
+	}
+	return p
+}
+
+// of is the vector of the field in a batch, valid until the next call.
+func (p *fieldPath) of(b *column.Batch) *column.Vector {
+	v := b.Cols[p.column]
+	var valid column.Bitmap
+	for _, f := range p.fields {
+		if v.Valid != nil {
+			if valid == nil {
+				valid = v.Valid
+			} else {
+				p.valid = column.And(p.valid, valid, v.Valid, v.N)
+				valid = p.valid
+			}
+		}
+		v = v.Children[f]
+	}
+	switch {
+	case valid == nil:
+		return v
+	case v.Valid != nil:
+		p.valid = column.And(p.valid, valid, v.Valid, v.N)
+		valid = p.valid
+	}
+	p.head = *v
+	p.head.Valid = valid
+	return &p.head
 }

@@ -45,6 +45,7 @@ type Program struct {
 	constant *column.Vector // a literal, repeated
 	out      *column.Vector
 	valid    column.Bitmap // memory for the validity of strict functions
+	field    *fieldPath    // of a field of a column, which is not computed
 }
 
 // Compile makes a Program of an expression.
@@ -54,6 +55,9 @@ func Compile(x Expr) *Program {
 	case *Literal:
 		p.constant = column.New(x.Type())
 	case *Call:
+		if p.field = fieldOf(x); p.field != nil {
+			return p
+		}
 		p.args = make([]*Program, len(x.Args))
 		p.in = make([]*column.Vector, len(x.Args))
 		for i, a := range x.Args {
@@ -98,6 +102,15 @@ func (p *Program) Run(c *Context, b *column.Batch, sel []int32, n int) *column.V
 		return p.out
 	case *Literal:
 		return p.repeat(x, n)
+	}
+	if p.field != nil {
+		v := p.field.of(b)
+		if sel == nil {
+			return v
+		}
+		p.out.Reset()
+		Gather(p.out, v, sel)
+		return p.out
 	}
 	if p.branches != nil {
 		p.out.Reset()
@@ -185,49 +198,7 @@ func (p *Program) repeat(x *Literal, n int) *column.Vector {
 }
 
 // Gather sets out, which is empty, to the values of a vector at places.
-func Gather(out, from *column.Vector, sel []int32) {
-	switch column.FormOf(out.Type) {
-	case column.FormBool:
-		out.Bools = gather(out.Bools, from.Bools, sel)
-	case column.FormI32:
-		out.I32 = gather(out.I32, from.I32, sel)
-	case column.FormI64, column.FormDecimal, column.FormTimestamp:
-		out.I64 = gather(out.I64, from.I64, sel)
-		if from.Hi != nil {
-			out.Hi = gather(out.Hi, from.Hi, sel)
-		}
-		if len(from.Nanos) > 0 {
-			out.Nanos = gather(out.Nanos, from.Nanos, sel)
-		}
-	case column.FormF32:
-		out.F32 = gather(out.F32, from.F32, sel)
-	case column.FormF64:
-		out.F64 = gather(out.F64, from.F64, sel)
-	default:
-		for _, i := range sel {
-			out.AppendFrom(from, int(i))
-		}
-		return
-	}
-	out.N = len(sel)
-	if from.Valid == nil {
-		return
-	}
-	out.Valid = column.NewBitmap(len(sel), true)
-	for j, i := range sel {
-		if !from.Valid.Has(int(i)) {
-			out.Valid.Clear(j)
-		}
-	}
-}
-
-func gather[T any](dst, src []T, sel []int32) []T {
-	dst = dst[:0]
-	for _, i := range sel {
-		dst = append(dst, src[i])
-	}
-	return dst
-}
+func Gather(out, from *column.Vector, sel []int32) { out.AppendAll(from, sel) }
 
 // Owns reports whether a result is in memory of the program's own, so that it can be taken away with Give.
 func (p *Program) Owns(v *column.Vector) bool {
@@ -238,4 +209,16 @@ func (p *Program) Owns(v *column.Vector) bool {
 // Give gives the program other memory for its results, of the same type: the last one stays as it is.
 func (p *Program) Give(v *column.Vector) {
 	p.out, p.valid = v, nil
+}
+
+// IsField reports whether the program is a field of a column, whose values are there already: see Field.
+func (p *Program) IsField() bool { return p.field != nil }
+
+// Field is the vector of a field of a column in a batch, with a header of its own: it is valid as long as the batch.
+func (p *Program) Field(b *column.Batch) *column.Vector {
+	v := *p.field.of(b)
+	if len(v.Valid) > 0 && len(p.field.valid) > 0 && &v.Valid[0] == &p.field.valid[0] {
+		p.field.valid = nil // it goes away with the header
+	}
+	return &v
 }

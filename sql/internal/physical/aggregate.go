@@ -112,7 +112,7 @@ func (p *planner) windowAggregate(in *Rel, n *logical.Aggregate) *Rel {
 		Op: op, Name: "WindowAggregate", Ins: []*Rel{source}, Cols: op.Out, Dist: []Distribution{distribution(keys)}, Kinds: insertOnly,
 		Detail: aggregateDetail(source.Cols, keys, calls) + ", window=[" + windowDetail(op) + "]",
 		Window: &Window{
-			Windowing: w.Windowing, Start: bounds, End: bounds + 1, Time: bounds + 2, Processing: w.Processing, session: p.Session,
+			Windowing: w.Windowing, Start: bounds, End: bounds + 1, Time: bounds + 2, Processing: w.Processing, planner: p,
 		},
 	}
 	key := []int{bounds, bounds + 1}

@@ -4,50 +4,134 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/builtin"
+	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
 )
 
-// requireBefore tells an operator whether somebody needs its -U, and goes on with its inputs.
-func (p *planner) requireBefore(r *Rel, before bool) {
-	if r.setBefore != nil {
-		r.setBefore(before)
+// requireBefore finds which operators have to send -U: those of which somebody needs it.
+func requireBefore(r *Rel, before bool, needs map[*Rel]bool) {
+	if was, seen := needs[r]; seen && (was || !before) {
+		return
 	}
-	if !before && r.setBefore != nil {
-		r.Kinds &^= 1 << row.UpdateBefore
-	}
-	needs := make([]bool, len(r.Ins))
-	for i := range needs {
-		needs[i] = true
-	}
-	if r.needs != nil {
-		copy(needs, r.needs(before))
-	}
-	kinds := row.ChangeKinds(0)
+	needs[r] = before
 	for i, in := range r.Ins {
-		p.requireBefore(in, needs[i])
+		requireBefore(in, r.needsBefore(before, i), needs)
+	}
+}
+
+// needsBefore reports whether an operator needs the -U of an input.
+func (r *Rel) needsBefore(before bool, input int) bool {
+	if r.needs == nil {
+		return true
+	}
+	return r.needs(before)[input]
+}
+
+// settle tells operators whether they send -U, and finds what kinds of changes their rows are then.
+func settle(r *Rel, needs, settled map[*Rel]bool) {
+	if settled[r] {
+		return
+	}
+	settled[r] = true
+	kinds := row.ChangeKinds(0)
+	for _, in := range r.Ins {
+		settle(in, needs, settled)
 		kinds |= in.Kinds
 	}
-	if r.setBefore == nil && r.needs != nil && len(r.Ins) > 0 && !kinds.Has(row.UpdateBefore) {
+	switch {
+	case r.setBefore != nil:
+		r.setBefore(needs[r])
+		if !needs[r] {
+			r.Kinds &^= 1 << row.UpdateBefore
+		}
+	case r.needs != nil && len(r.Ins) > 0 && !kinds.Has(row.UpdateBefore):
 		r.Kinds &^= 1 << row.UpdateBefore // what passes its input on
 	}
 }
 
-// identify gives operators the names that their state is known by: a digest of what they compute of their inputs. What
-// is only called otherwise keeps its name.
-func (p *planner) identify(r *Rel) string {
+// share makes one of operators that compute the same of the same inputs, unless that is different each time. It
+// returns the one to use.
+func share(r *Rel, digests map[*Rel]string, once map[string]*Rel) *Rel {
+	if _, seen := digests[r]; seen {
+		return r
+	}
+	volatile := r.isVolatile()
+	for i, in := range r.Ins {
+		r.Ins[i] = share(in, digests, once)
+		volatile = volatile || digests[r.Ins[i]] == ""
+	}
+	if volatile || r.Sink != nil {
+		digests[r] = ""
+		return r
+	}
+	d := r.digest(func(in *Rel) string { return digests[in] })
+	if same := once[d]; same != nil {
+		return same
+	}
+	once[d], digests[r] = r, d
+	return r
+}
+
+// digest is what an operator computes of inputs that are known by names.
+func (r *Rel) digest(name func(*Rel) string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%s\n", r.Name, r.Detail, names(r.Cols))
+	for _, in := range r.Ins {
+		fmt.Fprintf(h, "%s\n", name(in))
+	}
+	if r.Values != nil {
+		for _, row := range r.Values.Rows {
+			fmt.Fprintf(h, "(%s)\n", texts(row, nil))
+		}
+	}
+	if r.Source != nil {
+		for _, k := range slices.Sorted(maps.Keys(r.Source.Options)) {
+			fmt.Fprintf(h, "%s=%s\n", k, r.Source.Options[k])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}
+
+// isVolatile reports whether an operator gives something else each time.
+func (r *Rel) isVolatile() bool {
+	var xs []expr.Expr
+	switch op := r.Op.(type) {
+	case *exec.Calc:
+		xs = append(slices.Clone(op.Exprs), op.Cond)
+	case *exec.Apply:
+		xs = op.Args
+	}
+	for _, x := range xs {
+		volatile := false
+		if x != nil {
+			expr.Walk(x, func(y expr.Expr) bool {
+				c, ok := y.(*expr.Call)
+				volatile = volatile || ok && c.Func.Volatile && c.T.Attribute != row.Proctime
+				return !volatile
+			})
+		}
+		if volatile {
+			return true
+		}
+	}
+	return false
+}
+
+// identify gives operators the names that their state is known by: a digest of what they compute of their inputs.
+func (p *planner) identify(r *Rel, digests map[*Rel]string) string {
 	if r.UID != "" {
 		return r.UID
 	}
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n", r.Name, r.Detail)
 	for _, in := range r.Ins {
-		fmt.Fprintf(h, "%s\n", p.identify(in))
+		p.identify(in, digests)
 	}
-	uid := strings.ToLower(r.Name) + "-" + hex.EncodeToString(h.Sum(nil)[:6])
+	uid := strings.ToLower(r.Name) + "-" + r.digest(func(in *Rel) string { return in.UID })
 	n := p.uids[uid]
 	p.uids[uid]++
 	if n > 0 {

@@ -5,31 +5,68 @@ import (
 	"strings"
 )
 
-// Explain writes the plan, an operator a line, each above its inputs. With changes it says which kinds of changes the
-// rows are.
-func (r *Rel) Explain(b *strings.Builder, changes bool) { r.explain(b, "", "", changes) }
+// Explain writes plans, an operator a line, each above its inputs; what is computed once for several is written once. With
+// changes it says which kinds of changes the rows are.
+func Explain(b *strings.Builder, rels []*Rel, changes bool) {
+	e := &explainer{b: b, changes: changes, uses: map[*Rel]int{}, numbers: map[*Rel]int{}}
+	for _, r := range rels {
+		e.count(r)
+	}
+	for _, r := range rels {
+		e.write(r, "", "")
+	}
+}
 
-func (r *Rel) explain(b *strings.Builder, first, rest string, changes bool) {
-	b.WriteString(first + r.Name)
-	if r.Detail != "" {
-		b.WriteString("(" + r.Detail + ")")
+type explainer struct {
+	b       *strings.Builder
+	changes bool
+	uses    map[*Rel]int
+	numbers map[*Rel]int // of what is used several times, when it was written
+}
+
+func (e *explainer) count(r *Rel) {
+	if e.uses[r]++; e.uses[r] > 1 {
+		return
 	}
-	if changes {
-		b.WriteString(" changelogMode=" + kindsText(r.Kinds))
+	for _, in := range r.Ins {
+		e.count(in)
 	}
-	b.WriteString("\n")
+}
+
+// write writes an operator behind first, and what follows it behind rest.
+func (e *explainer) write(r *Rel, first, rest string) {
+	if n := e.numbers[r]; n > 0 {
+		fmt.Fprintf(e.b, "%sReused(reference_id=[%d])\n", first, n)
+		return
+	}
+	e.b.WriteString(first + label(r))
+	if e.uses[r] > 1 {
+		e.numbers[r] = len(e.numbers) + 1
+		fmt.Fprintf(e.b, " (reuse_id=[%d])", e.numbers[r])
+	}
+	if e.changes {
+		e.b.WriteString(" changelogMode=" + kindsText(r.Kinds))
+	}
+	e.b.WriteString("\n")
 	for i, in := range r.Ins {
-		begin, go_on := rest+"├─ ", rest+"│  "
+		begin, next := rest+"├─ ", rest+"│  "
 		if i == len(r.Ins)-1 {
-			begin, go_on = rest+"└─ ", rest+"   "
+			begin, next = rest+"└─ ", rest+"   "
 		}
 		if d := distText(r.Dist[i], in); d != "" {
-			b.WriteString(begin + "Exchange(" + d + ")\n")
-			in.explain(b, go_on+"└─ ", go_on+"   ", changes)
+			e.b.WriteString(begin + "Exchange(" + d + ")\n")
+			e.write(in, next+"└─ ", next+"   ")
 			continue
 		}
-		in.explain(b, begin, go_on, changes)
+		e.write(in, begin, next)
 	}
+}
+
+func label(r *Rel) string {
+	if r.Detail == "" {
+		return r.Name
+	}
+	return r.Name + "(" + r.Detail + ")"
 }
 
 func distText(d Distribution, in *Rel) string {

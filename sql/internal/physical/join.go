@@ -7,6 +7,7 @@ import (
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/builtin"
+	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
 	"github.com/flott-dev/flott/sql/internal/logical"
@@ -66,7 +67,7 @@ func (s *sides) equations(p *planner) {
 		if s.side(l) == 2 && s.side(r) == 1 {
 			l, r = r, l
 		}
-		if s.side(l) != 1 || s.side(r) != 2 || !expr.IsTotal(l) || !expr.IsTotal(r) {
+		if s.side(l) != 1 || s.side(r) != 2 {
 			rest = append(rest, c)
 			continue
 		}
@@ -450,6 +451,11 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 	if len(s.leftKeys) == 0 {
 		fail(at, "a join FOR SYSTEM_TIME AS OF needs an equation with the key of the right side")
 	}
+	if s.left.Cols[time.Index].Type.Attribute == row.Proctime {
+		if r := p.lookupJoin(s); r != nil {
+			return r
+		}
+	}
 	op := &exec.TemporalJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftKeys: s.leftKeys, RightKeys: s.rightKeys,
 		LeftTime: time.Index, RightTime: -1, Cond: and(s.rest), Out: s.columns(true), TTL: p.TTL,
@@ -479,4 +485,75 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 		fail(at, "the left side of a join FOR SYSTEM_TIME AS OF has new rows only, and this one changes: %s", kindsText(s.left.Kinds))
 	}
 	return p.keyed(r, "the versions of the right side")
+}
+
+// lookupJoin asks a connector for the rows of the right side, nil where it cannot.
+func (p *planner) lookupJoin(s *sides) *Rel {
+	source, project, cond, ok := lookedUp(s.right)
+	if !ok || p.Lookup == nil {
+		return nil
+	}
+	t := source.Source.Table
+	physical := func(i int) int { // the place of a scanned column among the physical ones of the table
+		n := 0
+		for _, c := range t.Columns[:source.Source.Reads[i]] {
+			if c.Kind == catalog.Physical {
+				n++
+			}
+		}
+		return n
+	}
+	var keys, wanted []int
+	for _, k := range s.rightKeys {
+		keys = append(keys, physical(project[k]))
+	}
+	for _, c := range project {
+		wanted = append(wanted, physical(c))
+	}
+	lookup, err := p.Lookup(t, source.Source.Options, keys, wanted)
+	if err != nil {
+		fail(s.at, "%s", err)
+	}
+	if lookup == nil {
+		return nil
+	}
+	rest := s.rest
+	if cond != nil {
+		rest = append(rest, expr.Shift(cond, func(i int) int { return len(s.left.Cols) + slices.Index(project, i) }))
+	}
+	op := &exec.LookupJoin{
+		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, LeftKeys: s.leftKeys, Right: plainColumns(s.right.Cols), New: lookup,
+		Cond: and(rest), Out: s.columns(true),
+	}
+	return &Rel{
+		Op: op, Name: "LookupJoin", Detail: "table=[" + t.Path.Object + "], " + s.detail(), Ins: []*Rel{s.left}, Cols: op.Out,
+		Dist: []Distribution{{}}, Kinds: s.left.Kinds, needs: same,
+	}
+}
+
+// lookedUp is the source that a relation reads, with the scanned column of each of its columns, and a condition on
+// these; a relation that computes something cannot be looked up.
+func lookedUp(r *Rel) (source *Rel, project []int, cond expr.Expr, ok bool) {
+	if r.Source != nil {
+		for i := range r.Cols {
+			project = append(project, i)
+		}
+		return r, project, nil, r.isInsertOnly()
+	}
+	c, isCalc := r.Op.(*exec.Calc)
+	if !isCalc || r.Ins[0].Source == nil {
+		return nil, nil, nil, false
+	}
+	for _, x := range c.Exprs {
+		in, isInput := x.(*expr.Input)
+		if !isInput {
+			return nil, nil, nil, false
+		}
+		project = append(project, in.Index)
+	}
+	missing := false
+	if c.Cond != nil {
+		expr.Inputs(c.Cond, func(in *expr.Input) { missing = missing || !slices.Contains(project, in.Index) })
+	}
+	return r.Ins[0], project, c.Cond, !missing
 }

@@ -2,8 +2,10 @@ package physical
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -26,6 +28,8 @@ type Config struct {
 	DropNulls bool
 	// SourceKinds are the kinds of changes that a table's rows are.
 	SourceKinds func(t *catalog.Table, options map[string]string) (row.ChangeKinds, error)
+	// Lookup makes a lookup of a table's rows by some of its columns; nil where its connector cannot.
+	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error)
 	// SinkKinds are the kinds of changes that a table takes.
 	SinkKinds func(t *catalog.Table) (row.ChangeKinds, error)
 }
@@ -63,7 +67,7 @@ func Query(c *Config, n logical.Node) (r *Rel, err error) {
 	if p.ordersRows(r) {
 		sink.Dist[0].Kind = Singleton
 	}
-	p.finish(sink)
+	p.finish([]*Rel{sink})
 	return sink, nil
 }
 
@@ -83,10 +87,9 @@ func Job(c *Config, inserts []Insert) (rels []*Rel, err error) {
 	defer catch(&err)
 	p := &planner{Config: c, uids: map[string]int{}}
 	for _, i := range inserts {
-		r := p.sink(i)
-		p.finish(r)
-		rels = append(rels, r)
+		rels = append(rels, p.sink(i))
 	}
+	p.finish(rels)
 	return rels, nil
 }
 
@@ -109,10 +112,25 @@ func catch(err *error) {
 	}
 }
 
-// finish goes over a plan from its root: who sends -U, and what operators are known by.
-func (p *planner) finish(r *Rel) {
-	p.requireBefore(r, true)
-	p.identify(r)
+// finish goes over plans from their roots: what is computed twice is computed once, who sends -U, and what operators are
+// known by.
+func (p *planner) finish(rels []*Rel) {
+	digests := map[*Rel]string{}
+	once := map[string]*Rel{}
+	for _, r := range rels {
+		share(r, digests, once)
+	}
+	needs := map[*Rel]bool{}
+	for _, r := range rels {
+		requireBefore(r, true, needs)
+	}
+	settled := map[*Rel]bool{}
+	for _, r := range rels {
+		settle(r, needs, settled)
+	}
+	for _, r := range rels {
+		p.identify(r, digests)
+	}
 }
 
 // plan chooses operators for a relation.
@@ -229,8 +247,20 @@ func (p *planner) filter(n *logical.Filter) *Rel {
 	return p.calc(in, cond, inputs(in.Cols), n.Columns())
 }
 
-// calc filters and computes.
+// calc filters and computes. What is computed of a calculation becomes one, unless that would compute something more
+// often.
 func (p *planner) calc(in *Rel, cond expr.Expr, exprs []expr.Expr, cols []row.Field) *Rel {
+	if c, ok := in.Op.(*exec.Calc); ok && mergeable(c, cond, exprs) {
+		merged := make([]expr.Expr, len(exprs))
+		for i, x := range exprs {
+			merged[i] = keepType(expr.Replace(x, c.Exprs), x)
+		}
+		both := c.Cond
+		if cond != nil {
+			both = and(append(conjuncts(c.Cond), expr.Replace(cond, c.Exprs)))
+		}
+		return p.calc(in.Ins[0], both, merged, cols)
+	}
 	out := make([]row.Field, len(exprs))
 	to := make([]int, len(in.Cols))
 	pass := make([]int, len(exprs))
@@ -269,9 +299,56 @@ func (p *planner) calc(in *Rel, cond expr.Expr, exprs []expr.Expr, cols []row.Fi
 		r.needs = nil // a -U may be filtered out where its +U is not
 	}
 	if w := in.Window; w != nil {
-		r.Window = w.through(cond, exprs, pass, to)
+		r.Window = w.through(cond, exprs, pass, to, out)
 	}
 	return r
+}
+
+// mergeable reports whether what a calculation computes is needed once at most above it.
+func mergeable(c *exec.Calc, cond expr.Expr, exprs []expr.Expr) bool {
+	uses := make([]int, len(c.Exprs))
+	count := func(x expr.Expr) {
+		expr.Inputs(x, func(in *expr.Input) { uses[in.Index]++ })
+	}
+	for _, x := range exprs {
+		count(x)
+	}
+	if cond != nil {
+		count(cond)
+	}
+	for i, x := range c.Exprs {
+		call, ok := x.(*expr.Call)
+		if ok && !isField(call) && uses[i] > 1 || ok && cond != nil && !expr.IsTotal(x) && !isField(call) {
+			return false
+		}
+	}
+	return true
+}
+
+// isField reports whether a call takes a field of a column, which costs nothing.
+func isField(x *expr.Call) bool {
+	if !strings.HasPrefix(x.Func.Name, "FIELD ") {
+		return false
+	}
+	switch a := x.Args[0].(type) {
+	case *expr.Input:
+		return true
+	case *expr.Call:
+		return isField(a)
+	}
+	return false
+}
+
+// keepType gives a column the type that it was read with.
+func keepType(y, x expr.Expr) expr.Expr {
+	in, ok := y.(*expr.Input)
+	was, isInput := x.(*expr.Input)
+	if !ok || !isInput || in.T == was.T {
+		return y
+	}
+	c := *in
+	c.T = was.T
+	return &c
 }
 
 // inputs are all columns as expressions.

@@ -82,7 +82,7 @@ type Window struct {
 	time     int
 	pass     []int // of's column for each column, -1 for those of the window
 	sessions []int // of SESSION: the columns of PARTITION BY, of the relation before the windows where that is known
-	session  exec.Session
+	planner  *planner
 }
 
 // Kinds of changes.

@@ -31,7 +31,7 @@ func (p *planner) window(n *logical.Window) *Rel {
 	}
 	w := &Window{
 		Windowing: n.Windowing, Start: width, End: width + 1, Time: width + 2, Processing: op.Processing, of: in, time: n.Time,
-		sessions: n.Partition, session: p.Session,
+		sessions: n.Partition, planner: p,
 	}
 	for i := range cols {
 		w.pass = append(w.pass, i)
@@ -73,7 +73,7 @@ func windowText(w logical.Windowing, cols []row.Field, time int, partition []int
 
 // through is what is known of windows behind a calculation. pass is the input column that is passed on as each
 // column, -1 for others; to is where a column went.
-func (w *Window) through(cond expr.Expr, exprs []expr.Expr, pass, to []int) *Window {
+func (w *Window) through(cond expr.Expr, exprs []expr.Expr, pass, to []int, names []row.Field) *Window {
 	c := *w
 	c.Start, c.End, c.Time = moved(w.Start, to), moved(w.End, to), moved(w.Time, to)
 	if c.Start < 0 && c.End < 0 && c.Time < 0 {
@@ -100,7 +100,7 @@ func (w *Window) through(cond expr.Expr, exprs []expr.Expr, pass, to []int) *Win
 			return &c
 		}
 	}
-	c.before(w, cond, exprs, pass)
+	c.before(w, cond, exprs, pass, names)
 	return &c
 }
 
@@ -112,50 +112,33 @@ func moved(i int, to []int) int {
 }
 
 // before moves a calculation before the windows.
-func (w *Window) before(was *Window, cond expr.Expr, exprs []expr.Expr, pass []int) {
+func (w *Window) before(was *Window, cond expr.Expr, exprs []expr.Expr, pass []int, names []row.Field) {
 	of := was.of
 	shift := func(x expr.Expr) expr.Expr { return expr.Shift(x, func(i int) int { return was.pass[i] }) }
-	op := &exec.Calc{Session: w.session, In: of.Cols}
 	if cond != nil {
-		op.Cond = shift(cond)
+		cond = shift(cond)
 	}
+	var moved []expr.Expr
 	var cols []row.Field
-	w.pass = make([]int, len(exprs))
 	add := func(x expr.Expr, name string) int {
-		in, ok := x.(*expr.Input)
-		t := x.Type()
-		if ok {
-			t = of.Cols[in.Index].Type
-		}
-		op.Exprs = append(op.Exprs, x)
-		cols = append(cols, row.Field{Name: name, Type: t})
+		moved = append(moved, x)
+		cols = append(cols, row.Field{Name: name, Type: x.Type()})
 		return len(cols) - 1
 	}
+	w.pass = make([]int, len(exprs))
 	for i, x := range exprs {
-		if pass[i] >= 0 && was.pass[pass[i]] < 0 {
-			w.pass[i] = -1
-			continue
+		w.pass[i] = -1
+		if pass[i] < 0 || was.pass[pass[i]] >= 0 {
+			w.pass[i] = add(shift(x), names[i].Name)
 		}
-		w.pass[i] = add(shift(x), fmt.Sprintf("f%d", i))
 	}
-	input := func(i int) expr.Expr {
-		return &expr.Input{Index: i, Name: of.Cols[i].Name, T: of.Cols[i].Type}
-	}
+	input := func(i int) expr.Expr { return &expr.Input{Index: i, Name: of.Cols[i].Name, T: of.Cols[i].Type} }
 	w.time = add(input(was.time), of.Cols[was.time].Name)
-	var partition []int
+	w.sessions = nil
 	for _, k := range was.sessions {
-		partition = append(partition, add(input(k), of.Cols[k].Name))
+		w.sessions = append(w.sessions, add(input(k), of.Cols[k].Name))
 	}
-	w.sessions = partition
-	op.Out = cols
-	r := &Rel{
-		Op: op, Name: "Calc", Detail: calcDetail(of.Cols, op.Cond, op.Exprs, cols), Ins: []*Rel{of}, Cols: cols,
-		Dist: []Distribution{{}}, Kinds: of.Kinds, needs: same,
-	}
-	if cond != nil && of.hasUpdates() {
-		r.needs = nil
-	}
-	w.of = r
+	w.of = w.planner.calc(of, cond, moved, cols)
 }
 
 // columns are those of the windows that are there.

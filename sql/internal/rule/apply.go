@@ -22,8 +22,8 @@ func fail(at ast.Span, format string, args ...any) {
 	panic(&Error{at, fmt.Sprintf(format, args...)})
 }
 
-// Apply applies all rules to a plan. Constants are computed with c.
-func Apply(n logical.Node, c *expr.Context) (out logical.Node, err error) {
+// Apply applies all rules to the plans of a job. Constants are computed with c.
+func Apply(plans []logical.Node, c *expr.Context) (out []logical.Node, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -35,12 +35,15 @@ func Apply(n logical.Node, c *expr.Context) (out logical.Node, err error) {
 			panic(r)
 		}
 	}()
-	n = Subqueries(n)
-	n = SetOperations(n)
-	n = Fold(n, c)
-	n = PushFilters(n)
-	n = MergeProjects(n)
-	return Prune(n), nil
+	out = make([]logical.Node, len(plans))
+	for i, n := range plans {
+		n = Subqueries(n)
+		n = SetOperations(n)
+		n = Fold(n, c)
+		n = PushFilters(n)
+		out[i] = MergeProjects(n)
+	}
+	return Prune(out), nil
 }
 
 // bottomUp rewrites a plan from its leaves: f gets a node whose inputs have been rewritten.

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/flott-dev/flott/row"
@@ -48,17 +49,69 @@ func keepType(y, x expr.Expr) expr.Expr {
 	return &c
 }
 
-// Prune leaves out columns that nobody reads, down to the columns of tables.
-func Prune(n logical.Node) logical.Node {
+// Prune leaves out columns that nobody reads, down to the columns of tables. A table that is read several times is read
+// with the columns that any of them needs, so that it can be read once.
+func Prune(plans []logical.Node) []logical.Node {
+	p := &pruner{wanted: map[string][]bool{}, collecting: true}
+	for _, n := range plans {
+		p.root(n)
+	}
+	p.collecting = false
+	out := make([]logical.Node, len(plans))
+	for i, n := range plans {
+		out[i] = p.root(n)
+	}
+	return out
+}
+
+// pruner goes over the plans twice: first it collects which columns of each table are wanted.
+type pruner struct {
+	wanted     map[string][]bool // by table
+	collecting bool
+}
+
+// root keeps all columns of a plan.
+func (p *pruner) root(n logical.Node) logical.Node {
 	all := make([]bool, len(n.Columns()))
 	for i := range all {
 		all[i] = true
 	}
-	out, to := prune(n, all)
+	out, to := p.prune(n, all)
 	if isIdentity(to) {
 		return out
 	}
 	return ordered(out, to, n.Columns())
+}
+
+// tableOf names the table that a node reads, with its computed columns and its watermark; empty for another node.
+func tableOf(n logical.Node) string {
+	switch n := n.(type) {
+	case *logical.Watermark:
+		if p, ok := n.Input.(*logical.Project); ok {
+			return tableOf(p.Input)
+		}
+		return tableOf(n.Input)
+	case *logical.Scan:
+		return fmt.Sprintf("%s %v", n.Table.Path, n.Options)
+	}
+	return ""
+}
+
+// shared are the columns of a table that somebody wants.
+func (p *pruner) shared(n logical.Node, wanted []bool) []bool {
+	name := fmt.Sprintf("%T %s", n, tableOf(n))
+	if p.collecting {
+		all := p.wanted[name]
+		if all == nil {
+			all = make([]bool, len(wanted))
+			p.wanted[name] = all
+		}
+		for i, w := range wanted {
+			all[i] = all[i] || w
+		}
+		return wanted
+	}
+	return p.wanted[name]
 }
 
 func isIdentity(to []int) bool {
@@ -83,49 +136,49 @@ func ordered(n logical.Node, at []int, cols []row.Field) logical.Node {
 
 // prune makes n without the columns that are not wanted, or with some of them; to is where a column is then, -1 for
 // one that is gone.
-func prune(n logical.Node, wanted []bool) (out logical.Node, to []int) {
+func (p *pruner) prune(n logical.Node, wanted []bool) (out logical.Node, to []int) {
 	switch n := n.(type) {
 	case *logical.Scan:
-		return pruneScan(n, wanted)
+		return p.pruneScan(n, wanted)
 	case *logical.Project:
-		return pruneProject(n, wanted)
+		return p.pruneProject(n, wanted)
 	case *logical.Filter:
 		need := slices.Clone(wanted)
 		want(need, n.Cond)
-		in, to := prune(n.Input, need)
+		in, to := p.prune(n.Input, need)
 		return &logical.Filter{Input: in, Cond: moved(n.Cond, to)}, to
 	case *logical.Join:
-		return pruneJoin(n, wanted)
+		return p.pruneJoin(n, wanted)
 	case *logical.Aggregate:
-		return pruneAggregate(n, wanted)
+		return p.pruneAggregate(n, wanted)
 	case *logical.Apply:
-		return pruneApply(n, wanted)
+		return p.pruneApply(n, wanted)
 	case *logical.Window:
-		return pruneWindow(n, wanted)
+		return p.pruneWindow(n, wanted)
 	case *logical.Over:
-		return pruneOver(n, wanted)
+		return p.pruneOver(n, wanted)
 	case *logical.Sort:
 		need := slices.Clone(wanted)
 		for _, k := range n.Keys {
 			need[k.Column] = true
 		}
-		in, to := prune(n.Input, need)
+		in, to := p.prune(n.Input, need)
 		return &logical.Sort{Input: in, Keys: movedKeys(n.Keys, to), Offset: n.Offset, Limit: n.Limit}, to
 	case *logical.Watermark:
-		need := slices.Clone(wanted)
+		need := slices.Clone(p.shared(n, wanted))
 		need[n.Column] = true
 		want(need, n.Expr)
-		in, to := prune(n.Input, need)
+		in, to := p.prune(n.Input, need)
 		return logical.NewWatermark(in, to[n.Column], moved(n.Expr, to)), to
 	case *logical.SetOp:
-		return pruneUnion(n, wanted)
+		return p.pruneUnion(n, wanted)
 	}
-	return pruneNone(n, wanted)
+	return p.pruneNone(n, wanted)
 }
 
 // pruneNone keeps all columns of a node.
-func pruneNone(n logical.Node, wanted []bool) (logical.Node, []int) {
-	return mapInputs(n, Prune), identity(len(wanted))
+func (p *pruner) pruneNone(n logical.Node, wanted []bool) (logical.Node, []int) {
+	return mapInputs(n, p.root), identity(len(wanted))
 }
 
 func identity(n int) []int {
@@ -174,7 +227,8 @@ func kept(wanted []bool) (to []int, n int) {
 	return to, n
 }
 
-func pruneScan(n *logical.Scan, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneScan(n *logical.Scan, wanted []bool) (logical.Node, []int) {
+	wanted = p.shared(n, wanted)
 	to, count := kept(wanted)
 	if count == len(wanted) {
 		return n, to
@@ -188,14 +242,14 @@ func pruneScan(n *logical.Scan, wanted []bool) (logical.Node, []int) {
 	return logical.NewScan(n.Span, n.Table, n.Options, reads), to
 }
 
-func pruneProject(n *logical.Project, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneProject(n *logical.Project, wanted []bool) (logical.Node, []int) {
 	need := make([]bool, len(n.Input.Columns()))
 	for i, x := range n.Exprs {
 		if wanted[i] {
 			want(need, x)
 		}
 	}
-	in, inTo := prune(n.Input, need)
+	in, inTo := p.prune(n.Input, need)
 	to, _ := kept(wanted)
 	var exprs []expr.Expr
 	var names []string
@@ -207,7 +261,7 @@ func pruneProject(n *logical.Project, wanted []bool) (logical.Node, []int) {
 	return logical.NewProject(in, exprs, names), to
 }
 
-func pruneJoin(n *logical.Join, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneJoin(n *logical.Join, wanted []bool) (logical.Node, []int) {
 	width := len(n.Left.Columns())
 	need := make([]bool, width+len(n.Right.Columns()))
 	copy(need, wanted)
@@ -216,10 +270,10 @@ func pruneJoin(n *logical.Join, wanted []bool) (logical.Node, []int) {
 	}
 	if n.AsOf != nil {
 		want(need, n.AsOf)
-		return pruneNone(n, wanted) // the right side's key and time are found later
+		return p.pruneNone(n, wanted) // the right side's key and time are found later
 	}
-	left, leftTo := prune(n.Left, need[:width])
-	right, rightTo := prune(n.Right, need[width:])
+	left, leftTo := p.prune(n.Left, need[:width])
+	right, rightTo := p.prune(n.Right, need[width:])
 	to := slices.Clone(leftTo)
 	for _, k := range rightTo {
 		if k >= 0 {
@@ -234,7 +288,7 @@ func pruneJoin(n *logical.Join, wanted []bool) (logical.Node, []int) {
 	return joined.With(left, right), to[:len(wanted)]
 }
 
-func pruneAggregate(n *logical.Aggregate, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneAggregate(n *logical.Aggregate, wanted []bool) (logical.Node, []int) {
 	need := make([]bool, len(n.Input.Columns()))
 	to := make([]int, len(wanted))
 	for i, k := range n.Keys {
@@ -257,7 +311,7 @@ func pruneAggregate(n *logical.Aggregate, wanted []bool) (logical.Node, []int) {
 			need[c.Filter] = true
 		}
 	}
-	in, inTo := prune(n.Input, need)
+	in, inTo := p.prune(n.Input, need)
 	for i, c := range calls {
 		calls[i].Args = movedAll(c.Args, inTo)
 		if c.Filter >= 0 {
@@ -267,13 +321,13 @@ func pruneAggregate(n *logical.Aggregate, wanted []bool) (logical.Node, []int) {
 	return logical.NewAggregate(in, movedAll(n.Keys, inTo), calls), to
 }
 
-func pruneApply(n *logical.Apply, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneApply(n *logical.Apply, wanted []bool) (logical.Node, []int) {
 	width := len(n.Input.Columns())
 	need := slices.Clone(wanted[:width])
 	for _, a := range n.Args {
 		want(need, a)
 	}
-	in, inTo := prune(n.Input, need)
+	in, inTo := p.prune(n.Input, need)
 	args := make([]expr.Expr, len(n.Args))
 	for i, a := range n.Args {
 		args[i] = moved(a, inTo)
@@ -285,14 +339,14 @@ func pruneApply(n *logical.Apply, wanted []bool) (logical.Node, []int) {
 	return logical.NewApply(in, n.Func, args, n.Outer, n.Result), to
 }
 
-func pruneWindow(n *logical.Window, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneWindow(n *logical.Window, wanted []bool) (logical.Node, []int) {
 	width := len(n.Input.Columns())
 	need := slices.Clone(wanted[:width])
 	need[n.Time] = true
 	for _, p := range n.Partition {
 		need[p] = true
 	}
-	in, inTo := prune(n.Input, need)
+	in, inTo := p.prune(n.Input, need)
 	to := slices.Clone(inTo)
 	for i := range 3 {
 		to = append(to, len(in.Columns())+i)
@@ -300,7 +354,7 @@ func pruneWindow(n *logical.Window, wanted []bool) (logical.Node, []int) {
 	return logical.NewWindow(n.Span, in, n.Windowing, inTo[n.Time], movedAll(n.Partition, inTo)), to
 }
 
-func pruneOver(n *logical.Over, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneOver(n *logical.Over, wanted []bool) (logical.Node, []int) {
 	width := len(n.Input.Columns())
 	need := slices.Clone(wanted[:width])
 	var calls []logical.OverCall
@@ -321,7 +375,7 @@ func pruneOver(n *logical.Over, wanted []bool) (logical.Node, []int) {
 			need[k.Column] = true
 		}
 	}
-	in, inTo := prune(n.Input, need)
+	in, inTo := p.prune(n.Input, need)
 	copy(to, inTo)
 	for i := range n.Calls {
 		if to[width+i] >= 0 {
@@ -341,10 +395,10 @@ func pruneOver(n *logical.Over, wanted []bool) (logical.Node, []int) {
 	return logical.NewOver(n.Span, in, calls), to
 }
 
-func pruneUnion(n *logical.SetOp, wanted []bool) (logical.Node, []int) {
+func (p *pruner) pruneUnion(n *logical.SetOp, wanted []bool) (logical.Node, []int) {
 	to, count := kept(wanted)
 	if count == len(wanted) || n.Kind != logical.Union {
-		return pruneNone(n, wanted)
+		return p.pruneNone(n, wanted)
 	}
 	var cols []row.Field
 	for i, c := range n.Columns() {
@@ -354,7 +408,7 @@ func pruneUnion(n *logical.SetOp, wanted []bool) (logical.Node, []int) {
 	}
 	ins := make([]logical.Node, len(n.Ins))
 	for i, in := range n.Ins {
-		out, inTo := prune(in, wanted)
+		out, inTo := p.prune(in, wanted)
 		var at []int
 		for c, w := range wanted {
 			if w {
