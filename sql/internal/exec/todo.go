@@ -3,12 +3,6 @@ package exec
 import "github.com/flott-dev/flott/internal/operator"
 
 // Node makes the operator of a subtask.
-func (*WindowAggregate) Node() operator.Node { panic("exec: WindowAggregate is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*WindowTVF) Node() operator.Node { panic("exec: WindowTVF is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*IntervalJoin) Node() operator.Node { panic("exec: IntervalJoin is not there yet") }
 
 // Node makes the operator of a subtask.
