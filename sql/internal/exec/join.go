@@ -38,21 +38,13 @@ func (j *Join) outer(side int) bool {
 // Rows whose key has a NULL have no partner, ever, and are not kept.
 type join struct {
 	two
-	op     *Join
-	pair   joiner
-	sides  [2]*joinSide
-	expiry *keyed.Timers[struct{}] // of the keys that have rows, where rows expire
-	time   int64                   // of the batch, in milliseconds
-
-	found   pairs   // what may be joined
-	at      []int32 // where the record of each is among the rows of its key
-	ends    []int32 // where the pairs of each row end
-	changes pairs   // what is given
-
-	// The row at work, if it has more partners than are looked at together.
-	cursor   int   // where among the rows of its key the next one is
-	matched  int32 // partners so far
-	replaces bool  // it takes the place of a row, whose partners it has
+	op *Join
+	prober
+	expiry   *keyed.Timers[struct{}] // of the keys that have rows, where rows expire
+	time     int64                   // of the batch, in milliseconds
+	changes  pairs                   // what is given
+	matched  int32                   // partners of the row at work so far
+	replaces bool                    // it takes the place of a row, whose partners it has
 }
 
 func (n *join) Open(ctx *operator.Context) error {
@@ -88,84 +80,24 @@ func (n *join) Right(b *batch.Columns, from, to int) int { return n.rows(1, b, f
 
 // rows joins rows of a side.
 func (n *join) rows(s int, b *batch.Columns, from, to int) int {
-	own, other := n.sides[s], n.sides[1-s]
-	if from == 0 {
-		own.begin(b)
-		other.rows.Touch(own.keys.hashes)
-		own.rows.Touch(own.keys.hashes)
-	}
+	n.begin(s, b, from)
 	n.time = n.now().Now.UnixMilli()
-	n.columns(s, b)
+	// Of a row of the left side SEMI and ANTI give that row only.
+	n.decodes = !n.op.isSemi() || s == 1 || n.pair.cond != nil
+	var live func(int, []byte, int) bool
+	if other := n.sides[1-s]; other.ttl > 0 {
+		live = func(_ int, rows []byte, at int) bool { return other.isLive(rows, at, n.time) }
+	}
 	for from < to {
 		if n.out.Blocked() {
 			return from
 		}
-		end, isWhole := n.find(s, b, from, to)
-		var yes []bool
-		if n.pair.cond != nil {
-			yes = n.pair.matches(&n.base, &n.found)
-		}
-		n.apply(s, b, from, yes, isWhole)
+		end, isWhole := n.find(s, b, from, to, live)
+		n.apply(s, b, from, n.matches(&n.base), isWhole)
 		n.pair.emit(&n.out, &n.changes)
 		from = end
 	}
 	return to
-}
-
-// columns says where the columns of pairs are: those of the batch, and those of records.
-func (n *join) columns(s int, b *batch.Columns) {
-	own, other := n.sides[s], n.sides[1-s]
-	cols, by := n.pair.side(s)
-	copy(cols, b.Cols)
-	clear(by)
-	cols, by = n.pair.side(1 - s)
-	for i, c := range other.stored {
-		cols[c], by[c] = other.decoded[i], ofOther
-	}
-	for i, c := range other.keys.at {
-		cols[c], by[c] = b.Cols[own.keys.at[i]], ofKey
-	}
-}
-
-// find finds the partners of rows from one on, until there are enough. It returns the first row that is not done,
-// and whether the partners of the one before it are all there.
-func (n *join) find(s int, b *batch.Columns, from, to int) (end int, isWhole bool) {
-	own, other := n.sides[s], n.sides[1-s]
-	n.found.reset()
-	n.at, n.ends = n.at[:0], n.ends[:0]
-	other.reset()
-	// Of a row of the left side SEMI and ANTI give that row only.
-	decodes := !n.op.isSemi() || s == 1 || n.pair.cond != nil
-	for i := from; i < to; i++ {
-		place := b.Row(i)
-		if !own.isLonely(place) {
-			own.keys.set(place)
-			rows := other.rows.Get()
-			at := n.cursor
-			for at < len(rows) && len(n.at) < pairMax {
-				columns, next := other.next(rows, at)
-				if other.isLive(rows, at, n.time) {
-					if decodes {
-						other.decode(rows[columns:next])
-					}
-					n.found.add(int32(place), int32(len(n.at)), row.Insert)
-					n.at = append(n.at, int32(at))
-				}
-				at = next
-			}
-			if n.cursor = 0; at < len(rows) {
-				n.cursor = at
-			}
-		}
-		n.ends = append(n.ends, int32(len(n.at)))
-		if n.cursor > 0 {
-			return i, false
-		}
-		if len(n.at) >= pairMax {
-			return i + 1, true
-		}
-	}
-	return to, true
 }
 
 // apply makes the changes of the rows whose partners were found, and keeps them.

@@ -15,7 +15,7 @@ import (
 // joinSide is the rows of one side of a join. Those of a key are records, one after the other, in order of arrival,
 // without the columns of the key:
 //
-//	time     8 bytes, of the last update, in milliseconds, if rows expire
+//	time     8 bytes, in milliseconds: of the row, or of the last update where rows expire
 //	partners 4 bytes, how many rows of the other side it is joined with, if the side is outer
 //	length   uvarint, of what follows
 //	columns  those that identify the row in its key, then the others
@@ -32,10 +32,12 @@ type joinSide struct {
 	isSingle bool // there is one row for each key at most
 	isUnique bool // columns identify a row among those of its key
 	counts   bool // records have partners
+	timed    bool // records have a time
 	ttl      int64
 
 	in      []*column.Vector // the stored columns of the batch
 	decoded []*column.Vector // those of records
+	keyCols []*column.Vector // the columns of the key of each, as far as decodeWhole has been called
 	record  []byte
 	ident   []byte
 }
@@ -47,11 +49,15 @@ type joinSideSpec struct {
 	nullSafe []bool
 	unique   []int // nil: no columns identify rows
 	counts   bool
+	timed    bool
 	ttl      int64
 }
 
 func newJoinSide(s joinSideSpec, keys *keying, rows *keyed.Bytes) *joinSide {
-	d := &joinSide{keys: keys, nullSafe: s.nullSafe, rows: rows, counts: s.counts, ttl: s.ttl}
+	d := &joinSide{keys: keys, nullSafe: s.nullSafe, rows: rows, counts: s.counts, timed: s.timed || s.ttl > 0, ttl: s.ttl}
+	for _, t := range keys.key.Types() {
+		d.keyCols = append(d.keyCols, column.New(t))
+	}
 	for _, c := range s.unique {
 		if !slices.Contains(s.keys, c) {
 			d.stored = append(d.stored, c)
@@ -97,6 +103,9 @@ func (d *joinSide) reset() {
 	for _, v := range d.decoded {
 		v.Reset()
 	}
+	for _, v := range d.keyCols {
+		v.Reset()
+	}
 }
 
 // decode appends a record's columns to those decoded.
@@ -106,6 +115,22 @@ func (d *joinSide) decode(columns []byte) {
 		columns = mustDecode(d.key, columns, d.decoded[:idents])
 	}
 	mustDecode(d.rest, columns, d.decoded[idents:])
+}
+
+// decodeWhole appends a record of the current key to those decoded, with the key.
+func (d *joinSide) decodeWhole(columns []byte) {
+	d.decode(columns)
+	d.keys.appendKey(d.keyCols)
+}
+
+// whole is the columns of records decoded by decodeWhole, in those of pairs.
+func (d *joinSide) whole(cols []*column.Vector, by []uint8, of uint8) {
+	for i, c := range d.stored {
+		cols[c], by[c] = d.decoded[i], of
+	}
+	for i, c := range d.keys.at {
+		cols[c], by[c] = d.keyCols[i], of
+	}
 }
 
 func mustDecode(l *colcodec.Layout, src []byte, cols []*column.Vector) []byte {
@@ -123,7 +148,7 @@ const (
 )
 
 func (d *joinSide) headBytes() (n int) {
-	if d.ttl > 0 {
+	if d.timed {
 		n += joinTimeBytes
 	}
 	if d.counts {
@@ -142,7 +167,12 @@ func (d *joinSide) next(rows []byte, at int) (from, to int) {
 
 // isLive reports whether a record has not expired.
 func (d *joinSide) isLive(rows []byte, at int, now int64) bool {
-	return d.ttl == 0 || now < int64(binary.LittleEndian.Uint64(rows[at:]))+d.ttl
+	return d.ttl == 0 || now < d.time(rows, at)+d.ttl
+}
+
+// time is the time of a record.
+func (d *joinSide) time(rows []byte, at int) int64 {
+	return int64(binary.LittleEndian.Uint64(rows[at:]))
 }
 
 // partners is how many partners a record has.
@@ -162,7 +192,7 @@ func (d *joinSide) setPartners(rows []byte, at int, n int32, now int64) {
 // encode makes the record of the row at a place of the batch. Its columns are from a place on.
 func (d *joinSide) encode(place int, partners int32, now int64) (record []byte, from int) {
 	r := d.record[:0]
-	if d.ttl > 0 {
+	if d.timed {
 		r = binary.LittleEndian.AppendUint64(r, uint64(now))
 	}
 	if d.counts {
@@ -264,7 +294,7 @@ func (d *joinSide) expire(now int64) (next int64, ok bool) {
 		_, to := d.next(rows, at)
 		if d.isLive(rows, at, now) {
 			left = append(left, rows[at:to]...)
-			if t := int64(binary.LittleEndian.Uint64(rows[at:])) + d.ttl; !ok || t < next {
+			if t := d.time(rows, at) + d.ttl; !ok || t < next {
 				next, ok = t, true
 			}
 		}

@@ -139,6 +139,7 @@ type IntervalJoin struct {
 	Kind                logical.JoinKind // no Semi, no Anti
 	Left, Right         []row.Field
 	LeftKeys, RightKeys []int
+	NullSafe            []bool // as in Join
 	LeftTime, RightTime int
 	Processing          bool
 	Lower, Upper        int64
@@ -154,7 +155,8 @@ type TemporalJoin struct {
 	Kind                logical.JoinKind // Inner or Left
 	Left, Right         []row.Field
 	LeftKeys, RightKeys []int
-	LeftTime, RightTime int // RightTime is -1 in processing time
+	NullSafe            []bool // as in Join
+	LeftTime, RightTime int    // RightTime is -1 in processing time
 	Processing          bool
 	Cond                expr.Expr
 	Out                 []row.Field
