@@ -21,9 +21,6 @@ func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
 func (*Deduplicate) Node() operator.Node { panic("exec: Deduplicate is not there yet") }
 
 // Node makes the operator of a subtask.
-func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*Normalize) Node() operator.Node { panic("exec: Normalize is not there yet") }
 
 // Node makes the operator of a subtask.
