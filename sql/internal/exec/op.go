@@ -95,6 +95,8 @@ type WindowAggregate struct {
 	Processing bool
 	Attached   bool
 	Start, End int
+	// Instants says that the windows are of a TIMESTAMP_LTZ.
+	Instants bool
 	// Final computes all windows at the end, whatever the watermark says; no row is late.
 	Final bool
 }
@@ -224,7 +226,10 @@ type Deduplicate struct {
 
 // WindowRank is Rank for each window: it gives its rows when the watermark passes the window's end.
 type WindowRank struct {
+	Session
 	In         []row.Field
+	Processing bool
+	Instants   bool  // the windows are of a TIMESTAMP_LTZ
 	Partition  []int // without the window
 	Start, End int
 	Order      []logical.SortKey

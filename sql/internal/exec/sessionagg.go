@@ -9,7 +9,7 @@ import (
 
 func newSessionAggregate(w *WindowAggregate) *sessionAggregate {
 	n := &sessionAggregate{op: w, set: agg.NewSet(w.In, w.Calls, w.Retract)}
-	n.windows, n.processing = newWindows(w.Windowing, w.In[w.Time].Type, w.Zone), w.Processing
+	n.windows, n.processing = newWindows(w.Windowing, w.Instants, w.Zone), w.Processing
 	n.time, n.name = w.Time, w.In[w.Time].Name
 	n.isLTZ = w.Out[len(w.Out)-1].Type.Kind == row.TimestampLTZ
 	n.merge, n.fire = n.join, n.emit

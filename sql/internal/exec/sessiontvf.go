@@ -13,7 +13,7 @@ import (
 
 func newSessionTVF(w *WindowTVF) *sessionTVF {
 	n := &sessionTVF{op: w}
-	n.windows, n.processing = newWindows(w.Windowing, w.In[w.Time].Type, w.Zone), w.Processing
+	n.windows, n.processing = newWindows(w.Windowing, w.In[w.Time].Type.Kind == row.TimestampLTZ, w.Zone), w.Processing
 	n.time, n.name = w.Time, w.In[w.Time].Name
 	n.isLTZ = w.Out[len(w.In)+2].Type.Kind == row.TimestampLTZ
 	n.fire = n.emit

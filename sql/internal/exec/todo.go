@@ -10,6 +10,3 @@ func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there y
 
 // Node makes the operator of a subtask.
 func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }

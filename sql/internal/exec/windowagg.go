@@ -20,13 +20,8 @@ func (w *WindowAggregate) Node() operator.Node {
 		return newSessionAggregate(w)
 	}
 	n := &windowAggregate{op: w, done: math.MinInt64, armed: math.MaxInt64}
-	at := w.Out[len(w.Out)-1].Type
-	n.isLTZ = at.Kind == row.TimestampLTZ
-	times := at
-	if w.Time >= 0 {
-		times = w.In[w.Time].Type
-	}
-	n.windows = newWindows(w.Windowing, times, w.Zone)
+	n.isLTZ = w.Out[len(w.Out)-1].Type.Kind == row.TimestampLTZ
+	n.windows = newWindows(w.Windowing, w.Instants, w.Zone)
 	n.set = agg.NewSet(w.In, w.Calls, w.Retract)
 	n.whole = w.Attached || !merges(w.Calls)
 	n.init(w.Out, w.Zone)

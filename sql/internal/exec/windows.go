@@ -3,7 +3,6 @@ package exec
 import (
 	"time"
 
-	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/logical"
 )
 
@@ -24,7 +23,8 @@ type windows struct {
 	from, to, shift int64
 }
 
-func newWindows(w logical.Windowing, timeType *row.Type, zone *time.Location) *windows {
+// newWindows are windows of a column. instants says that it is a TIMESTAMP_LTZ.
+func newWindows(w logical.Windowing, instants bool, zone *time.Location) *windows {
 	c := &windows{Windowing: w}
 	switch w.Kind {
 	case "TUMBLE":
@@ -36,7 +36,7 @@ func newWindows(w logical.Windowing, timeType *row.Type, zone *time.Location) *w
 			c.width = gcd(w.Size, w.Slide)
 		}
 	}
-	if zone != nil && zone != time.UTC && zone.String() != "UTC" && timeType != nil && timeType.Kind == row.TimestampLTZ {
+	if instants && zone != nil && zone != time.UTC && zone.String() != "UTC" {
 		c.zone = zone
 	}
 	return c

@@ -12,7 +12,7 @@ func (w *WindowTVF) Node() operator.Node {
 	if w.Kind == "SESSION" {
 		return newSessionTVF(w)
 	}
-	n := &windowTVF{op: w, windows: newWindows(w.Windowing, w.In[w.Time].Type, w.Zone)}
+	n := &windowTVF{op: w, windows: newWindows(w.Windowing, w.In[w.Time].Type.Kind == row.TimestampLTZ, w.Zone)}
 	n.isLTZ = w.Out[len(w.In)+2].Type.Kind == row.TimestampLTZ
 	n.init(w.Out, w.Zone)
 	n.ColumnInput.Init(n, &n.out)
