@@ -288,7 +288,7 @@ var allCalls = []string{
 func randomRow(rng *rand.Rand) string {
 	pick := func(values ...string) string { return values[rng.IntN(len(values))] }
 	return strings.Join([]string{
-		pick("NULL", "1", "-2", "30", "7"), pick("NULL", "x", "yy", "z"), pick("NULL", "1.50", "-0.25", "99999999.99"),
+		pick("NULL", "1", "-2", "30", "7"), pick("NULL", "x", "yy", "z", strings.Repeat("long", 10), "exactly-24-bytes-of-text", "exactly-25-bytes-of-a-txt"), pick("NULL", "1.50", "-0.25", "99999999.99"),
 		pick("NULL", "15", "8", "1000000"), "0.5;1", pick("1", "-9", "9223372036854775807"),
 	}, " ")
 }
