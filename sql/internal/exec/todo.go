@@ -9,9 +9,6 @@ func (*WindowAggregate) Node() operator.Node { panic("exec: WindowAggregate is n
 func (*WindowTVF) Node() operator.Node { panic("exec: WindowTVF is not there yet") }
 
 // Node makes the operator of a subtask.
-func (*TemporalJoin) Node() operator.Node { panic("exec: TemporalJoin is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there yet") }
 
 // Node makes the operator of a subtask.
