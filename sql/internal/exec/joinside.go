@@ -37,6 +37,7 @@ type joinSide struct {
 
 	in      []*column.Vector // the stored columns of the batch
 	decoded []*column.Vector // those of records
+	count   int              // of records decoded
 	keyCols []*column.Vector // the columns of the key of each, as far as decodeWhole has been called
 	record  []byte
 	ident   []byte
@@ -100,6 +101,7 @@ func (d *joinSide) isLonely(place int) bool {
 
 // reset drops the decoded rows.
 func (d *joinSide) reset() {
+	d.count = 0
 	for _, v := range d.decoded {
 		v.Reset()
 	}
@@ -110,6 +112,7 @@ func (d *joinSide) reset() {
 
 // decode appends a record's columns to those decoded.
 func (d *joinSide) decode(columns []byte) {
+	d.count++
 	idents := len(d.key.Types())
 	if idents > 0 {
 		columns = mustDecode(d.key, columns, d.decoded[:idents])

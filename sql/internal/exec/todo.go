@@ -3,9 +3,6 @@ package exec
 import "github.com/flott-dev/flott/internal/operator"
 
 // Node makes the operator of a subtask.
-func (*TemporalJoin) Node() operator.Node { panic("exec: TemporalJoin is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there yet") }
 
 // Node makes the operator of a subtask.

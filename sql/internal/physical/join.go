@@ -480,6 +480,7 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 	r := &Rel{
 		Op: op, Name: "TemporalJoin", Detail: s.detail() + ", asOf=[" + s.left.Cols[time.Index].Name + "]", Ins: []*Rel{s.left, s.right},
 		Cols: op.Out, Dist: s.dist(), Kinds: s.left.Kinds, Keys: s.left.Keys,
+		needs: func(before bool) []bool { return []bool{before, false} },
 	}
 	if !s.left.isInsertOnly() {
 		fail(at, "the left side of a join FOR SYSTEM_TIME AS OF has new rows only, and this one changes: %s", kindsText(s.left.Kinds))
