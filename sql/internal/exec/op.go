@@ -95,6 +95,8 @@ type WindowAggregate struct {
 	Processing bool
 	Attached   bool
 	Start, End int
+	// Instants says that the windows are of a TIMESTAMP_LTZ.
+	Instants bool
 	// Final computes all windows at the end, whatever the watermark says; no row is late.
 	Final bool
 }
@@ -139,6 +141,7 @@ type IntervalJoin struct {
 	Kind                logical.JoinKind // no Semi, no Anti
 	Left, Right         []row.Field
 	LeftKeys, RightKeys []int
+	NullSafe            []bool // as in Join
 	LeftTime, RightTime int
 	Processing          bool
 	Lower, Upper        int64
@@ -154,7 +157,8 @@ type TemporalJoin struct {
 	Kind                logical.JoinKind // Inner or Left
 	Left, Right         []row.Field
 	LeftKeys, RightKeys []int
-	LeftTime, RightTime int // RightTime is -1 in processing time
+	NullSafe            []bool // as in Join
+	LeftTime, RightTime int    // RightTime is -1 in processing time
 	Processing          bool
 	Cond                expr.Expr
 	Out                 []row.Field
@@ -222,7 +226,10 @@ type Deduplicate struct {
 
 // WindowRank is Rank for each window: it gives its rows when the watermark passes the window's end.
 type WindowRank struct {
+	Session
 	In         []row.Field
+	Processing bool
+	Instants   bool  // the windows are of a TIMESTAMP_LTZ
 	Partition  []int // without the window
 	Start, End int
 	Order      []logical.SortKey

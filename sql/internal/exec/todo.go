@@ -3,25 +3,7 @@ package exec
 import "github.com/flott-dev/flott/internal/operator"
 
 // Node makes the operator of a subtask.
-func (*WindowAggregate) Node() operator.Node { panic("exec: WindowAggregate is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*WindowTVF) Node() operator.Node { panic("exec: WindowTVF is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*Join) Node() operator.Node { panic("exec: Join is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*IntervalJoin) Node() operator.Node { panic("exec: IntervalJoin is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*TemporalJoin) Node() operator.Node { panic("exec: TemporalJoin is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there yet") }
 
 // Node makes the operator of a subtask.
 func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
-
-// Node makes the operator of a subtask.
-func (*WindowRank) Node() operator.Node { panic("exec: WindowRank is not there yet") }

@@ -85,7 +85,7 @@ func (p *planner) windowAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	calls := slices.Clone(n.Calls)
 	op := &exec.WindowAggregate{
 		Session: p.Session, In: in.Cols, Windowing: w.Windowing, Processing: w.Processing, Attached: true, Start: w.Start, End: w.End,
-		Time: -1, Retract: !in.isInsertOnly(), Final: p.Batch,
+		Instants: w.Instants, Time: -1, Retract: !in.isInsertOnly(), Final: p.Batch,
 	}
 	source := in
 	if ks, cs, ok := w.sliced(keys, calls); ok {
@@ -115,7 +115,7 @@ func (p *planner) windowAggregate(in *Rel, n *logical.Aggregate) *Rel {
 		Op: op, Name: "WindowAggregate", Ins: []*Rel{source}, Cols: op.Out, Dist: []Distribution{distribution(keys)}, Kinds: insertOnly,
 		Detail: aggregateDetail(source.Cols, keys, calls) + ", window=[" + windowDetail(op) + "]",
 		Window: &Window{
-			Windowing: w.Windowing, Start: bounds, End: bounds + 1, Time: bounds + 2, Processing: w.Processing, planner: p,
+			Windowing: w.Windowing, Start: bounds, End: bounds + 1, Time: bounds + 2, Processing: w.Processing, Instants: w.Instants, planner: p,
 		},
 	}
 	key := []int{bounds, bounds + 1}

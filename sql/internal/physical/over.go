@@ -311,7 +311,7 @@ func (p *planner) windowRank(in *Rel, c logical.OverCall, b rankBounds, number b
 		cols = append(cols, row.Field{Name: "$rank", Type: row.Of(row.BigInt).Nullable(false)})
 	}
 	op := &exec.WindowRank{
-		In: in.Cols, Partition: partition, Start: w.Start, End: w.End, Order: c.Order, Func: c.Func.Name, From: b.from, To: b.to,
+		Session: p.Session, Processing: w.Processing, Instants: w.Instants, In: in.Cols, Partition: partition, Start: w.Start, End: w.End, Order: c.Order, Func: c.Func.Name, From: b.from, To: b.to,
 		Number: number, Out: cols, Final: p.Batch,
 	}
 	return &Rel{

@@ -1,0 +1,103 @@
+package exec
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/logical"
+)
+
+// joinDrain takes what a join gives.
+type joinDrain struct{ rows int }
+
+func (d *joinDrain) Push(b *batch.Columns) bool {
+	d.rows += b.Len()
+	b.Release()
+	return true
+}
+
+// BenchmarkJoin joins two streams of a million keys, which come in random order: the left side's rows first, which
+// find no partner ("keep"), then the right side's, which find one each ("join"). "probe" are rows of SEMI's right
+// side... of which none has a partner and that are not kept.
+func BenchmarkJoin(b *testing.B) {
+	const keys = 1 << 20
+	k := row.Of(row.BigInt)
+	k.NotNull = true
+	open := func(b *testing.B, kind logical.JoinKind, unique bool) (*joinRig, *joinDrain) {
+		j := joinOf(kind, k)
+		if unique {
+			j.LeftUnique, j.RightUnique = []int{0}, []int{0}
+		}
+		g := newJoinRig(b, j, j.Left, j.Right, batch.MaxRows).open(nil)
+		g.close()
+		g.node = j.Node()
+		d := &joinDrain{}
+		if err := g.node.Connect("", batch.ColumnReceiver(d)); err != nil {
+			b.Fatal(err)
+		}
+		if err := g.node.Open(g.ctx); err != nil {
+			b.Fatal(err)
+		}
+		return g, d
+	}
+	// rows pushes rows of the keys from one number up to another.
+	rows := func(g *joinRig, input int, from, to uint64, kind row.ChangeKind) {
+		r := g.node.Receiver(input).(batch.ColumnReceiver)
+		for i := from; i < to; i += batch.MaxRows {
+			c := g.pools[input].Get()
+			for n := range uint64(batch.MaxRows) {
+				x := (i + n) * 0x9e3779b97f4a7c15
+				c.Cols[0].AppendI64(int64(x >> 20))
+				c.Cols[1].AppendI64(int64(i))
+				c.Cols[2].AppendI64(int64(n))
+				c.Add(kind)
+			}
+			r.Push(c)
+		}
+	}
+	for _, unique := range []bool{false, true} {
+		name := fmt.Sprintf("unique=%v", unique)
+		b.Run("keep/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				g, _ := open(b, logical.Inner, unique)
+				b.StartTimer()
+				rows(g, 0, 0, keys, row.Insert)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/row")
+		})
+		b.Run("join/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				g, d := open(b, logical.Inner, unique)
+				rows(g, 0, 0, keys, row.Insert)
+				b.StartTimer()
+				rows(g, 1, 0, keys, row.Insert)
+				if d.rows != keys {
+					b.Fatal(d.rows)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/row")
+		})
+	}
+	b.Run("probe", func(b *testing.B) {
+		b.ReportAllocs()
+		g, d := open(b, logical.Inner, false)
+		rows(g, 0, 0, keys, row.Insert)
+		from := uint64(keys)
+		n := uint64(0)
+		for b.Loop() { // what is taken away is not kept
+			rows(g, 1, from, from+keys, row.Delete)
+			from += keys
+			n += keys
+		}
+		if d.rows != 0 {
+			b.Fatal(d.rows)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/row")
+	})
+}
