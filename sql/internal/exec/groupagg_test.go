@@ -477,3 +477,18 @@ func BenchmarkGroupAggregate(b *testing.B) {
 		})
 	}
 }
+
+// TestKeysWithTheSameHash groups rows whose keys differ and whose hashes do not.
+func TestKeysWithTheSameHash(t *testing.T) {
+	in := []row.Field{field("k", row.Of(row.Int)), field("v", row.Of(row.BigInt))}
+	for _, values := range [][]string{{"1", "2"}, {"1", "NULL"}} {
+		h := newHarness(t, groupOf(t, in, []int{0}, "COUNT()"), nil, in)
+		b := h.batch(0, "+I "+values[0]+" 0", "+I "+values[1]+" 0", "+I "+values[0]+" 0")
+		hashes := b.HashColumn()
+		for i := range hashes {
+			hashes[i] = 12345
+		}
+		h.node.Receiver(0).(batch.ColumnReceiver).Push(b)
+		h.want("+I ["+values[0]+",2]", "+I ["+values[1]+",1]")
+	}
+}
