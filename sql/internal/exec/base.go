@@ -117,6 +117,7 @@ type keying struct {
 
 	cols   []*column.Vector
 	hashes []uint64
+	own    []uint64 // memory for hashes that the batch has not
 	words  []uint64
 	bytes  []byte
 }
@@ -146,7 +147,8 @@ func (k *keying) begin(b *batch.Columns) {
 	}
 	k.hashes = b.Hashes
 	if k.hashes == nil {
-		k.hashes = resized(k.hashes, b.N)
+		k.own = resized(k.own, b.N)
+		k.hashes = k.own
 		k.key.Hashes(k.hashes, k.cols)
 	}
 	if k.key.IsWord() {

@@ -83,7 +83,11 @@ func (e *entries) add(by []byte, b *batch.Columns, place int) (sub []byte) {
 }
 
 func (e *entries) addRow(by, row []byte) (sub []byte) {
-	n := e.arrivals(by)
+	return e.addAs(by, e.arrivals(by), row)
+}
+
+// addAs adds a row with a number of arrival.
+func (e *entries) addAs(by []byte, n uint64, row []byte) (sub []byte) {
 	e.sub = binary.BigEndian.AppendUint64(append(e.sub[:0], by...), n)
 	e.sub = append(e.sub, row...)
 	e.sub = binary.BigEndian.AppendUint32(e.sub, uint32(len(row)))

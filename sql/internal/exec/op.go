@@ -95,6 +95,8 @@ type WindowAggregate struct {
 	Processing bool
 	Attached   bool
 	Start, End int
+	// Instants says that the windows are of a TIMESTAMP_LTZ.
+	Instants bool
 	// Final computes all windows at the end, whatever the watermark says; no row is late.
 	Final bool
 }
@@ -217,14 +219,17 @@ type Deduplicate struct {
 	Keys    []int
 	Last    bool
 	Rowtime int // the column, -1 for the order of arrival
-	// Ordered gives the first row when the watermark has passed it, so that it is never changed.
-	Before bool
-	TTL    time.Duration
+	Before  bool
+	EachRow bool // as in GroupAggregate
+	TTL     time.Duration
 }
 
 // WindowRank is Rank for each window: it gives its rows when the watermark passes the window's end.
 type WindowRank struct {
+	Session
 	In         []row.Field
+	Processing bool
+	Instants   bool  // the windows are of a TIMESTAMP_LTZ
 	Partition  []int // without the window
 	Start, End int
 	Order      []logical.SortKey
@@ -252,18 +257,20 @@ type Limit struct {
 
 // Normalize keeps the last row of each key and makes a changelog with -U of one without: ChangelogNormalize.
 type Normalize struct {
-	In     []row.Field
-	Keys   []int
-	Before bool
-	TTL    time.Duration
+	In      []row.Field
+	Keys    []int
+	Before  bool
+	EachRow bool // as in GroupAggregate
+	TTL     time.Duration
 }
 
 // Materialize keeps the rows for each primary key of a sink whose input has another one, in order of arrival, and
 // gives the last one: SinkUpsertMaterializer.
 type Materialize struct {
-	In   []row.Field
-	Keys []int
-	TTL  time.Duration
+	In      []row.Field
+	Keys    []int
+	EachRow bool // as in GroupAggregate
+	TTL     time.Duration
 }
 
 // NotNull fails for NULLs in columns that have none, or drops the rows.

@@ -14,7 +14,7 @@ import (
 
 func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	in := p.plan(n.Input)
-	p.checkCalls(n.Calls)
+	p.checkCalls(n.Calls, !in.isInsertOnly())
 	if in.Window.isOf(n.Keys) && (!p.Batch || in.Window.of != nil) {
 		return p.windowAggregate(in, n)
 	}
@@ -56,9 +56,12 @@ func plainColumns(cols []row.Field) []row.Field {
 	return out
 }
 
-// checkCalls refuses what a stream cannot have.
-func (p *planner) checkCalls(calls []logical.Call) {
+// checkCalls refuses what a stream cannot have, and what rows that change cannot.
+func (p *planner) checkCalls(calls []logical.Call, retract bool) {
 	for _, c := range calls {
+		if retract && c.Func.Custom != nil && !c.Func.Retracts {
+			fail(ast.Span{}, "%s takes new rows only, and the rows here change; give the function a Retract", c.Func.Name)
+		}
 		if c.Func.Name == "APPROX_COUNT_DISTINCT" && !p.Batch {
 			fail(ast.Span{}, "APPROX_COUNT_DISTINCT is not supported in streaming mode; COUNT(DISTINCT …) is")
 		}
@@ -82,7 +85,7 @@ func (p *planner) windowAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	calls := slices.Clone(n.Calls)
 	op := &exec.WindowAggregate{
 		Session: p.Session, In: in.Cols, Windowing: w.Windowing, Processing: w.Processing, Attached: true, Start: w.Start, End: w.End,
-		Time: -1, Retract: !in.isInsertOnly(), Final: p.Batch,
+		Instants: w.Instants, Time: -1, Retract: !in.isInsertOnly(), Final: p.Batch,
 	}
 	source := in
 	if ks, cs, ok := w.sliced(keys, calls); ok {
@@ -112,7 +115,7 @@ func (p *planner) windowAggregate(in *Rel, n *logical.Aggregate) *Rel {
 		Op: op, Name: "WindowAggregate", Ins: []*Rel{source}, Cols: op.Out, Dist: []Distribution{distribution(keys)}, Kinds: insertOnly,
 		Detail: aggregateDetail(source.Cols, keys, calls) + ", window=[" + windowDetail(op) + "]",
 		Window: &Window{
-			Windowing: w.Windowing, Start: bounds, End: bounds + 1, Time: bounds + 2, Processing: w.Processing, planner: p,
+			Windowing: w.Windowing, Start: bounds, End: bounds + 1, Time: bounds + 2, Processing: w.Processing, Instants: w.Instants, planner: p,
 		},
 	}
 	key := []int{bounds, bounds + 1}

@@ -226,7 +226,7 @@ func (p *planner) rankOver(over *logical.Over, b rankBounds, number bool) *Rel {
 // deduplicate keeps the first or the last row of each key.
 func (p *planner) deduplicate(in *Rel, c logical.OverCall, number bool, cols []row.Field) *Rel {
 	o := c.Order[0]
-	op := &exec.Deduplicate{In: in.Cols, Keys: c.Partition, Last: o.Desc, Rowtime: -1, TTL: p.TTL}
+	op := &exec.Deduplicate{In: in.Cols, Keys: c.Partition, Last: o.Desc, Rowtime: -1, EachRow: p.EachRow, TTL: p.TTL}
 	if in.Cols[o.Column].Type.Attribute == row.Rowtime {
 		op.Rowtime = o.Column
 	}
@@ -311,7 +311,7 @@ func (p *planner) windowRank(in *Rel, c logical.OverCall, b rankBounds, number b
 		cols = append(cols, row.Field{Name: "$rank", Type: row.Of(row.BigInt).Nullable(false)})
 	}
 	op := &exec.WindowRank{
-		In: in.Cols, Partition: partition, Start: w.Start, End: w.End, Order: c.Order, Func: c.Func.Name, From: b.from, To: b.to,
+		Session: p.Session, Processing: w.Processing, Instants: w.Instants, In: in.Cols, Partition: partition, Start: w.Start, End: w.End, Order: c.Order, Func: c.Func.Name, From: b.from, To: b.to,
 		Number: number, Out: cols, Final: p.Batch,
 	}
 	return &Rel{

@@ -76,6 +76,8 @@ type Window struct {
 	// Start and End are columns, -1 where they were left out. Time is window_time, -1 where it was left out.
 	Start, End, Time int
 	Processing       bool
+	// Instants says that they are windows of a TIMESTAMP_LTZ, cut in the session's zone.
+	Instants bool
 	// of is the relation before the windows were made, with the column of time: aggregates make windows of its rows
 	// themselves. It is nil where that is no longer the same.
 	of       *Rel

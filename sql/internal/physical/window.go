@@ -30,7 +30,8 @@ func (p *planner) window(n *logical.Window) *Rel {
 		Partition: n.Partition, Out: cols, Final: p.Batch,
 	}
 	w := &Window{
-		Windowing: n.Windowing, Start: width, End: width + 1, Time: width + 2, Processing: op.Processing, of: in, time: n.Time,
+		Windowing: n.Windowing, Start: width, End: width + 1, Time: width + 2, Processing: op.Processing,
+		Instants: t.Kind == row.TimestampLTZ, of: in, time: n.Time,
 		sessions: n.Partition, planner: p,
 	}
 	for i := range cols {

@@ -1,0 +1,200 @@
+package exec
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/keyed"
+	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/logical"
+)
+
+// Node makes the operator of a subtask.
+func (w *WindowRank) Node() operator.Node {
+	if w.Final {
+		partition := append(append([]int(nil), w.Partition...), w.Start, w.End)
+		return newFinalRank(&Rank{
+			In: w.In, Partition: partition, Order: w.Order, Func: w.Func, From: w.From, To: w.To, ToColumn: -1, Number: w.Number, Out: w.Out,
+		})
+	}
+	n := &windowRank{op: w, windows: newWindows(logical.Windowing{}, w.Instants, w.Zone), clock: math.MinInt64, armed: math.MaxInt64}
+	n.init(w.Out, w.Zone)
+	n.ColumnInput.Init(n, &n.out)
+	return n
+}
+
+// windowRank keeps the first rows of each window and partition in their order, and gives them when the window is
+// complete. A key's rows are those of all of its windows, ordered by window first.
+type windowRank struct {
+	one
+	op      *WindowRank
+	windows *windows
+	sort    *sorting
+	rows    *entries
+	counts  *keyed.Ordered[int64] // rows of each window of a key
+	timers  *keyed.Timers[struct{}]
+	groups  groupMarks
+	clock   int64
+	armed   int64
+	by      []byte
+	scratch []byte
+}
+
+// windowBytes is how long the name of a window is, with which what rows are ordered by begins: its end, then its start.
+const windowBytes = 16
+
+func (n *windowRank) Open(ctx *operator.Context) (err error) {
+	n.Ctx = ctx
+	n.open(ctx)
+	if n.sort, err = newSorting(n.op.In, n.op.Order); err != nil {
+		return err
+	}
+	n.keys = newKeying(ctx, KeyTypes(n.op.In, n.op.Partition), n.op.Partition)
+	b := n.keys.backend
+	n.rows = newEntries(b, n.op.In)
+	n.counts = keyed.NewOrdered(b, mustCodec[int64]())
+	n.timers = keyed.NewTimers(b, mustCodec[struct{}]())
+	b.Add("rows", n.rows)
+	b.Add("counts", n.counts)
+	b.Add("timers", n.timers)
+	if n.clock, err = n.groups.restore(ctx); err != nil {
+		return err
+	}
+	if err := n.restore(); err != nil {
+		return err
+	}
+	n.arm()
+	return nil
+}
+
+// Snapshot writes the rows.
+func (n *windowRank) Snapshot(w *operator.Snapshot) error {
+	n.groups.snapshot(w, n.task, n.clock)
+	return n.base.Snapshot(w)
+}
+
+func (n *windowRank) Rows(b *batch.Columns, from, to int) int {
+	n.keys.begin(b)
+	n.sort.begin(b)
+	if n.op.Processing && !n.advance(max(n.task.NowMillis(), n.clock+1)-1) {
+		return from
+	}
+	starts, ends := b.Cols[n.op.Start], b.Cols[n.op.End]
+	late := int64(0)
+	for i := from; i < to; i++ {
+		p := b.Row(i)
+		end := n.timeOf(ends, p, n.op.In[n.op.End].Name)
+		complete := n.windows.complete(end)
+		n.keys.set(p)
+		if complete <= n.groups.of(n.keys.backend.Hash, n.clock) {
+			late++
+			continue
+		}
+		n.by = appendTime(appendTime(n.by[:0], end), n.timeOf(starts, p, n.op.In[n.op.Start].Name))
+		n.by = n.sort.append(n.by, p)
+		n.add(b, p, complete)
+	}
+	n.countLate(late)
+	n.arm()
+	return to
+}
+
+// add adds a row to its window, unless it comes behind all numbers.
+func (n *windowRank) add(b *batch.Columns, p int, complete int64) {
+	window := n.by[:windowBytes]
+	count, ok := n.counts.Get(window)
+	if !ok {
+		n.timers.Set(complete, struct{}{})
+	}
+	if n.op.Func != "ROW_NUMBER" || count < n.op.To {
+		n.counts.Put(window, count+1)
+		n.rows.add(n.by, b, p)
+		return
+	}
+	n.scratch = append(n.scratch[:0], window...)
+	for range 2 {
+		n.scratch = append(n.scratch, bytes.Repeat([]byte{0xff}, 8)...)
+	}
+	for last := range n.rows.Descend(n.scratch) {
+		if bytes.Compare(n.by, orderOf(last)) >= 0 {
+			return
+		}
+		n.scratch = append(n.scratch[:0], last...)
+		break
+	}
+	n.rows.Delete(n.scratch)
+	n.rows.add(n.by, b, p)
+}
+
+// advance gives the windows that are complete at a time.
+func (n *windowRank) advance(t int64) bool {
+	n.clock = max(n.clock, t)
+	n.groups.reached(n.clock)
+	return n.timers.Fire(n.clock, func(at int64, _ struct{}) bool {
+		for {
+			first, ok := n.counts.FirstKey()
+			if !ok || n.windows.complete(timeOfEntry(first)) > at {
+				return !n.out.Blocked()
+			}
+			n.scratch = append(n.scratch[:0], first...)
+			n.counts.Delete(n.scratch)
+			n.emit(n.scratch)
+		}
+	})
+}
+
+// emit gives the rows of a window of the current key, and drops them.
+func (n *windowRank) emit(window []byte) {
+	var subs [][]byte
+	numbers := numbering{f: n.op.Func}
+	for sub := range n.rows.Ascend(window) {
+		if !bytes.HasPrefix(sub, window) {
+			break
+		}
+		subs = append(subs, bytes.Clone(sub))
+		number := numbers.next(orderOf(sub))
+		if number < n.op.From || number > n.op.To {
+			continue
+		}
+		cur := n.out.Cur
+		n.rows.decode(rowOf(sub), cur.Cols[:len(n.op.In)])
+		if n.op.Number {
+			cur.Cols[len(n.op.In)].AppendI64(number)
+		}
+		n.out.EndRow(row.Insert)
+	}
+	for _, sub := range subs {
+		n.rows.Delete(sub)
+	}
+}
+
+// Watermark gives the windows that are complete; at the end of input also those of processing time.
+func (n *windowRank) Watermark(t int64) bool {
+	if (!n.op.Processing || t == batch.MaxTime) && !n.advance(t) {
+		return false
+	}
+	return n.passMark(t)
+}
+
+// ProcessingTime gives the windows that are complete.
+func (n *windowRank) ProcessingTime(now int64) bool {
+	if !n.op.Processing {
+		return true
+	}
+	n.armed = math.MaxInt64
+	done := n.advance(now - 1)
+	n.arm()
+	return n.out.Flush() && done
+}
+
+func (n *windowRank) arm() {
+	if !n.op.Processing {
+		return
+	}
+	if at, ok := n.timers.Next(); ok && at < n.armed {
+		n.armed = at
+		n.task.WakeAt(at + 1)
+	}
+}
