@@ -42,6 +42,9 @@ func joinOut(kind logical.JoinKind, left, right []row.Field) (out []row.Field) {
 // joinModel joins rows.
 func joinModel(kind logical.JoinKind, left, right [][]int, match func(l, r []int) bool) (rows []string) {
 	none := []int{joinNull, joinNull, joinNull}
+	if all := slices.Concat(left, right); len(all) > 0 {
+		none = slices.Repeat([]int{joinNull}, len(all[0]))
+	}
 	has := make([]bool, len(right))
 	for _, l := range left {
 		n := 0
