@@ -288,7 +288,7 @@ func (n *intervalJoin) drop() bool {
 func (n *intervalJoin) dropKey(s int) {
 	d := n.sides[s]
 	rows := d.rows.Get()
-	left := d.record[:0]
+	left := d.left[:0]
 	first := int64(batch.MaxTime)
 	for at := 0; at < len(rows); {
 		from, to := d.next(rows, at)
@@ -301,7 +301,7 @@ func (n *intervalJoin) dropKey(s int) {
 		}
 		at = to
 	}
-	if d.record = left; len(left) < len(rows) {
+	if d.left = left; len(left) < len(rows) {
 		d.rows.Put(left)
 	}
 	if !d.counts && len(left) > 0 {
