@@ -148,14 +148,27 @@ func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
 	if node.Inputs, err = b.inputs(r); err != nil {
 		return s, err
 	}
-	for _, d := range r.Dist {
-		if d.Kind == physical.Singleton {
-			node.Parallelism = 1
-		}
-	}
+	node.Parallelism = b.parallelism(r, node.Inputs)
 	op := r.Op
 	node.New = func() operator.Node { return op.Node() }
 	return columnar.Add(b.env.Graph(), node), nil
+}
+
+// parallelism is that of an operator, 0 for the job's: 1 where all rows come together, and where rows are not dealt out
+// that of its input, so that they stay in order.
+func (b *builder) parallelism(r *physical.Rel, ins []columnar.Input) int {
+	for _, d := range r.Dist {
+		switch d.Kind {
+		case physical.Singleton:
+			return 1
+		case physical.Hash:
+			return 0
+		}
+	}
+	if len(ins) == 1 {
+		return ins[0].From.Node.Parallelism
+	}
+	return 0
 }
 
 // uid is a name that no operator of the graph has: other queries may be in there already.
@@ -202,11 +215,18 @@ func (b *builder) source(r *physical.Rel, node columnar.Node) (s columnar.Stream
 	if err != nil {
 		return s, err
 	}
+	if p, ok := table.(connect.Parallel); ok {
+		if node.Parallelism, err = p.Readers(config.Parallelism.Get(b.config)); err != nil {
+			return s, err
+		}
+	}
 	cfg := &ops.ColumnSourceConfig{Source: src}
 	if scan.inOrder() {
 		return columnar.Source(b.env.Graph(), node, cfg), nil
 	}
-	from := columnar.Source(b.env.Graph(), columnar.Node{Kind: node.Kind, Name: node.Name, UID: node.UID, Out: src.Schema()}, cfg)
+	from := columnar.Source(b.env.Graph(), columnar.Node{
+		Kind: node.Kind, Name: node.Name, UID: node.UID, Parallelism: node.Parallelism, Out: src.Schema(),
+	}, cfg)
 	op := &exec.Calc{Session: exec.Session{Zone: b.zone}, In: src.Schema().Fields, Exprs: scan.order(src.Schema().Fields), Out: node.Out.Fields}
 	node.Kind, node.Name, node.UID = "Calc", "Calc", node.UID+"-order"
 	node.Inputs = []columnar.Input{{From: from}}
@@ -286,7 +306,7 @@ func (b *builder) sink(r *physical.Rel) error {
 	if err != nil {
 		return err
 	}
-	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Inputs: ins}
+	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Inputs: ins, Parallelism: b.parallelism(r, ins)}
 	if r.Sink.Table == nil {
 		node.Parallelism = 1
 		columnar.Sink(b.env.Graph(), node, b.result)

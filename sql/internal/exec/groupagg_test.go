@@ -171,6 +171,9 @@ func (r modelRow) text() string {
 	return strings.Join(parts, " ")
 }
 
+// longText does not stand in the words of an accumulator.
+var longText = strings.Repeat("long", 10)
+
 // modelGroup is the values of a group's rows in the order in which they came: when a row goes, the first value of each
 // column goes that is the same.
 type modelGroup struct {
@@ -292,7 +295,7 @@ func checkGroups(t *testing.T, seed uint64, size, filter int, retract bool) {
 	var pending []string
 	for range 300 {
 		r := modelRow{
-			pick("", "a", "b", "c"), pick("", "1", "-2", "30", "4"), pick("", "x", "y", "zz"), pick("", "150", "-25", "7"),
+			pick("", "a", "b", "c"), pick("", "1", "-2", "30", "4"), pick("", "x", "y", "zz", longText), pick("", "150", "-25", "7"),
 			pick("", "true", "false"),
 		}
 		kinds := []string{"+I ", "+U "}
@@ -339,6 +342,57 @@ func checkGroups(t *testing.T, seed uint64, size, filter int, retract bool) {
 	}
 	if got := materialize(t, h.take()); !maps.Equal(got, want) {
 		t.Fatalf("seed %d, batches of %d, filter %d: the groups are\n%v\nwant\n%v", seed, size, filter, got, want)
+	}
+}
+
+// Calls of other kinds, for 1 k keys and 100 values of each.
+func BenchmarkGroupCalls(b *testing.B) {
+	in := []row.Field{field("k", row.Of(row.Int).Nullable(false)), field("v", row.Of(row.BigInt)), field("s", row.StringType())}
+	for _, c := range []struct {
+		call    string
+		filter  int
+		retract bool
+	}{
+		{"SUM(1)", -1, false}, {"AVG(1)", -1, false}, {"STDDEV_POP(1)", -1, false}, {"MAX(1)", -1, false}, {"MAX(2)", -1, false},
+		{"MAX(1)", -1, true}, {"COUNT(DISTINCT 1)", -1, false}, {"LAST_VALUE(2)", -1, false}, {"LAST_VALUE(1)", -1, true}, {"SUM(1)", 3, false},
+	} {
+		b.Run(fmt.Sprintf("%s/filter=%v/retract=%v", c.call, c.filter >= 0, c.retract), func(b *testing.B) {
+			in := append(slices.Clone(in), field("f", row.Of(row.Boolean)))
+			op := groupOf(b, in, []int{0}, c.call)
+			op.Calls[0].Filter, op.Retract = c.filter, c.retract
+			h := newHarness(b, op, nil, in)
+			h.keep = false
+			var batches []*batch.Columns
+			rng := rand.New(rand.NewPCG(1, 2))
+			for range 200 {
+				x := h.pools[0].Get()
+				k, v := 0, uint64(0)
+				for i := range batch.MaxRows {
+					kind := row.Insert
+					if c.retract && i%2 == 1 { // what was added just now goes
+						kind = row.Delete
+					} else {
+						k, v = rng.IntN(1000), rng.Uint64N(100)
+					}
+					x.Cols[0].AppendI32(int32(k))
+					x.Cols[1].AppendI64(int64(v))
+					x.Cols[2].AppendString("text " + strconv.FormatUint(v, 10))
+					x.Cols[3].AppendBool(v%2 == 0)
+					x.Add(kind)
+				}
+				batches = append(batches, x)
+			}
+			for _, x := range batches {
+				h.node.Receiver(0).(batch.ColumnReceiver).Push(x.Share())
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				h.node.Receiver(0).(batch.ColumnReceiver).Push(batches[i%len(batches)].Share())
+				i++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch.MaxRows), "ns/row")
+		})
 	}
 }
 
