@@ -45,10 +45,11 @@ type intervalJoin struct {
 	times     []int64  // of the batch's rows
 	changes   pairs
 	matched   bool // the row at work
+	groups    groupMarks
 	woken     int64
 }
 
-func (n *intervalJoin) Open(ctx *operator.Context) error {
+func (n *intervalJoin) Open(ctx *operator.Context) (err error) {
 	n.Ctx = ctx
 	n.open(ctx)
 	j := n.op
@@ -65,6 +66,9 @@ func (n *intervalJoin) Open(ctx *operator.Context) error {
 		n.keys.backend.Add(name+" due", n.due[s])
 	}
 	n.pair.init(j.Left, j.Right, j.Cond)
+	if n.mark, err = n.groups.restore(ctx); err != nil {
+		return err
+	}
 	if err := n.restore(); err != nil {
 		return err
 	}
@@ -72,14 +76,25 @@ func (n *intervalJoin) Open(ctx *operator.Context) error {
 	return nil
 }
 
+// Snapshot writes the rows.
+func (n *intervalJoin) Snapshot(w *operator.Snapshot) error {
+	n.groups.snapshot(w, n.task, n.mark)
+	return n.base.Snapshot(w)
+}
+
 func (n *intervalJoin) Left(b *batch.Columns, from, to int) int { return n.rows(0, b, from, to) }
 
 func (n *intervalJoin) Right(b *batch.Columns, from, to int) int { return n.rows(1, b, from, to) }
 
-// isDone reports whether no row that is not late can be a partner of a row of a side at a time.
+// isDone reports whether no row that is not late can be a partner of a row of a side at a time, which has the current
+// key.
 func (n *intervalJoin) isDone(s int, t int64) bool {
-	return n.mark == batch.MaxTime || timePlus(t, n.high[s]) < n.mark
+	mark := n.markOfKey()
+	return mark == batch.MaxTime || timePlus(t, n.high[s]) < mark
 }
+
+// markOfKey is the watermark for the current key.
+func (n *intervalJoin) markOfKey() int64 { return n.groups.of(n.keys.backend.Hash, n.mark) }
 
 // timePlus is t + d, kept in the range of times.
 func timePlus(t, d int64) int64 {
@@ -172,13 +187,13 @@ func (n *intervalJoin) apply(s int, b *batch.Columns, from int, yes []bool, isWh
 // keep keeps a row as long as a partner may come.
 func (n *intervalJoin) keep(s, place int) {
 	own, t := n.sides[s], n.times[place]
-	if own.isLonely(place) || n.mark >= timePlus(t, n.high[s]) {
+	own.keys.set(place)
+	if own.isLonely(place) || n.markOfKey() >= timePlus(t, n.high[s]) {
 		if own.counts && !n.matched {
 			n.changes.addOwn(int32(place), row.Insert)
 		}
 		return
 	}
-	own.keys.set(place)
 	partners := int32(0)
 	if n.matched {
 		partners = 1
@@ -198,9 +213,10 @@ func (n *intervalJoin) dueAt(s int, t int64) int64 {
 	return at
 }
 
-// Watermark drops the rows that are done, and passes the watermark on, later.
+// Watermark drops the rows that are done, and passes the watermark on, later. At the end of input those of processing
+// time are done too.
 func (n *intervalJoin) Watermark(t int64) bool {
-	if n.op.Processing {
+	if n.op.Processing && t != batch.MaxTime {
 		n.out.Mark(t)
 		return true
 	}
@@ -208,6 +224,7 @@ func (n *intervalJoin) Watermark(t int64) bool {
 	if !n.drop() {
 		return false
 	}
+	n.groups.reached(t)
 	if t != batch.MaxTime {
 		t = timePlus(t, -n.delay)
 	}
@@ -271,7 +288,7 @@ func (n *intervalJoin) drop() bool {
 func (n *intervalJoin) dropKey(s int) {
 	d := n.sides[s]
 	rows := d.rows.Get()
-	left := d.record[:0]
+	left := d.left[:0]
 	first := int64(batch.MaxTime)
 	for at := 0; at < len(rows); {
 		from, to := d.next(rows, at)
@@ -284,7 +301,7 @@ func (n *intervalJoin) dropKey(s int) {
 		}
 		at = to
 	}
-	if d.record = left; len(left) < len(rows) {
+	if d.left = left; len(left) < len(rows) {
 		d.rows.Put(left)
 	}
 	if !d.counts && len(left) > 0 {

@@ -42,6 +42,9 @@ func joinOut(kind logical.JoinKind, left, right []row.Field) (out []row.Field) {
 // joinModel joins rows.
 func joinModel(kind logical.JoinKind, left, right [][]int, match func(l, r []int) bool) (rows []string) {
 	none := []int{joinNull, joinNull, joinNull}
+	if all := slices.Concat(left, right); len(all) > 0 {
+		none = slices.Repeat([]int{joinNull}, len(all[0]))
+	}
 	has := make([]bool, len(right))
 	for _, l := range left {
 		n := 0
@@ -123,6 +126,10 @@ func TestJoinAgainstModel(t *testing.T) {
 }
 
 func testJoinModel(t *testing.T, kind logical.JoinKind, seed uint64) {
+	if seed%3 > 0 { // few rows have an index
+		defer func(n int) { indexedBytes = n }(indexedBytes)
+		indexedBytes = int(seed % 50)
+	}
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	k := row.Of(row.BigInt)
 	if seed%2 == 1 {
@@ -320,5 +327,40 @@ func TestJoinOfManyPartners(t *testing.T) {
 	g.push(0, row.Delete, 1, 10, 2)
 	if changes = g.take(); len(changes) != 3*n || changes[len(changes)-1] != fmt.Sprintf("+I null null null 1 20 %d", n-1) {
 		t.Fatalf("%d changes, the last is %s", len(changes), changes[len(changes)-1])
+	}
+}
+
+// Many rows of a key come, change and go, in any order.
+func TestJoinOfManyRowsThatChange(t *testing.T) {
+	const n = 3000
+	for _, unique := range []bool{false, true} {
+		j := joinOf(logical.Full, row.Of(row.BigInt))
+		if unique {
+			j.LeftUnique = []int{2}
+		}
+		g := newJoinRig(t, j, j.Left, j.Right, 1024).open(nil)
+		rnd := rand.New(rand.NewPCG(3, 3))
+		g.push(1, row.Insert, 1, 0, 0)
+		for i := range n {
+			g.push(0, row.Insert, 1, 10, i)
+		}
+		for i, at := range rnd.Perm(n) {
+			g.push(0, row.UpdateBefore, 1, 10, at)
+			g.push(0, row.UpdateAfter, 1, 1_000_000, at) // is longer
+			if i == n/2 {
+				g.restart()
+			}
+		}
+		for _, at := range rnd.Perm(n) {
+			g.push(0, row.Delete, 1, 1_000_000, at)
+		}
+		want := []string{"null null null 1 0 0"}
+		if got := joinRows(t, g.take()); !slices.Equal(got, want) {
+			t.Fatal(got)
+		}
+		if left := g.node.(*join).sides[0].rows.Len(); left != 0 {
+			t.Fatal("rows are left")
+		}
+		g.close()
 	}
 }

@@ -19,8 +19,8 @@ func (d *joinDrain) Push(b *batch.Columns) bool {
 }
 
 // BenchmarkJoin joins two streams of a million keys, which come in random order: the left side's rows first, which
-// find no partner ("keep"), then the right side's, which find one each ("join"). "probe" are rows of SEMI's right
-// side... of which none has a partner and that are not kept.
+// find no partner ("keep"), then the right side's, which find one each ("join"). Rows that find no partner and are not kept
+// are "probe".
 func BenchmarkJoin(b *testing.B) {
 	const keys = 1 << 20
 	k := row.Of(row.BigInt)
@@ -84,6 +84,33 @@ func BenchmarkJoin(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/row")
 		})
 	}
+	b.Run("update/rows of one key", func(b *testing.B) { // of 100,000 rows of a key one changes
+		b.ReportAllocs()
+		g, d := open(b, logical.Inner, false)
+		r := g.node.Receiver(0).(batch.ColumnReceiver)
+		one := func(kind row.ChangeKind, v, id int64) {
+			c := g.pools[0].Get()
+			c.Cols[0].AppendI64(1)
+			c.Cols[1].AppendI64(v)
+			c.Cols[2].AppendI64(id)
+			c.Add(kind)
+			r.Push(c)
+		}
+		const n = 100_000
+		for i := range int64(n) {
+			one(row.Insert, 0, i)
+		}
+		i := int64(0)
+		for b.Loop() {
+			id := i * 7919 % n
+			one(row.UpdateBefore, i/n, id)
+			one(row.UpdateAfter, i/n+1, id)
+			i++
+		}
+		if d.rows != 0 {
+			b.Fatal(d.rows)
+		}
+	})
 	b.Run("probe", func(b *testing.B) {
 		b.ReportAllocs()
 		g, d := open(b, logical.Inner, false)

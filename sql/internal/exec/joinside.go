@@ -17,10 +17,11 @@ import (
 //
 //	time     8 bytes, in milliseconds: of the row, or of the last update where rows expire
 //	partners 4 bytes, how many rows of the other side it is joined with, if the side is outer
-//	length   uvarint, of what follows
+//	length   uvarint, of what follows, and a bit which is set if the row has been taken away
 //	columns  those that identify the row in its key, then the others
 //
-// Rows that nothing identifies are records each, equal ones too: to add one is to append.
+// Rows that nothing identifies are records each, equal ones too: to add one is to append. A record is cut out where
+// there are few; from among many it is only marked, and they have an index.
 type joinSide struct {
 	keys     *keying
 	nullSafe []bool
@@ -40,7 +41,10 @@ type joinSide struct {
 	count   int              // of records decoded
 	keyCols []*column.Vector // the columns of the key of each, as far as decodeWhole has been called
 	record  []byte
+	left    []byte // scratch
 	ident   []byte
+	idents  []*column.Vector     // scratch for the columns of an ident
+	indexes map[uint64]*rowIndex // of keys with many rows, by hash
 }
 
 // joinSideSpec is a side of a join.
@@ -74,6 +78,9 @@ func newJoinSide(s joinSideSpec, keys *keying, rows *keyed.Bytes) *joinSide {
 	}
 	all := KeyTypes(s.fields, d.stored)
 	d.key, d.rest = colcodec.NewLayout(all[:idents]), colcodec.NewLayout(all[idents:])
+	for _, t := range all[:idents] {
+		d.idents = append(d.idents, column.New(t))
+	}
 	for _, t := range all {
 		d.decoded = append(d.decoded, column.New(t))
 	}
@@ -165,8 +172,11 @@ func (d *joinSide) next(rows []byte, at int) (from, to int) {
 	at += d.headBytes()
 	n, used := binary.Uvarint(rows[at:])
 	from = at + used
-	return from, from + int(n)
+	return from, from + int(n>>1)
 }
+
+// isGone reports whether the row of a record has been taken away.
+func (d *joinSide) isGone(rows []byte, at int) bool { return rows[at+d.headBytes()]&1 != 0 }
 
 // isLive reports whether a record has not expired.
 func (d *joinSide) isLive(rows []byte, at int, now int64) bool {
@@ -208,7 +218,7 @@ func (d *joinSide) encode(place int, partners int32, now int64) (record []byte, 
 		r = d.key.Append(r, d.in[:idents], place)
 	}
 	r = d.rest.Append(r, d.in[idents:], place)
-	if n := len(r) - at - 1; n < 0x80 {
+	if n := (len(r) - at - 1) << 1; n < 0x80 {
 		r[at] = byte(n)
 		from = at + 1
 	} else { // a longer length
@@ -236,7 +246,7 @@ func (d *joinSide) add(place int, partners int32, now int64) {
 					copy(d.rows.Change()[at:], r)
 					return
 				}
-				d.rows.Cut(at, to)
+				d.take(at, to)
 			}
 		}
 	}
@@ -264,7 +274,7 @@ func (d *joinSide) remove(place int, now int64) {
 	}
 	if rows := d.rows.Get(); rows != nil {
 		if at, to, ok := d.find(rows, place, now); ok {
-			d.rows.Cut(at, to)
+			d.take(at, to)
 		}
 	}
 }
@@ -276,6 +286,9 @@ func (d *joinSide) find(rows []byte, place int, now int64) (at, end int, ok bool
 		d.ident = d.key.Append(d.ident[:0], d.in[:len(d.key.Types())], place)
 	} else {
 		d.ident = d.rest.Append(d.ident[:0], d.in, place)
+	}
+	if len(rows) >= indexedBytes {
+		return d.lookUp(rows, now)
 	}
 	for at = 0; at < len(rows); at = end {
 		from, to := d.next(rows, at)
@@ -292,10 +305,10 @@ func (d *joinSide) expire(now int64) (next int64, ok bool) {
 	if rows == nil || d.ttl == 0 {
 		return 0, false
 	}
-	left := d.record[:0]
+	left := d.left[:0]
 	for at := 0; at < len(rows); {
 		_, to := d.next(rows, at)
-		if d.isLive(rows, at, now) {
+		if d.isLive(rows, at, now) && !d.isGone(rows, at) {
 			left = append(left, rows[at:to]...)
 			if t := d.time(rows, at) + d.ttl; !ok || t < next {
 				next, ok = t, true
@@ -303,7 +316,8 @@ func (d *joinSide) expire(now int64) (next int64, ok bool) {
 		}
 		at = to
 	}
-	if d.record = left; len(left) < len(rows) {
+	if d.left = left; len(left) < len(rows) {
+		d.dropIndex()
 		d.rows.Put(left)
 	}
 	return next, ok

@@ -176,6 +176,8 @@ type WindowJoin struct {
 	LeftStart           int
 	RightStart          int
 	NullSafe            []bool
+	Processing          bool // the windows are of processing time
+	Instants            bool // they are of a TIMESTAMP_LTZ
 	Cond                expr.Expr
 	Out                 []row.Field
 	Final               bool

@@ -53,7 +53,7 @@ func (p *prober) find(s int, b *batch.Columns, from, to int, takes func(place in
 			at := p.cursor
 			for at < len(rows) && len(p.at) < pairMax {
 				columns, next := other.next(rows, at)
-				if takes == nil || takes(place, rows, at) {
+				if !other.isGone(rows, at) && (takes == nil || takes(place, rows, at)) {
 					if p.decodes {
 						other.decode(rows[columns:next])
 					}

@@ -217,7 +217,7 @@ func (n *temporalJoin) joinKey() {
 	n.findVersions()
 	d := n.left
 	rows, versions := d.rows.Get(), n.right.rows.Get()
-	left := d.record[:0]
+	left := d.left[:0]
 	next := int64(batch.MaxTime)
 	for at := 0; at < len(rows); {
 		from, to := d.next(rows, at)
@@ -230,7 +230,7 @@ func (n *temporalJoin) joinKey() {
 		}
 		at = to
 	}
-	if d.record = left; len(left) < len(rows) {
+	if d.left = left; len(left) < len(rows) {
 		d.rows.Put(left)
 	}
 	n.dropVersions()

@@ -3,7 +3,4 @@ package exec
 import "github.com/flott-dev/flott/internal/operator"
 
 // Node makes the operator of a subtask.
-func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }

@@ -279,12 +279,12 @@ func (p *planner) regularJoin(s *sides) *Rel {
 // windowJoin joins rows of the same windows, nil where the join is about something else.
 func (p *planner) windowJoin(s *sides) *Rel {
 	l, r := s.left.Window, s.right.Window
-	if l == nil || r == nil || l.Windowing != r.Windowing || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 || l.Processing != r.Processing {
+	if l == nil || r == nil || l.Windowing != r.Windowing || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 || l.Processing != r.Processing || l.Instants != r.Instants {
 		return nil
 	}
 	op := &exec.WindowJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftStart: l.Start, LeftEnd: l.End,
-		RightStart: r.Start, RightEnd: r.End, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch,
+		RightStart: r.Start, RightEnd: r.End, Processing: l.Processing, Instants: l.Instants, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch,
 	}
 	starts, ends := false, false
 	for i, k := range s.leftKeys {
