@@ -27,10 +27,7 @@ func (w *WindowAggregate) Node() operator.Node {
 	n.init(w.Out, w.Zone)
 	n.ColumnInput.Init(n, &n.out)
 	if w.Final {
-		n.finish = func() {
-			for !n.advance(math.MaxInt64) {
-			}
-		}
+		n.finish = func() { n.advance(math.MaxInt64) }
 	}
 	return n
 }
@@ -515,7 +512,7 @@ func (n *windowAggregate) emitAll() bool {
 	for len(n.firing) > 0 {
 		f := &n.firing[0]
 		for f.at >= -1 {
-			if n.out.Blocked() {
+			if n.out.Blocked() && !n.ended {
 				return false
 			}
 			n.emit(f)
