@@ -353,8 +353,16 @@ func BenchmarkGroupCalls(b *testing.B) {
 		filter  int
 		retract bool
 	}{
-		{"SUM(1)", -1, false}, {"AVG(1)", -1, false}, {"STDDEV_POP(1)", -1, false}, {"MAX(1)", -1, false}, {"MAX(2)", -1, false},
-		{"MAX(1)", -1, true}, {"COUNT(DISTINCT 1)", -1, false}, {"LAST_VALUE(2)", -1, false}, {"LAST_VALUE(1)", -1, true}, {"SUM(1)", 3, false},
+		{"SUM(1)", -1, false},
+		{"AVG(1)", -1, false},
+		{"STDDEV_POP(1)", -1, false},
+		{"MAX(1)", -1, false},
+		{"MAX(2)", -1, false},
+		{"MAX(1)", -1, true},
+		{"COUNT(DISTINCT 1)", -1, false},
+		{"LAST_VALUE(2)", -1, false},
+		{"LAST_VALUE(1)", -1, true},
+		{"SUM(1)", 3, false},
 	} {
 		b.Run(fmt.Sprintf("%s/filter=%v/retract=%v", c.call, c.filter >= 0, c.retract), func(b *testing.B) {
 			in := append(slices.Clone(in), field("f", row.Of(row.Boolean)))

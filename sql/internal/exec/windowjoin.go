@@ -157,10 +157,9 @@ func (n *windowJoin) rows(s int, b *batch.Columns, from, to, end int) int {
 			late++
 			continue
 		}
-		if own.rows.Get() == nil && other.rows.Get() == nil {
+		if own.add(place, 0, 0) && other.rows.Get() == nil {
 			n.timers.Set(complete, struct{}{})
 		}
-		own.add(place, 0, 0)
 	}
 	n.countLate(late)
 	n.arm()
