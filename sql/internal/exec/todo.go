@@ -15,9 +15,6 @@ func (*TemporalJoin) Node() operator.Node { panic("exec: TemporalJoin is not the
 func (*WindowJoin) Node() operator.Node { panic("exec: WindowJoin is not there yet") }
 
 // Node makes the operator of a subtask.
-func (*Over) Node() operator.Node { panic("exec: Over is not there yet") }
-
-// Node makes the operator of a subtask.
 func (*Deduplicate) Node() operator.Node { panic("exec: Deduplicate is not there yet") }
 
 // Node makes the operator of a subtask.
