@@ -19,7 +19,6 @@ type overEval struct {
 	acc    []uint64
 	rowSet agg.Rows
 	one    [1]agg.Acc
-	scrap  []*column.Vector
 }
 
 func newOverEval(ctx *operator.Context, op *Over) (*overEval, error) {

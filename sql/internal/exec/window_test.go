@@ -238,8 +238,12 @@ func TestWindowAggregateAgainstModel(t *testing.T) {
 	for seed := range uint64(120) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		w := []logical.Windowing{
-			{Kind: "TUMBLE", Size: 10, Offset: 3}, {Kind: "HOP", Size: 20, Slide: 5}, {Kind: "HOP", Size: 12, Slide: 8},
-			{Kind: "CUMULATE", Size: 20, Slide: 5}, {Kind: "SESSION", Size: 4}, {Kind: "HOP", Size: 5, Slide: 10},
+			{Kind: "TUMBLE", Size: 10, Offset: 3},
+			{Kind: "HOP", Size: 20, Slide: 5},
+			{Kind: "HOP", Size: 12, Slide: 8},
+			{Kind: "CUMULATE", Size: 20, Slide: 5},
+			{Kind: "SESSION", Size: 4},
+			{Kind: "HOP", Size: 5, Slide: 10},
 		}[rnd.IntN(6)]
 		m := &windowModel{w: w, side: rnd.IntN(2) == 0, mark: -1 << 40, open: map[string]map[[2]int][]windowRow{}}
 		op := WindowAggregate{Windowing: w, Keys: []int{0}, Calls: windowCalls, Retract: rnd.IntN(2) == 0}
