@@ -227,8 +227,10 @@ func TestValues(t *testing.T) {
 		{[]*row.Type{row.Of(row.Int), row.Of(row.Double)}, "PERCENTILE(0,1)", rows{"1 0.3", "NULL 0.3", "4 0.3", "2 0.3"}, "1.6"},
 		{[]*row.Type{row.Of(row.Int), array}, "PERCENTILE(0,1)", rows{"10 0;0.5;1", "20 0;0.5;1"}, "[10.0, 15.0, 20.0]"},
 		{
-			[]*row.Type{row.DecimalOf(5, 2), row.Of(row.Double), row.Of(row.Int)}, "PERCENTILE(0,1,2)",
-			rows{"1.00 0.5 1", "3.00 0.5 3", "-: 3.00 0.5 1", "5.00 0.5 0"}, "3.0",
+			[]*row.Type{row.DecimalOf(5, 2), row.Of(row.Double), row.Of(row.Int)},
+			"PERCENTILE(0,1,2)",
+			rows{"1.00 0.5 1", "3.00 0.5 3", "-: 3.00 0.5 1", "5.00 0.5 0"},
+			"3.0",
 		},
 		{[]*row.Type{row.Of(row.Int)}, "APPROX_COUNT_DISTINCT(0)", rows{"1", "2", "NULL", "1"}, "2"},
 		{[]*row.Type{row.StringType()}, "COUNT(DISTINCT 0)", rows{"a", "NULL", "a", "b", "-: a", "-: a"}, "1"},
@@ -274,8 +276,12 @@ func TestFailures(t *testing.T) {
 }
 
 var wide = []row.Field{
-	{Name: "i", Type: row.Of(row.Int)}, {Name: "s", Type: row.StringType()}, {Name: "d", Type: row.DecimalOf(30, 2)},
-	{Name: "ts", Type: row.TimestampOf(9)}, {Name: "p", Type: row.ArrayOf(row.Of(row.Double)).Nullable(false)}, {Name: "n", Type: row.Of(row.BigInt).Nullable(false)},
+	{Name: "i", Type: row.Of(row.Int)},
+	{Name: "s", Type: row.StringType()},
+	{Name: "d", Type: row.DecimalOf(30, 2)},
+	{Name: "ts", Type: row.TimestampOf(9)},
+	{Name: "p", Type: row.ArrayOf(row.Of(row.Double)).Nullable(false)},
+	{Name: "n", Type: row.Of(row.BigInt).Nullable(false)},
 }
 
 var allCalls = []string{

@@ -67,41 +67,102 @@ func (k *batchKeys) find(b *batch.Columns, from, to int) {
 	clear(k.slots)
 	k.known = sized(k.known, n+1)
 	groups := 0
-	if k.key.IsWord() {
-		groups = k.findWords(b, from)
+	switch {
+	case k.key.IsWord():
+		groups = k.findSame(b, from, k.keying.words)
 		k.words = k.known[1 : groups+1]
-	} else {
+	case k.floats:
 		groups = k.findBytes(b, from)
+	default:
+		if groups = k.findSame(b, from, k.keying.hashes); !k.areSame(b, from) {
+			clear(k.slots)
+			groups = k.findBytes(b, from)
+			break
+		}
+		k.encode(groups)
 	}
 	k.firsts, k.hashes = k.firsts[:groups], k.hashes[:groups]
 }
 
-// findWords has no branch on whether a key is new, which cannot be foreseen: known[0] is the word that is looked for, so
-// that a free slot is that of an equal word too, and what is written for a key that is not new is written over.
-func (k *batchKeys) findWords(b *batch.Columns, from int) int {
-	slots, known, hashes, words := k.slots, k.known, k.keying.hashes, k.keying.words
+// findSame puts rows with the same value together: the word of the key, or its hash. It has no branch on whether a value
+// is new, which cannot be foreseen: known[0] is the value that is looked for, so that a free slot is that of an equal value
+// too, and what is written for a value that is not new is written over.
+func (k *batchKeys) findSame(b *batch.Columns, from int, values []uint64) int {
+	slots, known, hashes := k.slots, k.known, k.keying.hashes
 	mask := uint64(len(slots) - 1)
 	n := int32(0)
 	for i := range k.of {
 		p := b.Row(from + i)
-		hash, word := hashes[p], words[p]
-		known[0] = word
+		hash, value := hashes[p], values[p]
+		known[0] = value
 		at := hash & mask
 		was := slots[at]
-		for known[was] != word {
+		for known[was] != value {
 			at = (at + 1) & mask
 			was = slots[at]
 		}
 		k.firsts[n], k.hashes[n] = int32(p), hash
 		isOld := int32((uint32(was) + 1<<31 - 1) >> 31)
 		g := was + (n+1)*(1-isOld)
-		slots[at], known[g] = g, word
+		slots[at], known[g] = g, value
 		k.of[i] = g - 1
 		n += 1 - isOld
 	}
 	return int(n)
 }
 
+// areSame reports whether all rows have the key of the first one of their group, as nearly always when their hashes
+// are the same.
+func (k *batchKeys) areSame(b *batch.Columns, from int) bool {
+	for _, c := range k.cols {
+		same := true
+		switch form := column.FormOf(c.Type); {
+		case form == column.FormI32 && c.Valid == nil:
+			same = areSame(k, b, from, c.I32)
+		case form == column.FormI64 && c.Valid == nil:
+			same = areSame(k, b, from, c.I64)
+		default:
+			for i, g := range k.of {
+				if first, p := int(k.firsts[g]), b.Row(from+i); first != p && !column.Same(c, first, c, p) {
+					return false
+				}
+			}
+		}
+		if !same {
+			return false
+		}
+	}
+	return true
+}
+
+func areSame[T int32 | int64](k *batchKeys, b *batch.Columns, from int, values []T) bool {
+	differ := T(0)
+	for i, g := range k.of {
+		differ |= values[b.Row(from+i)] ^ values[k.firsts[g]]
+	}
+	return differ == 0
+}
+
+// encode encodes the keys of groups.
+func (k *batchKeys) encode(groups int) {
+	k.keys, k.arena, k.ends = k.keys[:0], k.arena[:0], k.ends[:0]
+	for _, p := range k.firsts[:groups] {
+		k.arena = k.key.Append(k.arena, k.cols, int(p))
+		k.ends = append(k.ends, len(k.arena))
+	}
+	k.cutKeys()
+}
+
+// cutKeys sets the keys, whose bytes are in the arena.
+func (k *batchKeys) cutKeys() {
+	start := 0
+	for _, end := range k.ends {
+		k.keys = append(k.keys, k.arena[start:end:end])
+		start = end
+	}
+}
+
+// findBytes compares keys whose hashes are the same.
 func (k *batchKeys) findBytes(b *batch.Columns, from int) int {
 	slots, known, hashes := k.slots, k.known, k.keying.hashes
 	mask := uint64(len(slots) - 1)
@@ -129,11 +190,7 @@ func (k *batchKeys) findBytes(b *batch.Columns, from int) int {
 		}
 		k.of[i] = g - 1
 	}
-	start := 0
-	for _, end := range k.ends {
-		k.keys = append(k.keys, k.arena[start:end:end])
-		start = end
-	}
+	k.cutKeys()
 	return int(n)
 }
 

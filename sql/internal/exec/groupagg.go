@@ -95,7 +95,9 @@ func (n *groupAggregate) Rows(b *batch.Columns, from, to int) int {
 	if n.out.Blocked() {
 		return from
 	}
-	n.keys.begin(b)
+	if from == 0 { // else the batch is still the same
+		n.keys.begin(b)
+	}
 	if !n.op.EachRow {
 		n.run(b, from, to)
 		return to

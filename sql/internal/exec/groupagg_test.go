@@ -118,6 +118,37 @@ func TestGlobalGroup(t *testing.T) {
 	h.want("+I [3,7]")
 }
 
+// TestFinalGroupsOnDisk groups more rows than there is memory for, and gives the groups at the end.
+func TestFinalGroupsOnDisk(t *testing.T) {
+	op := groupOf(t, keyValue, []int{0}, "COUNT()", "MAX(1)", "COUNT(DISTINCT 1)")
+	op.Final = true
+	h := newHarness(t, op, nil, keyValue)
+	defer h.close()
+	h.onDisk()
+	want := map[string]int{}
+	for i := range 3000 {
+		h.push(0, fmt.Sprintf("+I k%d %d", i, i), fmt.Sprintf("+I k%d %d", i/2, i))
+		distinct := map[int]bool{i: true, 2 * i: true, 2*i + 1: true}
+		if 2*i >= 3000 {
+			distinct = map[int]bool{i: true}
+		}
+		rows := 1
+		if 2*i < 3000 {
+			rows = 3
+		}
+		most := i
+		if rows == 3 {
+			most = 2*i + 1
+		}
+		want[fmt.Sprintf("[k%d,%d,%d,%d]", i, rows, most, len(distinct))] = 1
+	}
+	h.want()
+	h.end()
+	if got := materialize(t, h.take()); !maps.Equal(got, want) {
+		t.Errorf("there are %d groups, want %d", len(got), len(want))
+	}
+}
+
 func TestDistinctRows(t *testing.T) {
 	op := groupOf(t, keyValue, []int{0, 1})
 	h := newHarness(t, op, nil, keyValue)
@@ -289,6 +320,10 @@ func checkGroups(t *testing.T, seed uint64, size, filter int, retract bool) {
 		op.Calls[i].Filter = filter
 	}
 	h := newHarness(t, op, nil, model)
+	defer h.close()
+	if seed%2 == 0 {
+		h.onDisk()
+	}
 	pick := func(values ...string) string { return values[rng.IntN(len(values))] }
 	var rows []modelRow
 	groups := map[string]*modelGroup{}
@@ -448,5 +483,20 @@ func BenchmarkGroupAggregate(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch.MaxRows), "ns/row")
 		})
+	}
+}
+
+// TestKeysWithTheSameHash groups rows whose keys differ and whose hashes do not.
+func TestKeysWithTheSameHash(t *testing.T) {
+	in := []row.Field{field("k", row.Of(row.Int)), field("v", row.Of(row.BigInt))}
+	for _, values := range [][]string{{"1", "2"}, {"1", "NULL"}} {
+		h := newHarness(t, groupOf(t, in, []int{0}, "COUNT()"), nil, in)
+		b := h.batch(0, "+I "+values[0]+" 0", "+I "+values[1]+" 0", "+I "+values[0]+" 0")
+		hashes := b.HashColumn()
+		for i := range hashes {
+			hashes[i] = 12345
+		}
+		h.node.Receiver(0).(batch.ColumnReceiver).Push(b)
+		h.want("+I ["+values[0]+",2]", "+I ["+values[1]+",1]")
 	}
 }

@@ -41,7 +41,9 @@ func (n *keyRows) Rows(b *batch.Columns, from, to int) int {
 	if n.out.Blocked() {
 		return from
 	}
-	n.keys.begin(b)
+	if from == 0 { // else the batch is still the same
+		n.keys.begin(b)
+	}
 	n.keys.backend.HoldClock()
 	defer n.keys.backend.ReleaseClock()
 	if !n.each {

@@ -117,6 +117,12 @@ func checkKept(t *testing.T, seed uint64, size int) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	normal := newHarness(t, &Normalize{In: keyValue, Keys: []int{0}, Before: true}, nil, keyValue)
 	sink := newHarness(t, &Materialize{In: keyValue, Keys: []int{0}}, nil, keyValue)
+	if seed%2 == 0 {
+		normal.onDisk()
+		sink.onDisk()
+	}
+	defer normal.close()
+	defer sink.close()
 	rows := map[string][]string{} // that materialize has
 	last := map[string]string{}   // that normalize has
 	var upserts, changes []string

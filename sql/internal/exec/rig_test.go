@@ -46,19 +46,22 @@ func newRig(t testing.TB, in, out []row.Field, makeNode func() operator.Node) *r
 func (r *rig) open(from *operator.State) {
 	r.t.Helper()
 	r.node = r.make()
-	ctx := &operator.Context{
+	if err := r.node.Connect("", batch.ColumnReceiver(r)); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.node.Open(r.context(from)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) context(from *operator.State) *operator.Context {
+	return &operator.Context{
 		Operator: "rig", Parallelism: 1, MaxParallelism: 8, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
 		Mail: func(f func()) { f() }, WakeAt: func(at int64) {
 			if r.wake == 0 || at < r.wake {
 				r.wake = at
 			}
 		},
-	}
-	if err := r.node.Connect("", batch.ColumnReceiver(r)); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := r.node.Open(ctx); err != nil {
-		r.t.Fatal(err)
 	}
 }
 

@@ -27,10 +27,7 @@ func (w *WindowAggregate) Node() operator.Node {
 	n.init(w.Out, w.Zone)
 	n.ColumnInput.Init(n, &n.out)
 	if w.Final {
-		n.finish = func() {
-			for !n.advance(math.MaxInt64) {
-			}
-		}
+		n.finish = func() { n.advance(math.MaxInt64) }
 	}
 	return n
 }
@@ -203,6 +200,11 @@ func (n *windowAggregate) assign(b *batch.Columns, from, to int) {
 	late := int64(0)
 	s := n.last
 	for i := from; i < to; i++ {
+		if s != nil && n.windows.zone == nil && times.Valid == nil {
+			if i = n.addRun(s, b, times.I64, i, to); i == to {
+				break
+			}
+		}
 		p := b.Row(i)
 		t := n.windows.local(n.timeOf(times, p, name))
 		if s == nil || t < s.start || t >= s.end {
@@ -221,6 +223,25 @@ func (n *windowAggregate) assign(b *batch.Columns, from, to int) {
 		n.add(s, int32(p))
 	}
 	n.countLate(late)
+}
+
+// addRun adds the rows from one on that are in a slice, and returns the next one.
+func (n *windowAggregate) addRun(s *timeSlice, b *batch.Columns, micros []int64, i, to int) int {
+	start, width := s.start*1000, uint64(s.end-s.start)*1000
+	at := len(s.places)
+	places := s.places
+	for ; i < to; i++ {
+		p := b.Row(i)
+		if uint64(micros[p]-start) >= width {
+			break
+		}
+		places = append(places, int32(p))
+	}
+	s.places = places
+	if at == 0 && len(places) > 0 {
+		n.touched = append(n.touched, s)
+	}
+	return i
 }
 
 // assignNow puts rows into the windows of a time.
@@ -515,7 +536,7 @@ func (n *windowAggregate) emitAll() bool {
 	for len(n.firing) > 0 {
 		f := &n.firing[0]
 		for f.at >= -1 {
-			if n.out.Blocked() {
+			if n.out.Blocked() && !n.ended {
 				return false
 			}
 			n.emit(f)

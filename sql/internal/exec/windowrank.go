@@ -20,6 +20,10 @@ func (w *WindowRank) Node() operator.Node {
 		})
 	}
 	n := &windowRank{op: w, windows: newWindows(logical.Windowing{}, w.Instants, w.Zone), clock: math.MinInt64, armed: math.MaxInt64}
+	if len(w.Order) == 1 && w.From == 1 && w.To == 1 && w.Func == "ROW_NUMBER" {
+		o := w.Order[0]
+		n.keepLast = o.Desc && w.In[o.Column].Type.Attribute != row.NoAttribute
+	}
 	n.init(w.Out, w.Zone)
 	n.ColumnInput.Init(n, &n.out)
 	return n
@@ -38,8 +42,11 @@ type windowRank struct {
 	groups  groupMarks
 	clock   int64
 	armed   int64
-	by      []byte
-	scratch []byte
+	// keepLast says that the last of rows that are equal in the order is the first: as Flink has it where the latest row
+	// of a window is asked for.
+	keepLast bool
+	by       []byte
+	scratch  []byte
 }
 
 // windowBytes is how long the name of a window is, with which what rows are ordered by begins: its end, then its start.
@@ -118,7 +125,7 @@ func (n *windowRank) add(b *batch.Columns, p int, complete int64) {
 		n.scratch = append(n.scratch, bytes.Repeat([]byte{0xff}, 8)...)
 	}
 	for last := range n.rows.Descend(n.scratch) {
-		if bytes.Compare(n.by, orderOf(last)) >= 0 {
+		if c := bytes.Compare(n.by, orderOf(last)); c > 0 || c == 0 && !n.keepLast {
 			return
 		}
 		n.scratch = append(n.scratch[:0], last...)
