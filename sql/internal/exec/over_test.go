@@ -40,8 +40,14 @@ func overCallOf(name string, t *row.Type, f logical.Frame, args []int, constants
 // frames of the tests; those behind the fourth look at rows that come later, or are of numbers.
 func overFrames(byNumber bool) []logical.Frame {
 	fs := []logical.Frame{
-		{Rows: true, UnboundedFrom: true}, {UnboundedFrom: true}, {Rows: true, From: 2}, {From: 10},
-		{Rows: true, UnboundedFrom: true, UnboundedTo: true}, {Rows: true, From: -1, To: -2}, {Rows: true, From: 3, To: 1}, {UnboundedTo: true},
+		{Rows: true, UnboundedFrom: true},
+		{UnboundedFrom: true},
+		{Rows: true, From: 2},
+		{From: 10},
+		{Rows: true, UnboundedFrom: true, UnboundedTo: true},
+		{Rows: true, From: -1, To: -2},
+		{Rows: true, From: 3, To: 1},
+		{UnboundedTo: true},
 	}
 	if byNumber {
 		fs[3] = logical.Frame{From: 1, FromValue: literal(bigint.Nullable(false), 2)}

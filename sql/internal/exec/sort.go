@@ -116,6 +116,14 @@ type timeSort struct {
 	sort *sorting
 	rows *entries
 	by   []byte
+	// groups are all with this subtask: they only keep the watermark.
+	groups groupMarks
+}
+
+// Snapshot writes the rows.
+func (n *timeSort) Snapshot(w *operator.Snapshot) error {
+	n.groups.snapshot(w, n.task, n.mark)
+	return n.base.Snapshot(w)
 }
 
 func (n *timeSort) Open(ctx *operator.Context) (err error) {
@@ -127,6 +135,9 @@ func (n *timeSort) Open(ctx *operator.Context) (err error) {
 	n.keys = newKeying(ctx, nil, nil)
 	n.rows = newEntries(n.keys.backend, n.op.In)
 	n.keys.backend.Add("rows", n.rows)
+	if n.mark, err = n.groups.restore(ctx); err != nil {
+		return err
+	}
 	return n.restore()
 }
 

@@ -30,10 +30,9 @@ func TestSortByTime(t *testing.T) {
 	r.mark(5)
 	r.push(3, ins(5, 1, "late"), ins(6, nil, "f"))
 	r.restart()
-	r.mark(5)
 	r.push(3, ins(5, 1, "late"), ins(9, 0, "g"))
 	r.end()
-	r.expect("+I [-3,1,b]", "+I [5,2,c]", "+I [5,1,a]", "+I [5,1,d]", "mark 5", "mark 5", "+I [6,null,f]", "+I [9,0,e]", "+I [9,0,g]", "mark end")
+	r.expect("+I [-3,1,b]", "+I [5,2,c]", "+I [5,1,a]", "+I [5,1,d]", "mark 5", "+I [6,null,f]", "+I [9,0,e]", "+I [9,0,g]", "mark end")
 }
 
 func TestSortAtTheEnd(t *testing.T) {
