@@ -244,6 +244,7 @@ func TestOverByTimeAgainstModel(t *testing.T) {
 		op.Calls = overCalls(rnd, overFrames(false)[:4], false)
 		r := overRig(t, op)
 		r.full = rnd.IntN(2) == 0
+		r.onDisk(seed%4 == 0)
 		size := []int{1, 3, batch.MaxRows}[rnd.IntN(3)]
 		at, mark := 0, -1<<40
 		var rows [][]any
@@ -286,6 +287,7 @@ func TestOverByNumberAgainstModel(t *testing.T) {
 		op.Calls = overCalls(rnd, overFrames(true), true)
 		r := overRig(t, op)
 		r.full = rnd.IntN(2) == 0
+		r.onDisk(seed%4 == 0)
 		var rows [][]any
 		for i := range 80 {
 			x := []any{maybe(rnd, 2), maybe(rnd, 9), fmt.Sprint(rnd.IntN(4)), i}

@@ -44,7 +44,7 @@ func TestSortAtTheEnd(t *testing.T) {
 		}
 		r := newRig(t, sortIn, sortIn, func() operator.Node { return op.Node() })
 		var rows []change
-		for i := range rnd.IntN(30_000) {
+		for i := range rnd.IntN(20_000) {
 			rows = append(rows, ins(i, maybe(rnd, 50), fmt.Sprint(rnd.IntN(9))))
 		}
 		r.push(batch.MaxRows, rows...)

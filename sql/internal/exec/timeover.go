@@ -172,7 +172,8 @@ func (n *timeOver) rowsNow(b *batch.Columns, from, to int) int {
 		n.keys.set(p)
 		n.expiry.changed(now)
 		n.by = appendTime(n.by[:0], now)
-		n.subs = append(n.subs[:0], bytes.Clone(n.rows.add(n.by, b, p)))
+		n.subs = n.subs[:0]
+		n.copySub(n.rows.add(n.by, b, p))
 		n.compute(now)
 	}
 	return to
@@ -188,7 +189,7 @@ func (n *timeOver) Watermark(t int64) bool {
 				if timeOfEntry(sub) != at {
 					break
 				}
-				n.subs = append(n.subs, bytes.Clone(sub))
+				n.copySub(sub)
 			}
 			n.compute(at)
 			return !n.out.Blocked()
@@ -199,6 +200,16 @@ func (n *timeOver) Watermark(t int64) bool {
 		n.groups.reached(n.clock)
 	}
 	return n.passMark(t)
+}
+
+// copySub adds a copy of an entry to subs, in the memory of one that was there.
+func (n *timeOver) copySub(sub []byte) {
+	if k := len(n.subs); k < cap(n.subs) {
+		n.subs = n.subs[:k+1]
+		n.subs[k] = append(n.subs[k][:0], sub...)
+		return
+	}
+	n.subs = append(n.subs, bytes.Clone(sub))
 }
 
 // ProcessingTime drops what has expired.

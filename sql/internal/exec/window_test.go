@@ -255,6 +255,7 @@ func TestWindowAggregateAgainstModel(t *testing.T) {
 		op.Final = w.Kind != "SESSION" && rnd.IntN(5) == 0
 		r := windowAggregateRig(t, op)
 		r.full = rnd.IntN(2) == 0
+		r.onDisk(seed%4 == 0)
 		size := []int{1, 3, batch.MaxRows}[rnd.IntN(3)]
 		at := 0
 		var rows []windowRow
