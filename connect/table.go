@@ -45,8 +45,8 @@ type TableSpec struct {
 	Config *config.Configuration
 }
 
-// TableSource is a table that can be read. Optional abilities are MetadataColumns, Limited and
-// Partitioned.
+// TableSource is a table that can be read. Optional abilities are MetadataColumns, Limited,
+// Partitioned, Parallel and LookupTable.
 type TableSource interface {
 	// Bounded reports whether the input ends by itself.
 	Bounded() bool
@@ -74,6 +74,14 @@ type Scan struct {
 type MetadataColumns interface {
 	// Metadata are the columns that may be asked for.
 	Metadata() []row.Field
+}
+
+// Parallel is a TableSource that knows how many readers have something to do. With a reader for each part
+// of the input, and no others, rows of a part stay in order, and no reader without input holds back the
+// watermark.
+type Parallel interface {
+	// Readers is that number, at least 1; at most most are wanted.
+	Readers(most int) (int, error)
 }
 
 // Limited is a TableSource that may stop early.

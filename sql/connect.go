@@ -86,6 +86,9 @@ func (s *Session) sink(t *catalog.Table) (connect.TableSink, error) {
 }
 
 func (s *Session) sourceKinds(t *catalog.Table, options map[string]string) (row.ChangeKinds, error) {
+	if t.Rows != nil {
+		return row.InsertOnly, nil
+	}
 	src, err := s.source(t, options)
 	if err != nil {
 		return 0, err
@@ -101,13 +104,11 @@ func (s *Session) sinkKinds(t *catalog.Table) (row.ChangeKinds, error) {
 	return sink.Kinds(), nil
 }
 
-// file is the table that a path of files stands for.
-func (s *Session) file(path string) (*catalog.Table, error) {
-	return nil, fmt.Errorf("reading files without a table is not supported yet; CREATE TABLE … WITH ('connector' = 'filesystem')")
-}
-
 // lookup makes a lookup of a table's rows; nil where its connector cannot.
 func (s *Session) lookup(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error) {
+	if t.Rows != nil {
+		return nil, nil
+	}
 	src, err := s.source(t, options)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/config"
@@ -46,11 +47,11 @@ func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result co
 	}
 	env := stream.NewEnv(options...)
 	env.Configure(c)
-	zone, err := location(config.LocalTimeZone.Get(c))
+	b, err := s.newBuilder(c, env)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{s: s, config: c, env: env, made: map[*physical.Rel]columnar.Stream{}, result: result, zone: zone}
+	b.result = result
 	if b.bounded, err = s.isBounded(rels); err != nil {
 		return nil, err
 	}
@@ -62,10 +63,22 @@ func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result co
 	return env, nil
 }
 
+// newBuilder returns a builder into an Env.
+func (s *Session) newBuilder(c *config.Configuration, env *stream.Env) (*builder, error) {
+	zone, err := location(config.LocalTimeZone.Get(c))
+	if err != nil {
+		return nil, err
+	}
+	return &builder{s: s, config: c, env: env, made: map[*physical.Rel]columnar.Stream{}, zone: zone}, nil
+}
+
 // isBounded reports whether all sources of plans end by themselves.
 func (s *Session) isBounded(rels []*physical.Rel) (bool, error) {
 	for _, r := range rels {
 		if r.Source != nil {
+			if r.Source.Table.Rows != nil {
+				return false, nil
+			}
 			table, err := s.source(r.Source.Table, r.Source.Options)
 			if err != nil || !table.Bounded() {
 				return false, err
@@ -124,7 +137,7 @@ func (b *builder) relation(r *physical.Rel) (columnar.Stream, error) {
 }
 
 func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
-	node := columnar.Node{Kind: r.Name, Name: label(r), UID: r.UID, Out: plainSchema(r.Cols)}
+	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Out: plainSchema(r.Cols)}
 	switch {
 	case r.Values != nil:
 		node.Parallelism = 1
@@ -135,14 +148,36 @@ func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
 	if node.Inputs, err = b.inputs(r); err != nil {
 		return s, err
 	}
-	for _, d := range r.Dist {
-		if d.Kind == physical.Singleton {
-			node.Parallelism = 1
-		}
-	}
+	node.Parallelism = b.parallelism(r, node.Inputs)
 	op := r.Op
 	node.New = func() operator.Node { return op.Node() }
 	return columnar.Add(b.env.Graph(), node), nil
+}
+
+// parallelism is that of an operator, 0 for the job's: 1 where all rows come together, and where rows are not dealt out
+// that of its input, so that they stay in order.
+func (b *builder) parallelism(r *physical.Rel, ins []columnar.Input) int {
+	for _, d := range r.Dist {
+		switch d.Kind {
+		case physical.Singleton:
+			return 1
+		case physical.Hash:
+			return 0
+		}
+	}
+	if len(ins) == 1 {
+		return ins[0].From.Node.Parallelism
+	}
+	return 0
+}
+
+// uid is a name that no operator of the graph has: other queries may be in there already.
+func (b *builder) uid(uid string) string {
+	name := uid
+	for n := 2; slices.ContainsFunc(b.env.Graph().Nodes, func(x *graph.Node) bool { return x.UID == name }); n++ {
+		name = fmt.Sprintf("%s-%d", uid, n)
+	}
+	return name
 }
 
 // label is the name of an operator in graphs.
@@ -165,6 +200,9 @@ func plainSchema(cols []row.Field) *row.Schema {
 // source adds the source of a table.
 func (b *builder) source(r *physical.Rel, node columnar.Node) (s columnar.Stream, err error) {
 	t := r.Source.Table
+	if rows, ok := t.Rows.(*streamTable); ok {
+		return b.streamSource(r, rows, node)
+	}
 	table, err := b.s.source(t, r.Source.Options)
 	if err != nil {
 		return s, err
@@ -177,13 +215,37 @@ func (b *builder) source(r *physical.Rel, node columnar.Node) (s columnar.Stream
 	if err != nil {
 		return s, err
 	}
+	if p, ok := table.(connect.Parallel); ok {
+		if node.Parallelism, err = p.Readers(config.Parallelism.Get(b.config)); err != nil {
+			return s, err
+		}
+	}
 	cfg := &ops.ColumnSourceConfig{Source: src}
 	if scan.inOrder() {
 		return columnar.Source(b.env.Graph(), node, cfg), nil
 	}
-	from := columnar.Source(b.env.Graph(), columnar.Node{Kind: node.Kind, Name: node.Name, UID: node.UID, Out: src.Schema()}, cfg)
+	from := columnar.Source(b.env.Graph(), columnar.Node{
+		Kind: node.Kind, Name: node.Name, UID: node.UID, Parallelism: node.Parallelism, Out: src.Schema(),
+	}, cfg)
 	op := &exec.Calc{Session: exec.Session{Zone: b.zone}, In: src.Schema().Fields, Exprs: scan.order(src.Schema().Fields), Out: node.Out.Fields}
 	node.Kind, node.Name, node.UID = "Calc", "Calc", node.UID+"-order"
+	node.Inputs = []columnar.Input{{From: from}}
+	node.New = func() operator.Node { return op.Node() }
+	return columnar.Add(b.env.Graph(), node), nil
+}
+
+// streamSource adds the records of a stream.
+func (b *builder) streamSource(r *physical.Rel, t *streamTable, node columnar.Node) (columnar.Stream, error) {
+	if t.env != b.env {
+		return columnar.Stream{}, fmt.Errorf("the table %s is made of a stream of another Env: build the query into that, by sql.ToStream", r.Source.Table.Path.Object)
+	}
+	from := t.make(r.Source.Reads)
+	exprs := make([]expr.Expr, len(r.Source.Reads))
+	for i, c := range r.Source.Reads {
+		f := from.Schema.Fields[c]
+		exprs[i] = &expr.Input{Index: c, Name: f.Name, T: f.Type}
+	}
+	op := &exec.Calc{Session: exec.Session{Zone: b.zone}, In: from.Schema.Fields, Exprs: exprs, Out: node.Out.Fields}
 	node.Inputs = []columnar.Input{{From: from}}
 	node.New = func() operator.Node { return op.Node() }
 	return columnar.Add(b.env.Graph(), node), nil
@@ -244,7 +306,7 @@ func (b *builder) sink(r *physical.Rel) error {
 	if err != nil {
 		return err
 	}
-	node := columnar.Node{Kind: r.Name, Name: label(r), UID: r.UID, Inputs: ins}
+	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Inputs: ins, Parallelism: b.parallelism(r, ins)}
 	if r.Sink.Table == nil {
 		node.Parallelism = 1
 		columnar.Sink(b.env.Graph(), node, b.result)

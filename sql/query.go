@@ -13,10 +13,10 @@ import (
 // Query runs a query and gives its rows as values of T: a struct, by the names of its fields (the tag `sql:"name"`), or one
 // value for one column. A column that may be NULL needs a pointer or a Null. The query gives new rows only; one that
 // changes rows it has given is an error: see Session.Execute.
-func Query[T any](ctx context.Context, s *Session, text string) iter.Seq2[T, error] {
+func Query[T any](ctx context.Context, s *Session, text string, args ...Param) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		r, err := s.Execute(ctx, text)
+		r, err := s.Execute(ctx, text, args...)
 		if err != nil {
 			yield(none, err)
 			return

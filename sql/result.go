@@ -19,12 +19,16 @@ type Result struct {
 	// Message says what was done, for statements without rows.
 	Message string
 
-	rows   *collector
-	job    stream.Running
-	cancel context.CancelFunc
-	fixed  *column.Batch // of SHOW and the like
-	zone   *time.Location
+	rows    *collector
+	job     stream.Running
+	cancel  context.CancelFunc
+	changes bool          // in streaming mode
+	fixed   *column.Batch // of SHOW and the like
+	zone    *time.Location
 }
+
+// IsChangelog reports whether rows are changes of a result that goes on, as those of a query in streaming mode are.
+func (r *Result) IsChangelog() bool { return r.rows != nil && r.changes }
 
 // Batches gives the rows as they come, in batches of changes, until the job ends. A batch is the caller's.
 func (r *Result) Batches() iter.Seq2[*column.Batch, error] {

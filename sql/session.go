@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/format"
@@ -18,6 +20,7 @@ import (
 	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
+	"github.com/flott-dev/flott/sql/internal/gotype"
 	"github.com/flott-dev/flott/sql/internal/logical"
 	"github.com/flott-dev/flott/sql/internal/parse"
 	"github.com/flott-dev/flott/sql/internal/physical"
@@ -36,7 +39,8 @@ type Session struct {
 	formats    []format.Factory
 	functions  *functions
 	executor   stream.Executor
-	set        []*ast.Insert // of BEGIN STATEMENT SET
+	params     map[string]*expr.Literal // of the statement that runs
+	set        []*ast.Insert            // of BEGIN STATEMENT SET
 	collecting bool
 	jobs       []*job
 }
@@ -83,15 +87,51 @@ func (s *Session) configuration() (*config.Configuration, error) {
 	return c, nil
 }
 
+// Param is a value for a parameter of a statement, :name. It has the SQL type of its Go type, and is never part of the text.
+type Param struct {
+	Name  string
+	Value any
+}
+
+// params are literals for the values of parameters.
+func params(args []Param) (map[string]*expr.Literal, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	out := map[string]*expr.Literal{}
+	for _, a := range args {
+		v := reflect.ValueOf(a.Value)
+		if !v.IsValid() {
+			return nil, fmt.Errorf("the parameter :%s has no type; give a typed nil pointer for NULL", a.Name)
+		}
+		t, err := gotype.TypeOf(v.Type())
+		if err != nil {
+			return nil, fmt.Errorf("the parameter :%s: %w", a.Name, err)
+		}
+		write, err := gotype.NewWriter(v.Type())
+		if err != nil {
+			return nil, fmt.Errorf("the parameter :%s: %w", a.Name, err)
+		}
+		value := column.New(t)
+		write(v, value)
+		out[a.Name] = &expr.Literal{Value: value}
+	}
+	return out, nil
+}
+
 // Execute runs one statement. What it reads and writes goes on until the Result is closed or ctx is done. The error is
 // an *Error.
-func (s *Session) Execute(ctx context.Context, text string) (*Result, error) {
+func (s *Session) Execute(ctx context.Context, text string, args ...Param) (*Result, error) {
 	x, err := parse.Statement(text)
 	if err != nil {
 		return nil, errorOf(text, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.params, err = params(args); err != nil {
+		return nil, errorOf(text, err)
+	}
+	defer func() { s.params = nil }()
 	r, err := s.execute(ctx, x, text)
 	return r, errorOf(text, err)
 }
@@ -128,7 +168,7 @@ func (s *Session) env(c *config.Configuration) (*bind.Env, error) {
 	}
 	return &bind.Env{
 		Catalog: s.catalog, Functions: s.functions, Batch: config.RuntimeMode.Get(c) == "BATCH", Zone: zone, Files: s.file,
-		LegacyCast: config.LegacyCast.Get(c) == "ENABLED",
+		Params: s.params, LegacyCast: config.LegacyCast.Get(c) == "ENABLED",
 	}, nil
 }
 

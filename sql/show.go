@@ -1,8 +1,6 @@
 package sql
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -230,30 +228,34 @@ func (s *Session) alter(x *ast.Alter) (*Result, error) {
 		}
 		return nil, at(x.Name, err)
 	}
-	changed := *t
-	switch a := x.Action.(type) {
-	case *ast.SetOptions:
-		changed.Options = maps.Clone(t.Options)
-		for _, o := range a.With {
-			changed.Options[o.Key] = o.Value
-		}
-	case *ast.ResetOptions:
-		changed.Options = maps.Clone(t.Options)
-		for _, k := range a.Keys {
-			delete(changed.Options, k)
-		}
-	case *ast.RenameTo:
-		p, err := s.catalog.Resolve(a.To.Strings())
-		if err != nil {
-			return nil, at(a.To, err)
-		}
-		changed.Path = p
-		if err := s.catalog.Put(&changed, false); err != nil {
-			return nil, at(a.To, err)
-		}
-		return done, s.catalog.Drop(t.Path, t.Temporary)
-	default:
-		return nil, &bind.Error{Span: x.Span, Msg: fmt.Sprintf("this ALTER %s is not supported yet", x.Kind), Hint: "SET, RESET and RENAME TO are"}
+	if a, ok := x.Action.(*ast.RenameTo); ok {
+		return s.rename(t, a)
 	}
-	return done, s.catalog.Put(&changed, true)
+	c, err := s.configuration()
+	if err != nil {
+		return nil, err
+	}
+	env, err := s.env(c)
+	if err != nil {
+		return nil, err
+	}
+	env.Batch = false
+	changed, err := bind.Alter(env, t, x.Span, x.Action)
+	if err != nil {
+		return nil, err
+	}
+	return done, s.catalog.Put(changed, true)
+}
+
+func (s *Session) rename(t *catalog.Table, a *ast.RenameTo) (*Result, error) {
+	p, err := s.catalog.Resolve(a.To.Strings())
+	if err != nil {
+		return nil, at(a.To, err)
+	}
+	changed := *t
+	changed.Path = p
+	if err := s.catalog.Put(&changed, false); err != nil {
+		return nil, at(a.To, err)
+	}
+	return done, s.catalog.Drop(t.Path, t.Temporary)
 }

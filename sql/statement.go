@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,7 +47,7 @@ func (s *Session) execute(ctx context.Context, x ast.Statement, text string) (*R
 	case *ast.Explain:
 		return s.explain(x)
 	}
-	return s.define(x, text)
+	return s.define(ctx, x, text)
 }
 
 // query runs a query.
@@ -71,7 +72,10 @@ func (s *Session) query(ctx context.Context, q *ast.Query) (*Result, error) {
 		return nil, err
 	}
 	zone, err := location(config.LocalTimeZone.Get(c))
-	return &Result{Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: running, cancel: cancel, zone: zone}, err
+	return &Result{
+		Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: running, cancel: cancel, zone: zone,
+		changes: config.RuntimeMode.Get(c) != "BATCH",
+	}, err
 }
 
 // jobName is the name of the next job.
@@ -156,10 +160,10 @@ func (s *Session) resetOption(x *ast.Reset) (*Result, error) {
 var done = &Result{Message: "OK"}
 
 // define runs the statements of data definition and those that show what is there.
-func (s *Session) define(x ast.Statement, text string) (*Result, error) {
+func (s *Session) define(ctx context.Context, x ast.Statement, text string) (*Result, error) {
 	switch x := x.(type) {
 	case *ast.CreateTable:
-		return s.createTable(x)
+		return s.createTable(ctx, x)
 	case *ast.CreateView:
 		return s.createView(x, text)
 	case *ast.Drop:
@@ -187,7 +191,7 @@ func firstWord(s string) string {
 	return word
 }
 
-func (s *Session) createTable(x *ast.CreateTable) (*Result, error) {
+func (s *Session) createTable(ctx context.Context, x *ast.CreateTable) (*Result, error) {
 	c, err := s.configuration()
 	if err != nil {
 		return nil, err
@@ -197,17 +201,28 @@ func (s *Session) createTable(x *ast.CreateTable) (*Result, error) {
 		return nil, err
 	}
 	env.Batch = false // the columns of a table do not depend on the mode
-	t, err := bind.Table(env, x)
-	if err != nil {
-		return nil, err
-	}
-	if x.As != nil {
-		return nil, &bind.Error{Span: x.Span, Msg: "CREATE TABLE … AS is not supported yet"}
-	}
 	if x.IfNotExists {
 		if _, err := s.catalog.Table(x.Name.Strings()); err == nil {
 			return done, nil
 		}
+	}
+	if x.As != nil {
+		t, insert, err := bind.TableAs(env, x)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.catalog.Put(t, x.Replace); err != nil {
+			return nil, at(x.Name, err)
+		}
+		r, err := s.insert(ctx, insert)
+		if err != nil {
+			return nil, errors.Join(err, s.catalog.Drop(t.Path, t.Temporary))
+		}
+		return r, nil
+	}
+	t, err := bind.Table(env, x)
+	if err != nil {
+		return nil, err
 	}
 	return done, at(x.Name, s.catalog.Put(t, x.Replace))
 }

@@ -13,6 +13,9 @@ import (
 // Graph is the job's graph, to which operators on columns are added. Only package sql calls it.
 func (e *Env) Graph() *graph.Graph { return e.graph }
 
+// EnvOf is the Env that a stream is in.
+func EnvOf[T any](s *Stream[T]) *Env { return s.env }
+
 // ToColumns makes columns of records: f appends one with its event time in milliseconds to b. Only
 // package sql calls it.
 func ToColumns[T any](s *Stream[T], schema *row.Schema,

@@ -104,7 +104,7 @@ func (c *sqlCmd) print(out *bufio.Writer, r *sql.Result) error {
 			return nil
 		}
 	default:
-		t := &tablePrinter{out: out, r: r, op: !c.Batch}
+		t := &tablePrinter{out: out, r: r, op: r.IsChangelog()}
 		write, end = t.print, t.end
 	}
 	for b, err := range r.Batches() {
@@ -239,10 +239,12 @@ func (t *tablePrinter) end() {
 		t.begin(nil)
 	}
 	t.rule()
-	what := "rows"
+	what := "row"
 	if t.op {
-		what = "changes"
+		what = "change"
+	}
+	if t.rows != 1 {
+		what += "s"
 	}
 	fmt.Fprintf(t.out, "%d %s\n", t.rows, what)
 }
-

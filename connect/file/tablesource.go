@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -35,7 +36,28 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.format.Reads != row.InsertOnly {
+		cfg.splitBytes = math.MaxInt64 // changes of a row are in order in a file, but not in several ranges
+	}
 	return &tableSource{c, cfg}, nil
+}
+
+// Readers is the number of files, of which large ones are cut into ranges.
+func (s *tableSource) Readers(most int) (int, error) {
+	if s.cfg.watched {
+		return most, nil
+	}
+	cfg := *s.cfg
+	cfg.mayBeEmpty = true // who reads says it
+	files, err := cfg.list(context.Background())
+	if err != nil {
+		return 1, nil
+	}
+	n := int64(0)
+	for _, f := range files {
+		n += max(1, f.size/s.cfg.splitBytes+min(1, f.size%s.cfg.splitBytes))
+	}
+	return int(max(1, min(n, int64(most)))), nil
 }
 
 func (s *tableSource) Bounded() bool          { return !s.cfg.watched }

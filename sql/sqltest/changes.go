@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,38 +20,49 @@ func (c *Case) UpsertKey() int {
 	return n + 1
 }
 
-// Materialize applies changes ("+I [1]") to an empty table. Where key is not 0 the last row with the same first columns
-// stands for all.
+// Materialize applies changes ("+I [1]") to an empty table, in which a row may be there several times: the order of the
+// changes does not matter. Where key is not 0 the last row with the same first columns stands for all. A row that
+// was taken away more often than it came is in the result as negative.
 func Materialize(changes []string, key int) []string {
 	var rows []string
-	at := map[string][]int{} // of each row, or of each key
-	gone := map[int]bool{}
+	if !slices.ContainsFunc(changes, func(c string) bool { return c[:2] != "+I" }) {
+		for _, c := range changes {
+			rows = append(rows, c[3:]) // in their order
+		}
+		return rows
+	}
+	if key > 0 {
+		return upserted(changes, key)
+	}
+	counts := map[string]int{}
 	for _, c := range changes {
-		kind, r := c[:2], c[3:]
-		id := r
-		if key > 0 {
-			id = firstColumns(r, key)
+		if c[:2] == "+I" || c[:2] == "+U" {
+			counts[c[3:]]++
+		} else {
+			counts[c[3:]]--
 		}
-		places := at[id]
-		isAdd := kind == "+I" || kind == "+U"
-		if len(places) > 0 && (!isAdd || key > 0) {
-			gone[places[len(places)-1]] = true
-			at[id] = places[:len(places)-1]
-		} else if !isAdd {
-			rows = append(rows, "negative: "+r)
-		}
-		if isAdd {
-			at[id] = append(at[id], len(rows))
+	}
+	for _, r := range slices.Sorted(maps.Keys(counts)) {
+		for n := counts[r]; n > 0; n-- {
 			rows = append(rows, r)
 		}
-	}
-	var left []string
-	for i, r := range rows {
-		if !gone[i] {
-			left = append(left, r)
+		for n := counts[r]; n < 0; n++ {
+			rows = append(rows, "negative: "+r)
 		}
 	}
-	return left
+	return rows
+}
+
+// upserted keeps the last row of each key.
+func upserted(changes []string, key int) []string {
+	last := map[string]string{}
+	for _, c := range changes {
+		k := firstColumns(c[3:], key)
+		if delete(last, k); c[:2] == "+I" || c[:2] == "+U" {
+			last[k] = c[3:]
+		}
+	}
+	return slices.Sorted(maps.Values(last))
 }
 
 func firstColumns(r string, n int) string {

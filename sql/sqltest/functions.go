@@ -35,7 +35,29 @@ func Functions() sql.Option {
 				emit(&i)
 			}
 		}, "i"),
+		sql.Aggregate("GOLD_WAVG", sql.AggregateFunction[weighted]{
+			Add:     func(s *weighted, v *int64, w *int32) { s.add(v, w, 1) },
+			Retract: func(s *weighted, v *int64, w *int32) { s.add(v, w, -1) },
+			Merge:   func(s, other *weighted) { s.Sum, s.Weight = s.Sum+other.Sum, s.Weight+other.Weight },
+			Value: func(s *weighted) *int64 {
+				if s.Weight == 0 {
+					return nil
+				}
+				n := s.Sum / s.Weight
+				return &n
+			},
+		}),
 	)
+}
+
+// weighted is the state of a weighted average.
+type weighted struct{ Sum, Weight int64 }
+
+func (s *weighted) add(v *int64, w *int32, times int64) {
+	if v != nil && w != nil {
+		s.Sum += times * *v * int64(*w)
+		s.Weight += times * int64(*w)
+	}
 }
 
 type piece struct {

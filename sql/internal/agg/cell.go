@@ -1,15 +1,19 @@
 package agg
 
 import (
+	"unsafe"
+
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/colcodec"
 	"github.com/flott-dev/flott/row"
 )
 
-// cell holds one value of an argument, or none: in words behind a word that counts, or in an entry.
+// cell holds one value of an argument, or none: in words behind one that is its state, or in an entry. Bytes are in the
+// words if there are few.
 type cell struct {
 	t       *row.Type
-	size    int // words of the value, 0 for an entry
+	size    int  // words of the value, 0 for bytes and what else has no fixed size
+	inline  bool // bytes
 	at      int
 	entries entries // 'c'
 	layout  *colcodec.Layout
@@ -17,8 +21,20 @@ type cell struct {
 	scratch *column.Vector
 }
 
+// The states of a cell. That of bytes in the words is their number and one.
+const (
+	cellEmpty = 0
+	cellFull  = 1
+	cellFar   = 255 // the value is in an entry
+)
+
+const (
+	inlineWords = 3
+	inlineMax   = 8 * inlineWords
+)
+
 func (m *maker) cell(t *row.Type) cell {
-	c := cell{t: t, size: wordsOf(t)}
+	c := cell{t: t, size: wordsOf(t), inline: column.FormOf(t) == column.FormBytes}
 	if c.size == 0 {
 		c.entries = m.entries('c')
 		c.layout = colcodec.NewLayout([]*row.Type{t.Nullable(true)})
@@ -27,7 +43,13 @@ func (m *maker) cell(t *row.Type) cell {
 	return c
 }
 
-func (c *cell) words() int   { return 1 + c.size }
+func (c *cell) words() int {
+	if c.inline {
+		return 1 + inlineWords
+	}
+	return 1 + c.size
+}
+
 func (c *cell) place(at int) { c.at = at }
 
 // state is 0 while there is no value.
@@ -49,66 +71,91 @@ func (c *cell) getWords(a Acc) (x, y uint64) {
 	return x, y
 }
 
-// set sets the value of the current group, which may be NULL where the cell has an entry.
+// inlined are the bytes in the words, of which as many count as the state says.
+func (c *cell) inlined(a Acc) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(word(a, c.at+1))), inlineMax)
+}
+
+// isNear reports whether the value, and one that may take its place, are in words: then the group need not be current.
+func (c *cell) isNear(a Acc, v *column.Vector, p int) bool {
+	return c.size > 0 || c.inline && *c.state(a) != cellFar && len(v.Bytes(p)) <= inlineMax
+}
+
+// set sets the value. The group is current, unless isNear.
 func (c *cell) set(a Acc, v *column.Vector, p int) {
-	*c.state(a) = 1
 	if c.size > 0 {
+		*c.state(a) = cellFull
 		x, y := load(v, p)
 		c.setWords(a, x, y)
 		return
 	}
-	c.clear()
+	c.clear(a)
+	if c.inline && len(v.Bytes(p)) <= inlineMax {
+		*c.state(a) = uint64(1 + copy(c.inlined(a), v.Bytes(p)))
+		return
+	}
+	*c.state(a) = cellFar
 	c.cols = append(c.cols[:0], v)
 	key := c.layout.Append(c.entries.prefix(), c.cols, p)
 	c.entries.buf = key
 	c.entries.Put(key, 1)
 }
 
-// clear drops the entry of the current group.
-func (c *cell) clear() {
-	if c.size > 0 {
-		return
-	}
-	if rest, _, ok := c.entries.first(); ok {
+// clear drops the value. The group is current if it is far.
+func (c *cell) clear(a Acc) {
+	if *c.state(a) == cellFar {
+		rest, _, _ := c.entries.first()
 		key := append(c.entries.prefix(), rest...)
 		c.entries.buf = key
 		c.entries.Delete(key)
 	}
+	*c.state(a) = cellEmpty
 }
 
-// read decodes the value of the current group, which is there, as value 0 of the result.
-func (c *cell) read() *column.Vector {
-	rest, _, _ := c.entries.first()
+// read is the value, which is there and not in words of a fixed number, as value 0 of the result. The group is
+// current if it is far.
+func (c *cell) read(a Acc) *column.Vector {
 	c.scratch.Reset()
-	c.cols = append(c.cols[:0], c.scratch)
-	if _, err := c.layout.Decode(rest, c.cols); err != nil {
+	if n := *c.state(a); n != cellFar {
+		c.scratch.AppendBytes(c.inlined(a)[:n-1])
+		return c.scratch
+	}
+	rest, _, _ := c.entries.first()
+	c.decode(c.scratch, rest)
+	return c.scratch
+}
+
+func (c *cell) decode(v *column.Vector, src []byte) {
+	c.cols = append(c.cols[:0], v)
+	if _, err := c.layout.Decode(src, c.cols); err != nil {
 		panic(err) // what was encoded here
 	}
-	return c.scratch
 }
 
 func (c *cell) append(g *Groups, out *column.Vector) {
 	for i, a := range g.Accs {
-		switch {
-		case *c.state(a) == 0:
+		switch n := *c.state(a); {
+		case n == cellEmpty:
 			out.AppendNull()
 		case c.size > 0:
 			x, y := c.getWords(a)
 			store(out, x, y)
+		case n != cellFar:
+			out.AppendBytes(c.inlined(a)[:n-1])
 		default:
 			g.Current(i)
-			out.AppendFrom(c.read(), 0)
+			out.AppendFrom(c.read(a), 0)
 		}
 	}
 }
 
-// readIn decodes the value of a namespace.
-func (c *cell) readIn(space []byte) *column.Vector {
-	all := c.entries.in(space)
+// readIn is read for a group of another namespace.
+func (c *cell) readIn(a Acc, space []byte) *column.Vector {
 	v := column.New(c.t)
-	c.cols = append(c.cols[:0], v)
-	if _, err := c.layout.Decode(all[0].rest, c.cols); err != nil {
-		panic(err) // what was encoded here
+	if *c.state(a) != cellFar {
+		v.AppendFrom(c.read(a), 0)
+		return v
 	}
+	c.decode(v, c.entries.in(space)[0].rest)
 	return v
 }

@@ -16,7 +16,7 @@ func (f *firstLast) update(r *Rows) {
 		if !f.last && *f.state(a) != 0 {
 			continue
 		}
-		if f.size == 0 {
+		if !f.isNear(a, v, int(p)) {
 			r.current(i)
 		}
 		f.set(a, v, int(p))
@@ -32,7 +32,7 @@ func (f *firstLast) merge(dst, src Acc, m *merging) {
 		x, y := f.getWords(src)
 		f.setWords(dst, x, y)
 	default:
-		f.set(dst, f.readIn(m.from), 0)
+		f.set(dst, f.readIn(src, m.from), 0)
 	}
 }
 

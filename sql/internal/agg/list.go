@@ -186,8 +186,7 @@ func (s *single) update(r *Rows) {
 		n := signedWord(a, s.count)
 		if r.minus(i) {
 			if *n--; *n <= 0 {
-				*s.state(a) = 0
-				s.clear()
+				s.clear(a)
 			}
 			continue
 		}
@@ -195,7 +194,7 @@ func (s *single) update(r *Rows) {
 			failSingle()
 		}
 		if v.IsNull(int(p)) {
-			*s.state(a) = 0
+			s.clear(a)
 			continue
 		}
 		s.set(a, v, int(p))
@@ -215,7 +214,7 @@ func (s *single) merge(dst, src Acc, m *merging) {
 		return
 	}
 	if s.size == 0 {
-		s.set(dst, s.readIn(m.from), 0)
+		s.set(dst, s.readIn(src, m.from), 0)
 		return
 	}
 	*s.state(dst) = 1

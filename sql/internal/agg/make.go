@@ -60,7 +60,7 @@ func (m *maker) make() accumulator {
 // distinct puts DISTINCT before a function; where that skips NULLs, these are skipped first.
 func (m *maker) distinct(a accumulator) accumulator {
 	n, skips := a.(*notNull)
-	d := &distinct{accumulator: a, args: m.call.Args, entries: m.entries('d')}
+	d := &distinct{accumulator: a, args: m.call.Args, entries: m.entries('d'), retract: m.retract}
 	d.merged = make([]*column.Vector, len(m.in))
 	var types []*row.Type
 	for _, c := range m.call.Args {

@@ -1,6 +1,8 @@
 package agg
 
 import (
+	"bytes"
+
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/sql/internal/builtin"
 )
@@ -54,15 +56,23 @@ func (e *extreme) take(a Acc, x, y uint64) {
 
 func (e *extreme) updateEntries(r *Rows, v *column.Vector) {
 	for i, p := range r.Places {
-		r.current(i)
-		e.takeEntry(r.Accs[i], v, int(p))
+		a := r.Accs[i]
+		if !e.isNear(a, v, int(p)) {
+			r.current(i)
+		}
+		e.takeValue(a, v, int(p))
 	}
 }
 
-// takeEntry takes a value of the current group that has an entry.
-func (e *extreme) takeEntry(a Acc, v *column.Vector, p int) {
-	if *e.state(a) != 0 {
-		c := builtin.Compare(v, p, e.read(), 0)
+// takeValue takes a value that has no fixed size.
+func (e *extreme) takeValue(a Acc, v *column.Vector, p int) {
+	if n := *e.state(a); n != cellEmpty {
+		c := 0
+		if e.inline && n != cellFar {
+			c = bytes.Compare(v.Bytes(p), e.inlined(a)[:n-1])
+		} else {
+			c = builtin.Compare(v, p, e.read(a), 0)
+		}
 		if e.greatest && c <= 0 || !e.greatest && c >= 0 {
 			return
 		}
@@ -72,12 +82,12 @@ func (e *extreme) takeEntry(a Acc, v *column.Vector, p int) {
 
 func (e *extreme) merge(dst, src Acc, m *merging) {
 	switch {
-	case *e.state(src) == 0:
+	case *e.state(src) == cellEmpty:
 	case e.size > 0:
 		x, y := e.getWords(src)
 		e.take(dst, x, y)
 	default:
-		e.takeEntry(dst, e.readIn(m.from), 0)
+		e.takeValue(dst, e.readIn(src, m.from), 0)
 	}
 }
 

@@ -85,7 +85,7 @@ func (c *percentiles) append(g *Groups, out *column.Vector) {
 			x, y := c.parts.getWords(a)
 			store(parts, x, y)
 		} else {
-			parts.AppendFrom(c.parts.read(), 0)
+			parts.AppendFrom(c.parts.read(a), 0)
 		}
 		if out.Type.Kind != row.Array {
 			out.AppendF64(percentileOf(values, ends, doubleAt(parts, 0)))
@@ -128,7 +128,7 @@ func (c *percentiles) merge(dst, src Acc, m *merging) {
 		x, y := c.parts.getWords(src)
 		c.parts.setWords(dst, x, y)
 	} else {
-		c.parts.set(dst, c.parts.readIn(m.from), 0)
+		c.parts.set(dst, c.parts.readIn(src, m.from), 0)
 	}
 	c.sorted.merge(dst, src, m)
 }

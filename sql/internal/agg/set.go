@@ -120,8 +120,8 @@ func (s *Set) Append(g *Groups, out []*column.Vector) (err error) {
 	return nil
 }
 
-// Merge adds the group src to dst. Where there is a Side, from is the namespace of src, and dst is current; src stays
-// as it is.
+// Merge adds the group src to dst, as if its rows had come later; DISTINCT rows in any order. Where there is a Side, from is the
+// namespace of src, and dst is current; src stays as it is.
 func (s *Set) Merge(dst, src Acc, from []byte) (err error) {
 	defer catch(&err)
 	*RowsOf(dst) += *RowsOf(src)

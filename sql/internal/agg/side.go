@@ -28,6 +28,10 @@ func (s *Side) Namespace(name []byte) { s.space = append(s.space[:0], name...) }
 
 // Forget drops the group that is current.
 func (s *Side) Forget() {
+	if len(s.space) == 0 {
+		s.Drop()
+		return
+	}
 	s.collect(s.space)
 	for _, sub := range s.found {
 		s.Delete(sub)

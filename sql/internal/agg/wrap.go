@@ -77,6 +77,7 @@ type distinct struct {
 	layout  *colcodec.Layout
 	cols    []*column.Vector
 	merged  []*column.Vector // the arguments of rows that a merge adds, among as many columns as the input has
+	retract bool
 	some    some
 }
 
@@ -89,7 +90,10 @@ func (d *distinct) update(r *Rows) {
 		r.current(i)
 		key := d.layout.Append(d.entries.prefix(), d.cols, int(r.Places[i]))
 		d.entries.buf = key
-		if r.minus(i) {
+		switch {
+		case !d.retract: // then how often it is there does not count
+			return d.isNew(key)
+		case r.minus(i):
 			return d.entries.Add(key, -1) == 0
 		}
 		return d.entries.Add(key, 1) == 1
@@ -99,11 +103,20 @@ func (d *distinct) update(r *Rows) {
 	}
 }
 
+// isNew adds an entry that is not there.
+func (d *distinct) isNew(key []byte) bool {
+	if _, ok := d.entries.Get(key); ok {
+		return false
+	}
+	d.entries.Put(key, 1)
+	return true
+}
+
 func (d *distinct) merge(dst, _ Acc, m *merging) {
 	for _, e := range d.entries.in(m.from) {
 		key := append(d.entries.prefix(), e.rest...)
 		d.entries.buf = key
-		if d.entries.Add(key, e.count) != e.count {
+		if !d.retract && !d.isNew(key) || d.retract && d.entries.Add(key, e.count) != e.count {
 			continue // was there
 		}
 		d.cols = d.cols[:0]

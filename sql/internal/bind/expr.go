@@ -83,6 +83,8 @@ func (b *binder) expr(x ast.Expr) expr.Expr {
 	case *ast.Difference:
 		unit := &ast.Symbol{Span: x.Span, Word: x.Unit.From}
 		return b.call(x.Span, "TIME DIFFERENCE", symbol(unit), b.expr(x.X), b.expr(x.Y))
+	case *ast.Param:
+		return b.param(x)
 	case *ast.Column:
 		if n := x.Name[0].Name; len(x.Name) == 1 && strings.EqualFold(n, "PI") && !b.scope.has(n) {
 			return b.call(x.Span, "PI") // it needs no parentheses
@@ -92,6 +94,25 @@ func (b *binder) expr(x ast.Expr) expr.Expr {
 		return field(b.expr(x.X), x.Name)
 	}
 	return b.operator(x)
+}
+
+// param is the value of a parameter.
+func (b *binder) param(x *ast.Param) expr.Expr {
+	if x.Name == "" {
+		failHint(x.Span, "name it: :name", "a parameter has a name")
+	}
+	if b.env == nil || b.env.Params[x.Name] == nil {
+		var names []string
+		if b.env != nil {
+			for n := range b.env.Params {
+				names = append(names, n)
+			}
+		}
+		failHint(x.Span, nearest(x.Name, names), "there is no value for the parameter :%s", x.Name)
+	}
+	l := *b.env.Params[x.Name]
+	l.Span = x.Span
+	return &l
 }
 
 // operator binds operators, which are functions too.

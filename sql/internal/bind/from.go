@@ -179,7 +179,7 @@ func (b *binder) scan(at ast.Span, t *catalog.Table, hints []ast.Hint) logical.N
 	if isComputed {
 		n = b.computed(n, t)
 	}
-	if t.Watermark != nil && !b.env.Batch {
+	if t.Watermark != nil && t.Rows == nil && !b.env.Batch { // a stream has its own
 		i := t.Column(t.Watermark.Column)
 		c := *b
 		c.scope = tableScope(n.Columns())

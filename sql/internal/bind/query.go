@@ -23,6 +23,8 @@ type Env struct {
 	Batch bool
 	// Zone is the session's time zone.
 	Zone *time.Location
+	// Params are the values of parameters by name.
+	Params map[string]*expr.Literal
 	// LegacyCast makes a CAST that fails NULL.
 	LegacyCast bool
 	// Files finds the table that a path of files stands for; nil where there are none.

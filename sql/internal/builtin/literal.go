@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flott-dev/flott/sql/internal/expr"
+
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
@@ -150,4 +152,16 @@ func intervalFields(s string, r ast.Range, units map[string]int64) (total int64,
 		}
 	}
 	return total, nil
+}
+
+// Reads reports whether CAST takes a text as a value of a type.
+func Reads(text string, t *row.Type) bool {
+	v := column.New(row.StringType().Nullable(false))
+	v.AppendString(text)
+	x, err := Cast(ast.Span{}, &expr.Literal{Value: v}, t, true)
+	if err != nil {
+		return false
+	}
+	out, err := expr.Compile(x).Eval(&expr.Context{Zone: time.UTC}, &column.Batch{N: 1})
+	return err == nil && !out.IsNull(0)
 }

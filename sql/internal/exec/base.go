@@ -117,7 +117,7 @@ type keying struct {
 
 	cols   []*column.Vector
 	hashes []uint64
-	own    []uint64 // memory for hashes that a batch has not
+	own    []uint64 // memory for hashes that the batch has not
 	words  []uint64
 	bytes  []byte
 }
@@ -128,7 +128,10 @@ func newKeying(ctx *operator.Context, types []*row.Type, at []int) *keying {
 	k := &keying{key: colcodec.NewKey(types), at: at}
 	k.backend = keyed.NewBackend(ctx, k.key.IsWord())
 	k.backend.KeySchema = k.key.Schema()
-	if !k.key.IsWord() {
+	switch {
+	case len(types) == 0:
+		k.backend.HashOf = func([]byte) uint64 { return 0 }
+	case !k.key.IsWord():
 		k.backend.HashOf = k.key.HashOf
 	}
 	return k
@@ -146,15 +149,24 @@ func (k *keying) begin(b *batch.Columns) {
 		k.cols = append(k.cols, b.Cols[c])
 	}
 	k.hashes = b.Hashes
-	if k.hashes == nil {
+	if k.hashes == nil || len(k.at) == 0 { // without keys, hashes are those of an operator before
 		k.own = resized(k.own, b.N)
-		k.key.Hashes(k.own, k.cols)
 		k.hashes = k.own
+		k.hashesOf(k.hashes, k.cols)
 	}
 	if k.key.IsWord() {
 		k.words = resized(k.words, b.N)
 		k.key.Words(k.words, k.cols[0])
 	}
+}
+
+// hashesOf computes hashes. Without keys all rows are in the first key group, which is the first subtask's.
+func (k *keying) hashesOf(hashes []uint64, cols []*column.Vector) {
+	if len(cols) == 0 {
+		clear(hashes)
+		return
+	}
+	k.key.Hashes(hashes, cols)
 }
 
 // set makes the key of the row at a place of the batch current.

@@ -23,8 +23,8 @@ type batchKeys struct {
 	words  []uint64
 	keys   [][]byte // of groups, where keys are no words
 
-	slots []int32 // group + 1 by hash; 0 is free
-	used  []int32 // slots that are not
+	slots []int32  // group + 1 by hash; 0 is free
+	known []uint64 // the word or the hash of each group + 1
 	arena []byte
 	ends  []int
 	text  []byte
@@ -51,72 +51,110 @@ func hasFloat(t *row.Type) bool {
 
 // find finds the keys of the rows [from, to).
 func (k *batchKeys) find(b *batch.Columns, from, to int) {
-	k.of, k.firsts = k.of[:0], k.firsts[:0]
-	k.hashes, k.words, k.keys = k.hashes[:0], k.words[:0], k.keys[:0]
-	k.arena, k.ends = k.arena[:0], k.ends[:0]
+	n := to - from
+	k.of, k.firsts, k.hashes = sized(k.of, n), sized(k.firsts, n), sized(k.hashes, n)
 	if k.isGlobal {
-		k.firsts, k.hashes, k.keys = append(k.firsts, int32(b.Row(from))), append(k.hashes, 0), append(k.keys, nil)
-		for range to - from {
-			k.of = append(k.of, 0)
-		}
+		clear(k.of)
+		k.firsts, k.hashes, k.keys = k.firsts[:1], k.hashes[:1], append(k.keys[:0], nil)
+		k.firsts[0], k.hashes[0] = int32(b.Row(from)), 0
 		return
 	}
-	for len(k.slots) < 2*(to-from) {
-		k.slots = make([]int32, max(64, 2*len(k.slots)))
+	size := 64
+	for size < 4*n {
+		size *= 2
 	}
-	if k.key.IsWord() {
-		k.findWords(b, from, to)
-	} else {
-		k.findBytes(b, from, to)
+	k.slots = sized(k.slots, size)
+	clear(k.slots)
+	k.known = sized(k.known, n+1)
+	groups := 0
+	switch {
+	case k.key.IsWord():
+		groups = k.findSame(b, from, k.keying.words)
+		k.words = k.known[1 : groups+1]
+	case k.floats:
+		groups = k.findBytes(b, from)
+	default:
+		if groups = k.findSame(b, from, k.keying.hashes); !k.areSame(b, from) {
+			clear(k.slots)
+			groups = k.findBytes(b, from)
+			break
+		}
+		k.encode(groups)
 	}
-	for _, s := range k.used {
-		k.slots[s] = 0
-	}
-	k.used = k.used[:0]
+	k.firsts, k.hashes = k.firsts[:groups], k.hashes[:groups]
 }
 
-func (k *batchKeys) findWords(b *batch.Columns, from, to int) {
-	mask := uint64(len(k.slots) - 1)
-	hashes, words := k.keying.hashes, k.keying.words
-	for i := from; i < to; i++ {
-		p := b.Row(i)
-		hash, word := hashes[p], words[p]
+// findSame puts rows with the same value together: the word of the key, or its hash. It has no branch on whether a value
+// is new, which cannot be foreseen: known[0] is the value that is looked for, so that a free slot is that of an equal value
+// too, and what is written for a value that is not new is written over.
+func (k *batchKeys) findSame(b *batch.Columns, from int, values []uint64) int {
+	slots, known, hashes := k.slots, k.known, k.keying.hashes
+	mask := uint64(len(slots) - 1)
+	n := int32(0)
+	for i := range k.of {
+		p := b.Row(from + i)
+		hash, value := hashes[p], values[p]
+		known[0] = value
 		at := hash & mask
-		g := k.slots[at] - 1
-		for g >= 0 && k.words[g] != word {
+		was := slots[at]
+		for known[was] != value {
 			at = (at + 1) & mask
-			g = k.slots[at] - 1
+			was = slots[at]
 		}
-		if g < 0 {
-			g = k.add(at, p, hash)
-			k.words = append(k.words, word)
-		}
-		k.of = append(k.of, g)
+		k.firsts[n], k.hashes[n] = int32(p), hash
+		isOld := int32((uint32(was) + 1<<31 - 1) >> 31)
+		g := was + (n+1)*(1-isOld)
+		slots[at], known[g] = g, value
+		k.of[i] = g - 1
+		n += 1 - isOld
 	}
+	return int(n)
 }
 
-func (k *batchKeys) findBytes(b *batch.Columns, from, to int) {
-	mask := uint64(len(k.slots) - 1)
-	hashes := k.keying.hashes
-	for i := from; i < to; i++ {
-		p := b.Row(i)
-		hash := hashes[p]
-		if k.floats {
-			k.text = k.key.Append(k.text[:0], k.cols, p)
+// areSame reports whether all rows have the key of the first one of their group, as nearly always when their hashes
+// are the same.
+func (k *batchKeys) areSame(b *batch.Columns, from int) bool {
+	for _, c := range k.cols {
+		same := true
+		switch form := column.FormOf(c.Type); {
+		case form == column.FormI32 && c.Valid == nil:
+			same = areSame(k, b, from, c.I32)
+		case form == column.FormI64 && c.Valid == nil:
+			same = areSame(k, b, from, c.I64)
+		default:
+			for i, g := range k.of {
+				if first, p := int(k.firsts[g]), b.Row(from+i); first != p && !column.Same(c, first, c, p) {
+					return false
+				}
+			}
 		}
-		at := hash & mask
-		g := k.slots[at] - 1
-		for g >= 0 && !(k.hashes[g] == hash && k.isSame(g, p)) {
-			at = (at + 1) & mask
-			g = k.slots[at] - 1
+		if !same {
+			return false
 		}
-		if g < 0 {
-			g = k.add(at, p, hash)
-			k.arena = k.key.Append(k.arena, k.cols, p)
-			k.ends = append(k.ends, len(k.arena))
-		}
-		k.of = append(k.of, g)
 	}
+	return true
+}
+
+func areSame[T int32 | int64](k *batchKeys, b *batch.Columns, from int, values []T) bool {
+	differ := T(0)
+	for i, g := range k.of {
+		differ |= values[b.Row(from+i)] ^ values[k.firsts[g]]
+	}
+	return differ == 0
+}
+
+// encode encodes the keys of groups.
+func (k *batchKeys) encode(groups int) {
+	k.keys, k.arena, k.ends = k.keys[:0], k.arena[:0], k.ends[:0]
+	for _, p := range k.firsts[:groups] {
+		k.arena = k.key.Append(k.arena, k.cols, int(p))
+		k.ends = append(k.ends, len(k.arena))
+	}
+	k.cutKeys()
+}
+
+// cutKeys sets the keys, whose bytes are in the arena.
+func (k *batchKeys) cutKeys() {
 	start := 0
 	for _, end := range k.ends {
 		k.keys = append(k.keys, k.arena[start:end:end])
@@ -124,13 +162,36 @@ func (k *batchKeys) findBytes(b *batch.Columns, from, to int) {
 	}
 }
 
-func (k *batchKeys) add(at uint64, place int, hash uint64) (group int32) {
-	group = int32(len(k.firsts))
-	k.slots[at] = group + 1
-	k.used = append(k.used, int32(at))
-	k.firsts = append(k.firsts, int32(place))
-	k.hashes = append(k.hashes, hash)
-	return group
+// findBytes compares keys whose hashes are the same.
+func (k *batchKeys) findBytes(b *batch.Columns, from int) int {
+	slots, known, hashes := k.slots, k.known, k.keying.hashes
+	mask := uint64(len(slots) - 1)
+	k.keys, k.arena, k.ends = k.keys[:0], k.arena[:0], k.ends[:0]
+	n := int32(0)
+	for i := range k.of {
+		p := b.Row(from + i)
+		hash := hashes[p]
+		if k.floats {
+			k.text = k.key.Append(k.text[:0], k.cols, p)
+		}
+		at := hash & mask
+		g := slots[at]
+		for g > 0 && !(known[g] == hash && k.isSame(g-1, p)) {
+			at = (at + 1) & mask
+			g = slots[at]
+		}
+		if g == 0 {
+			k.firsts[n], k.hashes[n] = int32(p), hash
+			n++
+			g = n
+			slots[at], known[g] = g, hash
+			k.arena = k.key.Append(k.arena, k.cols, p)
+			k.ends = append(k.ends, len(k.arena))
+		}
+		k.of[i] = g - 1
+	}
+	k.cutKeys()
+	return int(n)
 }
 
 // isSame reports whether the row at a place is of a group whose hash it has.

@@ -41,6 +41,7 @@ type groupAggregate struct {
 	accs   []agg.Acc // of groups
 	fresh  []bool    // groups that nothing was known of
 	counts []int64   // rows of groups
+	minus  []bool    // memory of rows
 	rows   agg.Rows
 	rowOf  []int32 // the group of each row of rows
 
@@ -94,7 +95,9 @@ func (n *groupAggregate) Rows(b *batch.Columns, from, to int) int {
 	if n.out.Blocked() {
 		return from
 	}
-	n.keys.begin(b)
+	if from == 0 { // else the batch is still the same
+		n.keys.begin(b)
+	}
 	if !n.op.EachRow {
 		n.run(b, from, to)
 		return to
@@ -135,16 +138,17 @@ func (n *groupAggregate) run(b *batch.Columns, from, to int) {
 // choose sets rows to those that count: what is taken away from a group without rows does not.
 func (n *groupAggregate) choose(b *batch.Columns, from, to int) {
 	r := &n.rows
-	r.Cols, r.Current, r.Minus = b.Cols, n.currentRow, r.Minus[:0]
-	r.Places, r.Accs, n.rowOf = r.Places[:0], r.Accs[:0], n.batch.of
+	r.Cols, r.Current, n.rowOf = b.Cols, n.currentRow, n.batch.of
+	r.Places, r.Accs = sized(r.Places, to-from), sized(r.Accs, to-from)
 	if !n.op.Retract || b.Kinds == nil {
 		r.Minus = nil
 		for i, g := range n.batch.of {
-			r.Places = append(r.Places, int32(b.Row(from+i)))
-			r.Accs = append(r.Accs, n.accs[g])
+			r.Places[i], r.Accs[i] = int32(b.Row(from+i)), n.accs[g]
 		}
 		return
 	}
+	n.minus = sized(n.minus, to-from)
+	r.Minus = n.minus
 	n.counts = sized(n.counts, len(n.accs))
 	for g, a := range n.accs {
 		n.counts[g] = *agg.RowsOf(a)
@@ -157,12 +161,10 @@ func (n *groupAggregate) choose(b *batch.Columns, from, to int) {
 			continue
 		}
 		n.counts[g] += signOf(minus)
-		r.Places = append(r.Places, int32(p))
-		r.Accs = append(r.Accs, n.accs[g])
-		r.Minus = append(r.Minus, minus)
-		n.rowOf[kept] = g
+		r.Places[kept], r.Accs[kept], r.Minus[kept], n.rowOf[kept] = int32(p), n.accs[g], minus, g
 		kept++
 	}
+	r.Places, r.Accs, r.Minus = r.Places[:kept], r.Accs[:kept], r.Minus[:kept]
 }
 
 // isMinus reports whether a change takes a row away.
@@ -180,32 +182,35 @@ func (n *groupAggregate) valuesBefore() {
 	for _, v := range n.values {
 		v.Reset()
 	}
-	n.befores = n.befores[:0]
-	n.some, n.someOf = n.some[:0], n.someOf[:0]
+	groups := len(n.accs)
+	n.befores, n.some, n.someOf = sized(n.befores, groups), sized(n.some, groups), sized(n.someOf, groups)
+	k := 0
 	for g, isFresh := range n.fresh {
 		if isFresh {
-			n.befores = append(n.befores, -1)
+			n.befores[g] = -1
 			continue
 		}
-		n.befores = append(n.befores, int32(len(n.some)))
-		n.some, n.someOf = append(n.some, n.accs[g]), append(n.someOf, int32(g))
+		n.befores[g], n.some[k], n.someOf[k] = int32(k), n.accs[g], int32(g)
+		k++
 	}
+	n.some = n.some[:k]
 	n.appendValues()
 }
 
 // valuesAfter appends the values of the groups that are there.
 func (n *groupAggregate) valuesAfter() {
-	at := len(n.some)
-	n.afters = n.afters[:0]
-	n.some, n.someOf = n.some[:0], n.someOf[:0]
+	at, groups := len(n.some), len(n.accs)
+	n.afters, n.some, n.someOf = sized(n.afters, groups), sized(n.some, groups), sized(n.someOf, groups)
+	k := 0
 	for g, a := range n.accs {
 		if n.op.Retract && *agg.RowsOf(a) == 0 {
-			n.afters = append(n.afters, -1)
+			n.afters[g] = -1
 			continue
 		}
-		n.afters = append(n.afters, int32(at+len(n.some)))
-		n.some, n.someOf = append(n.some, a), append(n.someOf, int32(g))
+		n.afters[g], n.some[k], n.someOf[k] = int32(at+k), a, int32(g)
+		k++
 	}
+	n.some = n.some[:k]
 	n.appendValues()
 }
 
@@ -268,28 +273,29 @@ func compareValues(v *column.Vector, befores, afters []int32, changed []bool) {
 // collect collects the changes.
 func (n *groupAggregate) collect() {
 	c := &n.changes
-	c.keys, c.values, c.kinds = c.keys[:0], c.values[:0], c.kinds[:0]
+	most := 2 * len(n.accs)
+	c.keys, c.values, c.kinds = sized(c.keys, most), sized(c.values, most), sized(c.kinds, most)
+	k := 0
+	add := func(key, value int32, kind row.ChangeKind) {
+		c.keys[k], c.values[k], c.kinds[k] = key, value, kind
+		k++
+	}
 	for g, first := range n.batch.firsts {
 		before, after := n.befores[g], n.afters[g]
 		switch {
 		case before < 0 && after < 0:
 		case before < 0:
-			c.add(first, after, row.Insert)
+			add(first, after, row.Insert)
 		case after < 0:
-			c.add(first, before, row.Delete)
+			add(first, before, row.Delete)
 		case n.changed[g] && len(n.values) > 0:
 			if n.op.Before {
-				c.add(first, before, row.UpdateBefore)
+				add(first, before, row.UpdateBefore)
 			}
-			c.add(first, after, row.UpdateAfter)
+			add(first, after, row.UpdateAfter)
 		}
 	}
-}
-
-func (c *changes) add(key, value int32, kind row.ChangeKind) {
-	c.keys = append(c.keys, key)
-	c.values = append(c.values, value)
-	c.kinds = append(c.kinds, kind)
+	c.keys, c.values, c.kinds = c.keys[:k], c.values[:k], c.kinds[:k]
 }
 
 // send sends the changes, whose keys are columns of a batch.

@@ -118,6 +118,37 @@ func TestGlobalGroup(t *testing.T) {
 	h.want("+I [3,7]")
 }
 
+// TestFinalGroupsOnDisk groups more rows than there is memory for, and gives the groups at the end.
+func TestFinalGroupsOnDisk(t *testing.T) {
+	op := groupOf(t, keyValue, []int{0}, "COUNT()", "MAX(1)", "COUNT(DISTINCT 1)")
+	op.Final = true
+	h := newHarness(t, op, nil, keyValue)
+	defer h.close()
+	h.onDisk()
+	want := map[string]int{}
+	for i := range 3000 {
+		h.push(0, fmt.Sprintf("+I k%d %d", i, i), fmt.Sprintf("+I k%d %d", i/2, i))
+		distinct := map[int]bool{i: true, 2 * i: true, 2*i + 1: true}
+		if 2*i >= 3000 {
+			distinct = map[int]bool{i: true}
+		}
+		rows := 1
+		if 2*i < 3000 {
+			rows = 3
+		}
+		most := i
+		if rows == 3 {
+			most = 2*i + 1
+		}
+		want[fmt.Sprintf("[k%d,%d,%d,%d]", i, rows, most, len(distinct))] = 1
+	}
+	h.want()
+	h.end()
+	if got := materialize(t, h.take()); !maps.Equal(got, want) {
+		t.Errorf("there are %d groups, want %d", len(got), len(want))
+	}
+}
+
 func TestDistinctRows(t *testing.T) {
 	op := groupOf(t, keyValue, []int{0, 1})
 	h := newHarness(t, op, nil, keyValue)
@@ -170,6 +201,9 @@ func (r modelRow) text() string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// longText does not stand in the words of an accumulator.
+var longText = strings.Repeat("long", 10)
 
 // modelGroup is the values of a group's rows in the order in which they came: when a row goes, the first value of each
 // column goes that is the same.
@@ -286,13 +320,17 @@ func checkGroups(t *testing.T, seed uint64, size, filter int, retract bool) {
 		op.Calls[i].Filter = filter
 	}
 	h := newHarness(t, op, nil, model)
+	defer h.close()
+	if seed%2 == 0 {
+		h.onDisk()
+	}
 	pick := func(values ...string) string { return values[rng.IntN(len(values))] }
 	var rows []modelRow
 	groups := map[string]*modelGroup{}
 	var pending []string
 	for range 300 {
 		r := modelRow{
-			pick("", "a", "b", "c"), pick("", "1", "-2", "30", "4"), pick("", "x", "y", "zz"), pick("", "150", "-25", "7"),
+			pick("", "a", "b", "c"), pick("", "1", "-2", "30", "4"), pick("", "x", "y", "zz", longText), pick("", "150", "-25", "7"),
 			pick("", "true", "false"),
 		}
 		kinds := []string{"+I ", "+U "}
@@ -342,6 +380,65 @@ func checkGroups(t *testing.T, seed uint64, size, filter int, retract bool) {
 	}
 }
 
+// Calls of other kinds, for 1 k keys and 100 values of each.
+func BenchmarkGroupCalls(b *testing.B) {
+	in := []row.Field{field("k", row.Of(row.Int).Nullable(false)), field("v", row.Of(row.BigInt)), field("s", row.StringType())}
+	for _, c := range []struct {
+		call    string
+		filter  int
+		retract bool
+	}{
+		{"SUM(1)", -1, false},
+		{"AVG(1)", -1, false},
+		{"STDDEV_POP(1)", -1, false},
+		{"MAX(1)", -1, false},
+		{"MAX(2)", -1, false},
+		{"MAX(1)", -1, true},
+		{"COUNT(DISTINCT 1)", -1, false},
+		{"LAST_VALUE(2)", -1, false},
+		{"LAST_VALUE(1)", -1, true},
+		{"SUM(1)", 3, false},
+	} {
+		b.Run(fmt.Sprintf("%s/filter=%v/retract=%v", c.call, c.filter >= 0, c.retract), func(b *testing.B) {
+			in := append(slices.Clone(in), field("f", row.Of(row.Boolean)))
+			op := groupOf(b, in, []int{0}, c.call)
+			op.Calls[0].Filter, op.Retract = c.filter, c.retract
+			h := newHarness(b, op, nil, in)
+			h.keep = false
+			var batches []*batch.Columns
+			rng := rand.New(rand.NewPCG(1, 2))
+			for range 200 {
+				x := h.pools[0].Get()
+				k, v := 0, uint64(0)
+				for i := range batch.MaxRows {
+					kind := row.Insert
+					if c.retract && i%2 == 1 { // what was added just now goes
+						kind = row.Delete
+					} else {
+						k, v = rng.IntN(1000), rng.Uint64N(100)
+					}
+					x.Cols[0].AppendI32(int32(k))
+					x.Cols[1].AppendI64(int64(v))
+					x.Cols[2].AppendString("text " + strconv.FormatUint(v, 10))
+					x.Cols[3].AppendBool(v%2 == 0)
+					x.Add(kind)
+				}
+				batches = append(batches, x)
+			}
+			for _, x := range batches {
+				h.node.Receiver(0).(batch.ColumnReceiver).Push(x.Share())
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				h.node.Receiver(0).(batch.ColumnReceiver).Push(batches[i%len(batches)].Share())
+				i++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch.MaxRows), "ns/row")
+		})
+	}
+}
+
 func BenchmarkGroupAggregate(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -386,5 +483,20 @@ func BenchmarkGroupAggregate(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch.MaxRows), "ns/row")
 		})
+	}
+}
+
+// TestKeysWithTheSameHash groups rows whose keys differ and whose hashes do not.
+func TestKeysWithTheSameHash(t *testing.T) {
+	in := []row.Field{field("k", row.Of(row.Int)), field("v", row.Of(row.BigInt))}
+	for _, values := range [][]string{{"1", "2"}, {"1", "NULL"}} {
+		h := newHarness(t, groupOf(t, in, []int{0}, "COUNT()"), nil, in)
+		b := h.batch(0, "+I "+values[0]+" 0", "+I "+values[1]+" 0", "+I "+values[0]+" 0")
+		hashes := b.HashColumn()
+		for i := range hashes {
+			hashes[i] = 12345
+		}
+		h.node.Receiver(0).(batch.ColumnReceiver).Push(b)
+		h.want("+I ["+values[0]+",2]", "+I ["+values[1]+",1]")
 	}
 }

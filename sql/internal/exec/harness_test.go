@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/builtin"
@@ -28,6 +31,8 @@ type harness struct {
 	rows  int
 	keep  bool
 	pools []*batch.ColumnPool
+	ctx   *operator.Context
+	disk  *lsm.Space // where state has no room in memory; nil for state in memory
 }
 
 // newHarness opens a node, whose inputs have the given columns, from a state or nil.
@@ -41,6 +46,12 @@ func newHarness(t testing.TB, op Op, from *operator.State, ins ...[]row.Field) *
 	return h
 }
 
+// onDisk goes on with a node whose state is on disk, as far as it can be.
+func (h *harness) onDisk() {
+	h.disk = &lsm.Space{Bytes: 1, FS: vfs.NewMem()}
+	h.restart()
+}
+
 func (h *harness) open(from *operator.State) {
 	h.t.Helper()
 	h.node = h.op.Node()
@@ -48,14 +59,18 @@ func (h *harness) open(from *operator.State) {
 		h.t.Fatal(err)
 	}
 	h.wake = 0
-	if err := h.node.Open(&operator.Context{
+	h.ctx = &operator.Context{
 		Operator: "test", Parallelism: 1, MaxParallelism: 8, Clock: h.clock, Restored: from,
 		WakeAt: func(at int64) {
 			if h.wake == 0 || at < h.wake {
 				h.wake = at
 			}
 		},
-	}); err != nil {
+	}
+	if h.disk != nil {
+		h.ctx.Cold = h.disk.Open
+	}
+	if err := h.node.Open(h.ctx); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -100,6 +115,7 @@ func (h *harness) push(input int, changes ...string) {
 		return
 	}
 	h.node.Receiver(input).(batch.ColumnReceiver).Push(b)
+	h.ctx.RunBetween()
 }
 
 // batch makes a batch of changes.
@@ -215,10 +231,18 @@ func (h *harness) snapshot() *operator.State {
 func (h *harness) restart() {
 	h.t.Helper()
 	s := h.snapshot()
+	h.close()
+	h.open(s)
+}
+
+func (h *harness) close() {
+	h.t.Helper()
 	if err := h.node.Close(); err != nil {
 		h.t.Fatal(err)
 	}
-	h.open(s)
+	if err := h.ctx.Close(); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // materialize applies changes to a multiset of rows. It fails where a row is taken away that is not there.

@@ -141,6 +141,7 @@ type IntervalJoin struct {
 	Kind                logical.JoinKind // no Semi, no Anti
 	Left, Right         []row.Field
 	LeftKeys, RightKeys []int
+	NullSafe            []bool // as in Join
 	LeftTime, RightTime int
 	Processing          bool
 	Lower, Upper        int64
@@ -156,7 +157,8 @@ type TemporalJoin struct {
 	Kind                logical.JoinKind // Inner or Left
 	Left, Right         []row.Field
 	LeftKeys, RightKeys []int
-	LeftTime, RightTime int // RightTime is -1 in processing time
+	NullSafe            []bool // as in Join
+	LeftTime, RightTime int    // RightTime is -1 in processing time
 	Processing          bool
 	Cond                expr.Expr
 	Out                 []row.Field
@@ -174,6 +176,8 @@ type WindowJoin struct {
 	LeftStart           int
 	RightStart          int
 	NullSafe            []bool
+	Processing          bool // the windows are of processing time
+	Instants            bool // they are of a TIMESTAMP_LTZ
 	Cond                expr.Expr
 	Out                 []row.Field
 	Final               bool
@@ -217,9 +221,9 @@ type Deduplicate struct {
 	Keys    []int
 	Last    bool
 	Rowtime int // the column, -1 for the order of arrival
-	// Ordered gives the first row when the watermark has passed it, so that it is never changed.
-	Before bool
-	TTL    time.Duration
+	Before  bool
+	EachRow bool // as in GroupAggregate
+	TTL     time.Duration
 }
 
 // WindowRank is Rank for each window: it gives its rows when the watermark passes the window's end.
@@ -255,18 +259,20 @@ type Limit struct {
 
 // Normalize keeps the last row of each key and makes a changelog with -U of one without: ChangelogNormalize.
 type Normalize struct {
-	In     []row.Field
-	Keys   []int
-	Before bool
-	TTL    time.Duration
+	In      []row.Field
+	Keys    []int
+	Before  bool
+	EachRow bool // as in GroupAggregate
+	TTL     time.Duration
 }
 
 // Materialize keeps the rows for each primary key of a sink whose input has another one, in order of arrival, and
 // gives the last one: SinkUpsertMaterializer.
 type Materialize struct {
-	In   []row.Field
-	Keys []int
-	TTL  time.Duration
+	In      []row.Field
+	Keys    []int
+	EachRow bool // as in GroupAggregate
+	TTL     time.Duration
 }
 
 // NotNull fails for NULLs in columns that have none, or drops the rows.

@@ -34,7 +34,11 @@ func NewScan(at ast.Span, t *catalog.Table, options map[string]string, reads []i
 	s := &Scan{Span: at, Table: t, Options: options, Reads: reads}
 	for _, i := range reads {
 		c := &t.Columns[i]
-		s.cols = append(s.cols, row.Field{Name: c.Name, Type: c.Type.Plain()})
+		f := row.Field{Name: c.Name, Type: c.Type}
+		if t.Rows == nil { // a watermark is made above the scan
+			f.Type = c.Type.Plain()
+		}
+		s.cols = append(s.cols, f)
 	}
 	return s
 }

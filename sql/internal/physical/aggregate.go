@@ -14,7 +14,7 @@ import (
 
 func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	in := p.plan(n.Input)
-	p.checkCalls(n.Calls)
+	p.checkCalls(n.Calls, !in.isInsertOnly())
 	if in.Window.isOf(n.Keys) && (!p.Batch || in.Window.of != nil) {
 		return p.windowAggregate(in, n)
 	}
@@ -56,9 +56,12 @@ func plainColumns(cols []row.Field) []row.Field {
 	return out
 }
 
-// checkCalls refuses what a stream cannot have.
-func (p *planner) checkCalls(calls []logical.Call) {
+// checkCalls refuses what a stream cannot have, and what rows that change cannot.
+func (p *planner) checkCalls(calls []logical.Call, retract bool) {
 	for _, c := range calls {
+		if retract && c.Func.Custom != nil && !c.Func.Retracts {
+			fail(ast.Span{}, "%s takes new rows only, and the rows here change; give the function a Retract", c.Func.Name)
+		}
 		if c.Func.Name == "APPROX_COUNT_DISTINCT" && !p.Batch {
 			fail(ast.Span{}, "APPROX_COUNT_DISTINCT is not supported in streaming mode; COUNT(DISTINCT …) is")
 		}

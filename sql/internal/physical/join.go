@@ -279,12 +279,12 @@ func (p *planner) regularJoin(s *sides) *Rel {
 // windowJoin joins rows of the same windows, nil where the join is about something else.
 func (p *planner) windowJoin(s *sides) *Rel {
 	l, r := s.left.Window, s.right.Window
-	if l == nil || r == nil || l.Windowing != r.Windowing || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 || l.Processing != r.Processing {
+	if l == nil || r == nil || l.Windowing != r.Windowing || l.Start < 0 || l.End < 0 || r.Start < 0 || r.End < 0 || l.Processing != r.Processing || l.Instants != r.Instants {
 		return nil
 	}
 	op := &exec.WindowJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftStart: l.Start, LeftEnd: l.End,
-		RightStart: r.Start, RightEnd: r.End, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch,
+		RightStart: r.Start, RightEnd: r.End, Processing: l.Processing, Instants: l.Instants, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch,
 	}
 	starts, ends := false, false
 	for i, k := range s.leftKeys {
@@ -340,7 +340,7 @@ func (p *planner) intervalJoin(s *sides) *Rel {
 	detail := s.detail()
 	op := &exec.IntervalJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftKeys: s.leftKeys, RightKeys: s.rightKeys,
-		LeftTime: b.left, RightTime: b.right, Processing: s.left.Cols[b.left].Type.Attribute == row.Proctime, Lower: b.lower, Upper: b.upper,
+		NullSafe: s.nullSafe, LeftTime: b.left, RightTime: b.right, Processing: s.left.Cols[b.left].Type.Attribute == row.Proctime, Lower: b.lower, Upper: b.upper,
 		Cond: and(rest), Out: s.columns(true),
 	}
 	return &Rel{
@@ -458,7 +458,7 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 	}
 	op := &exec.TemporalJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftKeys: s.leftKeys, RightKeys: s.rightKeys,
-		LeftTime: time.Index, RightTime: -1, Cond: and(s.rest), Out: s.columns(true), TTL: p.TTL,
+		NullSafe: s.nullSafe, LeftTime: time.Index, RightTime: -1, Cond: and(s.rest), Out: s.columns(true), TTL: p.TTL,
 		Processing: s.left.Cols[time.Index].Type.Attribute == row.Proctime,
 	}
 	for i := len(s.left.Cols); i < len(op.Out); i++ { // only the left side's times go on
@@ -480,6 +480,7 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 	r := &Rel{
 		Op: op, Name: "TemporalJoin", Detail: s.detail() + ", asOf=[" + s.left.Cols[time.Index].Name + "]", Ins: []*Rel{s.left, s.right},
 		Cols: op.Out, Dist: s.dist(), Kinds: s.left.Kinds, Keys: s.left.Keys,
+		needs: func(before bool) []bool { return []bool{before, false} },
 	}
 	if !s.left.isInsertOnly() {
 		fail(at, "the left side of a join FOR SYSTEM_TIME AS OF has new rows only, and this one changes: %s", kindsText(s.left.Kinds))

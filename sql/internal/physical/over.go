@@ -226,7 +226,7 @@ func (p *planner) rankOver(over *logical.Over, b rankBounds, number bool) *Rel {
 // deduplicate keeps the first or the last row of each key.
 func (p *planner) deduplicate(in *Rel, c logical.OverCall, number bool, cols []row.Field) *Rel {
 	o := c.Order[0]
-	op := &exec.Deduplicate{In: in.Cols, Keys: c.Partition, Last: o.Desc, Rowtime: -1, TTL: p.TTL}
+	op := &exec.Deduplicate{In: in.Cols, Keys: c.Partition, Last: o.Desc, Rowtime: -1, EachRow: p.EachRow, TTL: p.TTL}
 	if in.Cols[o.Column].Type.Attribute == row.Rowtime {
 		op.Rowtime = o.Column
 	}

@@ -199,7 +199,7 @@ func (p *planner) normalize(r *Rel, n *logical.Scan) *Rel {
 	if len(r.Keys) == 0 {
 		fail(n.Span, "the table %s sends changes without the rows before, and needs a PRIMARY KEY … NOT ENFORCED", n.Table.Path.Object)
 	}
-	op := &exec.Normalize{In: r.Cols, Keys: r.Keys[0], TTL: p.TTL}
+	op := &exec.Normalize{In: r.Cols, Keys: r.Keys[0], EachRow: p.EachRow, TTL: p.TTL}
 	return p.keyed(&Rel{
 		Op: op, Name: "ChangelogNormalize", Detail: "key=[" + columnNames(r.Cols, op.Keys) + "]", Ins: []*Rel{r}, Cols: r.Cols,
 		Dist: []Distribution{{Hash, op.Keys}}, Kinds: insertOnly | update | deletes, Keys: r.Keys,
@@ -504,7 +504,7 @@ func sinkKeys(t *catalog.Table, cols []int) []int {
 
 // materialize keeps the rows of each primary key of a sink, since its input may change them out of order.
 func (p *planner) materialize(in *Rel, keys []int) *Rel {
-	op := &exec.Materialize{In: in.Cols, Keys: keys, TTL: p.TTL}
+	op := &exec.Materialize{In: in.Cols, Keys: keys, EachRow: p.EachRow, TTL: p.TTL}
 	return p.keyed(&Rel{
 		Op: op, Name: "SinkUpsertMaterializer", Detail: "key=[" + columnNames(in.Cols, keys) + "]", Ins: []*Rel{in}, Cols: in.Cols,
 		Dist: []Distribution{{Hash, keys}}, Kinds: insertOnly | 1<<row.UpdateAfter | deletes, Keys: [][]int{keys},
