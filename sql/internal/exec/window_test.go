@@ -516,3 +516,40 @@ func TestWindowAggregateOfTwoSubtasks(t *testing.T) {
 		}
 	}
 }
+
+// TestWindowAggregateOfInstants cuts days of a TIMESTAMP_LTZ in the session's zone, and groups the results once more.
+func TestWindowAggregateOfInstants(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	const hour = 3_600_000
+	day := int(time.Date(2024, 3, 31, 0, 0, 0, 0, time.UTC).UnixMilli()) // has 23 hours, from 23:00 to 22:00
+	instant := *row.TimestampLTZOf(3)
+	instant.Attribute = row.Rowtime
+	in := slices.Clone(windowIn)
+	in[3].Type = &instant
+	op := WindowAggregate{
+		Session: Session{Zone: berlin}, Windowing: logical.Windowing{Kind: "TUMBLE", Size: 24 * hour}, In: in, Keys: []int{0}, Calls: windowCalls,
+		Time: 3, Instants: true, Out: append([]row.Field{in[0], field("c", bigint), field("s", bigint)}, boundFields(&instant)...),
+	}
+	r := newRig(t, in, op.Out, func() operator.Node { return op.Node() })
+	r.push(3, ins(1, 1, "", day-hour-1), ins(1, 2, "", day-hour), ins(1, 4, "", day+22*hour-1), ins(1, 8, "", day+22*hour))
+	r.mark(int64(day - hour - 1))
+	r.expect(fmt.Sprintf("+I [1,1,1,%d,%d,%d]", day-24*hour, day, day-hour-1))
+	r.mark(int64(day + 22*hour - 2))
+	r.expect()
+	r.mark(int64(day + 22*hour - 1))
+	r.expect(fmt.Sprintf("+I [1,2,6,%d,%d,%d]", day, day+24*hour, day+22*hour-1))
+
+	again := WindowAggregate{
+		Session: op.Session, Windowing: op.Windowing, In: op.Out, Keys: []int{0}, Calls: windowCalls, Attached: true, Start: 3, End: 4, Time: -1, Instants: true,
+	}
+	again.Out = op.Out
+	r = newRig(t, op.Out, again.Out, func() operator.Node { return again.Node() })
+	r.push(3, ins(1, 2, 6, day, day+24*hour, day+22*hour-1), ins(1, 3, 7, day, day+24*hour, day+22*hour-1))
+	r.mark(int64(day + 22*hour - 2))
+	r.expect()
+	r.mark(int64(day + 22*hour - 1))
+	r.expect(fmt.Sprintf("+I [1,2,5,%d,%d,%d]", day, day+24*hour, day+22*hour-1))
+}
