@@ -293,7 +293,7 @@ func TestOverByNumberAgainstModel(t *testing.T) {
 			x := []any{maybe(rnd, 2), maybe(rnd, 9), fmt.Sprint(rnd.IntN(4)), i}
 			rows = append(rows, x)
 			r.push(1, ins(x...))
-			if !op.Final && rnd.IntN(20) == 0 {
+			if rnd.IntN(20) == 0 {
 				r.restart()
 			}
 		}

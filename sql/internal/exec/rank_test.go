@@ -121,7 +121,7 @@ func TestRankAgainstModel(t *testing.T) {
 				part = append(part, ins(x...))
 			}
 			r.push(size, part...)
-			if !op.Final && rnd.IntN(30) == 0 {
+			if rnd.IntN(30) == 0 {
 				r.restart()
 			}
 		}

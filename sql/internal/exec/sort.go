@@ -42,8 +42,14 @@ func (n *finalSort) Open(ctx *operator.Context) error {
 	n.Ctx = ctx
 	n.open(ctx)
 	var err error
-	n.all, err = newGather(n.op.In, nil, n.op.Keys)
+	n.all, err = newGather(ctx, n.op.In, nil, nil, n.op.Keys)
 	return err
+}
+
+// Snapshot writes the rows.
+func (n *finalSort) Snapshot(w *operator.Snapshot) error {
+	n.all.snapshot(w)
+	return nil
 }
 
 func (n *finalSort) Watermark(t int64) bool { return n.passMark(t) }

@@ -47,7 +47,10 @@ func TestSortAtTheEnd(t *testing.T) {
 		for i := range rnd.IntN(20_000) {
 			rows = append(rows, ins(i, maybe(rnd, 50), fmt.Sprint(rnd.IntN(9))))
 		}
-		r.push(batch.MaxRows, rows...)
+		half := len(rows) / 2
+		r.push(batch.MaxRows, rows[:half]...)
+		r.restart()
+		r.push(batch.MaxRows, rows[half:]...)
 		if len(r.lines) > 0 {
 			t.Fatalf("there is %s before the end", r.lines[0])
 		}

@@ -287,9 +287,7 @@ func TestWindowAggregateAgainstModel(t *testing.T) {
 					m.advance(at - 8)
 				}
 			case 2:
-				if !op.Final {
-					r.restart()
-				}
+				r.restart()
 			}
 		}
 		r.end()
