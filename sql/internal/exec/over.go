@@ -42,7 +42,7 @@ type finalOver struct {
 func (n *finalOver) Open(ctx *operator.Context) (err error) {
 	n.Ctx = ctx
 	n.open(ctx)
-	if n.all, err = newGather(n.op.In, n.op.Partition, n.op.Order); err != nil {
+	if n.all, err = newGather(ctx, n.op.In, n.op.Partition, n.op.Partition, n.op.Order); err != nil {
 		return err
 	}
 	n.eval, err = newOverEval(ctx, n.op)
@@ -50,6 +50,12 @@ func (n *finalOver) Open(ctx *operator.Context) (err error) {
 		n.cols = n.eval.columns()
 	}
 	return err
+}
+
+// Snapshot writes the rows.
+func (n *finalOver) Snapshot(w *operator.Snapshot) error {
+	n.all.snapshot(w)
+	return nil
 }
 
 func (n *finalOver) Watermark(t int64) bool { return n.passMark(t) }

@@ -19,6 +19,7 @@ type overEval struct {
 	acc    []uint64
 	rowSet agg.Rows
 	one    [1]agg.Acc
+	minus  []bool
 }
 
 func newOverEval(ctx *operator.Context, op *Over) (*overEval, error) {
@@ -129,12 +130,14 @@ func (e *overEval) update(set *agg.Set, cols []*column.Vector, from, to int, min
 		return nil
 	}
 	r := &e.rowSet
-	r.Cols, r.Places, r.Accs, r.Minus, r.Current = cols, r.Places[:0], r.Accs[:0], r.Minus[:0], func(int) {}
+	r.Cols, r.Places, r.Accs, r.Minus, r.Current = cols, r.Places[:0], r.Accs[:0], nil, func(int) {}
+	e.minus = e.minus[:0]
 	for i := from; i < to; i++ {
-		r.Places, r.Accs, r.Minus = append(r.Places, int32(i)), append(r.Accs, e.one[0]), append(r.Minus, minus)
+		r.Places, r.Accs = append(r.Places, int32(i)), append(r.Accs, e.one[0])
+		e.minus = append(e.minus, true)
 	}
-	if !minus {
-		r.Minus = nil
+	if minus {
+		r.Minus = e.minus
 	}
 	return set.Update(r)
 }

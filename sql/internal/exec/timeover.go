@@ -45,7 +45,8 @@ type timeOver struct {
 	subs   [][]byte
 	by     []byte
 	all    agg.Rows
-	acc    [1]agg.Acc
+	group  agg.Groups // of one
+	first  []byte
 	out1   []*column.Vector
 }
 
@@ -67,6 +68,8 @@ func (n *timeOver) Open(ctx *operator.Context) (err error) {
 	n.open(ctx)
 	n.plan = newOverPlan(n.op)
 	n.cols, n.single = n.plan.columns(), n.plan.columns()
+	n.all.Current = func(int) {}
+	n.group = agg.Groups{Accs: make([]agg.Acc, 1), Current: n.all.Current}
 	n.order, n.isProc = n.op.Order[0].Column, n.op.Time == row.Proctime
 	n.keys = newKeying(ctx, KeyTypes(n.op.In, n.op.Partition), n.op.Partition)
 	b := n.keys.backend
@@ -172,7 +175,8 @@ func (n *timeOver) rowsNow(b *batch.Columns, from, to int) int {
 		n.keys.set(p)
 		n.expiry.changed(now)
 		n.by = appendTime(n.by[:0], now)
-		n.subs = append(n.subs[:0], bytes.Clone(n.rows.add(n.by, b, p)))
+		n.subs = n.subs[:0]
+		n.copySub(n.rows.add(n.by, b, p))
 		n.compute(now)
 	}
 	return to
@@ -188,7 +192,7 @@ func (n *timeOver) Watermark(t int64) bool {
 				if timeOfEntry(sub) != at {
 					break
 				}
-				n.subs = append(n.subs, bytes.Clone(sub))
+				n.copySub(sub)
 			}
 			n.compute(at)
 			return !n.out.Blocked()
@@ -199,6 +203,16 @@ func (n *timeOver) Watermark(t int64) bool {
 		n.groups.reached(n.clock)
 	}
 	return n.passMark(t)
+}
+
+// copySub adds a copy of an entry to subs, in the memory of one that was there.
+func (n *timeOver) copySub(sub []byte) {
+	if k := len(n.subs); k < cap(n.subs) {
+		n.subs = n.subs[:k+1]
+		n.subs[k] = append(n.subs[k][:0], sub...)
+		return
+	}
+	n.subs = append(n.subs, bytes.Clone(sub))
 }
 
 // ProcessingTime drops what has expired.
@@ -310,14 +324,18 @@ func (n *timeOver) takeFirst(k *overKey, g int) {
 	}
 }
 
+// isTaken says of one row that it is taken away.
+var isTaken = []bool{true}
+
+// update adds rows to a frame, or takes one away.
 func (n *timeOver) update(f *overKeyFrame, g int, cols []*column.Vector, from, to int, minus bool) {
 	r := &n.all
-	r.Cols, r.Places, r.Accs, r.Minus, r.Current = cols, r.Places[:0], r.Accs[:0], r.Minus[:0], func(int) {}
+	r.Cols, r.Places, r.Accs, r.Minus = cols, r.Places[:0], r.Accs[:0], nil
 	for i := from; i < to; i++ {
-		r.Places, r.Accs, r.Minus = append(r.Places, int32(i)), append(r.Accs, &f.Acc[0]), append(r.Minus, minus)
+		r.Places, r.Accs = append(r.Places, int32(i)), append(r.Accs, &f.Acc[0])
 	}
-	if !minus {
-		r.Minus = nil
+	if minus {
+		r.Minus = isTaken // one row
 	}
 	n.enter(g)
 	if err := n.sets[g].Update(r); err != nil {
@@ -345,8 +363,8 @@ func (n *timeOver) emit(k *overKey, i int, before int64) {
 			n.out1 = append(n.out1, cur.Cols[width+c])
 		}
 		n.enter(g)
-		n.acc[0] = &k.Frames[g].Acc[0]
-		if err := n.sets[g].Append(&agg.Groups{Accs: n.acc[:], Current: func(int) {}}, n.out1); err != nil {
+		n.group.Accs[0] = &k.Frames[g].Acc[0]
+		if err := n.sets[g].Append(&n.group, n.out1); err != nil {
 			n.fail(err, nil, nil)
 		}
 	}
@@ -393,10 +411,9 @@ func (n *timeOver) forget(k *overKey, at int64) {
 		}
 		return
 	}
-	first := appendTime(nil, at+1) // of what is kept
-	if at == math.MaxInt64 {
-		first = bytes.Repeat([]byte{0xff}, 9)
-	}
+	n.by = appendTime(n.by[:0], at)
+	n.by = append(n.by, 0xff) // behind the rows of that time, of which there are not so many
+	first := n.by             // of what is kept
 	for g := range k.Frames {
 		if f := &k.Frames[g]; !n.plan.frames[g].UnboundedFrom && f.Rows > 0 && bytes.Compare(f.First, first) < 0 {
 			first = f.First
@@ -405,7 +422,7 @@ func (n *timeOver) forget(k *overKey, at int64) {
 	if n.lag > 0 {
 		left := n.lag
 		var last []byte
-		for sub := range n.rows.Descend(appendTime(n.by[:0], at+1)) {
+		for sub := range n.rows.Descend(n.by) {
 			last = sub
 			if left--; left == 0 {
 				break
@@ -415,10 +432,10 @@ func (n *timeOver) forget(k *overKey, at int64) {
 			first = last
 		}
 	}
-	first = bytes.Clone(first)
+	n.first = append(n.first[:0], first...)
 	for {
 		sub, ok := n.rows.FirstKey()
-		if !ok || bytes.Compare(sub, first) >= 0 {
+		if !ok || bytes.Compare(sub, n.first) >= 0 {
 			return
 		}
 		n.by = append(n.by[:0], sub...)

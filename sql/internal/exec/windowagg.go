@@ -68,9 +68,12 @@ type windowAggregate struct {
 	spare  []*timeSlice
 	last   *timeSlice // of the row before, unless tables are whole windows
 	ends   []int64    // of windows that are to be given, ascending
-	done   int64      // the watermark up to which windows have been given
-	groups groupMarks
-	armed  int64
+	// When the first of ends is complete, where that was asked before.
+	nextEnd, nextAt int64
+	hasNext         bool
+	done            int64 // the watermark up to which windows have been given
+	groups          groupMarks
+	armed           int64
 
 	touched []*timeSlice // that rows of the batch at work are in
 	rows    agg.Rows
@@ -459,7 +462,7 @@ func (n *windowAggregate) arm() {
 	if !n.op.Processing || n.op.Final || len(n.ends) == 0 {
 		return
 	}
-	if next := n.windows.complete(n.ends[0]) + 1; next < n.armed {
+	if next := n.next() + 1; next < n.armed {
 		n.armed = next
 		n.task.WakeAt(next)
 	}
@@ -471,9 +474,9 @@ func (n *windowAggregate) advance(t int64) bool {
 	if !n.emitAll() {
 		return false
 	}
-	for len(n.ends) > 0 && n.windows.complete(n.ends[0]) <= t {
+	for len(n.ends) > 0 && n.next() <= t {
 		end := n.ends[0]
-		n.done = max(n.done, n.windows.complete(end))
+		n.done = max(n.done, n.next())
 		n.ends = slices.Delete(n.ends, 0, 1)
 		n.fire(end)
 		if !n.emitAll() {
@@ -485,16 +488,29 @@ func (n *windowAggregate) advance(t int64) bool {
 	return true
 }
 
+// next is when the next window is complete. There is one.
+func (n *windowAggregate) next() int64 {
+	if n.nextEnd != n.ends[0] || !n.hasNext {
+		n.nextEnd, n.nextAt, n.hasNext = n.ends[0], n.windows.complete(n.ends[0]), true
+	}
+	return n.nextAt
+}
+
 // fire begins to give the windows that end at a time.
 func (n *windowAggregate) fire(end int64) {
+	if n.whole {
+		for _, s := range n.slices {
+			if s.end == end {
+				n.firing = append(n.firing, firingTable{table: s.table, start: s.start, end: end, space: s.namespace(nil), at: -1})
+			}
+		}
+		return
+	}
 	n.within = n.within[:0]
 	start := n.windows.start(end)
 	for _, s := range n.slices {
-		switch {
-		case !n.whole && s.start >= start && s.end <= end:
+		if s.start >= start && s.end <= end {
 			n.within = append(n.within, s)
-		case n.whole && s.end == end:
-			n.firing = append(n.firing, firingTable{table: s.table, start: s.start, end: end, space: s.namespace(nil), at: -1})
 		}
 	}
 	switch {
