@@ -185,7 +185,11 @@ func Prepare(v *column.Vector, n int) {
 func (p *Program) repeat(x *Literal, n int) *column.Vector {
 	v := p.constant
 	if v.N < n {
-		for v.N < max(n, 1024) {
+		most := 1024
+		if len(x.Value.Data) > 1024 {
+			most = n // a long text is not repeated for rows that may never come
+		}
+		for v.N < max(n, most) {
 			v.AppendFrom(x.Value, 0)
 		}
 	}

@@ -128,7 +128,7 @@ func (p *Parser) listOrQuery() (items []ast.Expr, q *ast.Query) {
 // subquery.
 func (p *Parser) tryQuery() (q *ast.Query) {
 	n := 0
-	for p.ahead(n).word == "(" && p.ahead(n).kind == tokSymbol {
+	for n <= depthMax && p.ahead(n).word == "(" && p.ahead(n).kind == tokSymbol {
 		n++
 	}
 	if !isQuery(p.ahead(n), p.ahead(n+1)) {
