@@ -1,0 +1,175 @@
+package rule
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/bind"
+	"github.com/flott-dev/flott/sql/internal/catalog"
+	"github.com/flott-dev/flott/sql/internal/expr"
+	"github.com/flott-dev/flott/sql/internal/logical"
+	"github.com/flott-dev/flott/sql/internal/parse"
+)
+
+// env has the tables t(a, b, c) of INT, and u(x, y) of BIGINT.
+func env(t *testing.T) *bind.Env {
+	t.Helper()
+	s := catalog.NewStore()
+	for name, cols := range map[string][]row.Field{
+		"t": {{Name: "a", Type: row.Of(row.Int)}, {Name: "b", Type: row.Of(row.Int)}, {Name: "c", Type: row.Of(row.Int)}},
+		"u": {{Name: "x", Type: row.Of(row.BigInt)}, {Name: "y", Type: row.Of(row.BigInt)}},
+	} {
+		table := &catalog.Table{Path: catalog.Path{Catalog: catalog.DefaultCatalog, Database: catalog.DefaultDatabase, Object: name}, Options: map[string]string{}}
+		for _, c := range cols {
+			table.Columns = append(table.Columns, catalog.Column{Name: c.Name, Type: c.Type})
+		}
+		if err := s.Put(table, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &bind.Env{Catalog: s, Zone: time.UTC}
+}
+
+func bound(t *testing.T, text string) logical.Node {
+	t.Helper()
+	q, err := parse.Query(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := bind.Query(env(t), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// show writes a plan on one line: Node(what)[inputs].
+func show(n logical.Node) string {
+	var what string
+	switch n := n.(type) {
+	case *logical.Scan:
+		return n.Table.Path.Object + "(" + strings.Join(logical.Names(n.Columns()), " ") + ")"
+	case *logical.Project:
+		what = exprs(n.Exprs)
+	case *logical.Filter:
+		what = text(n.Cond)
+	case *logical.Join:
+		what = n.Kind.String()
+		if n.Cond != nil {
+			what += ": " + text(n.Cond)
+		}
+	case *logical.Aggregate:
+		what = fmt.Sprint("by ", n.Keys)
+		for _, c := range n.Calls {
+			what += fmt.Sprintf(" %s%v", c.Func.Name, c.Args)
+		}
+	case *logical.Values:
+		what = fmt.Sprint(len(n.Rows))
+	}
+	var ins []string
+	for _, in := range n.Inputs() {
+		ins = append(ins, show(in))
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", n), "*logical.") + "(" + what + ")[" + strings.Join(ins, ", ") + "]"
+}
+
+func exprs(xs []expr.Expr) string {
+	var list []string
+	for _, x := range xs {
+		list = append(list, text(x))
+	}
+	return strings.Join(list, " ")
+}
+
+func text(x expr.Expr) string {
+	switch x := x.(type) {
+	case *expr.Input:
+		return fmt.Sprintf("$%d", x.Index)
+	case *expr.Literal:
+		switch {
+		case x.IsNull():
+			return "NULL"
+		case len(x.Value.I32) > 0:
+			return fmt.Sprint(x.Value.I32[0])
+		case len(x.Value.I64) > 0:
+			return fmt.Sprint(x.Value.I64[0])
+		case len(x.Value.Bools) > 0:
+			return fmt.Sprint(x.Value.Bools[0])
+		}
+		return "'" + string(x.Value.Data) + "'"
+	case *expr.Call:
+		return x.Func.Name + "(" + exprs(x.Args) + ")"
+	}
+	return fmt.Sprintf("%T", x)
+}
+
+func TestRules(t *testing.T) {
+	context := &expr.Context{Zone: time.UTC, Now: time.Unix(0, 0)}
+	for _, c := range []struct {
+		rule, query, want string
+	}{
+		{"subqueries", "SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE y = 2)", "Project($0)[Join(LeftSemiJoin)[t(a b c), Project(1)[Filter(=($1 CAST(2)))[u(x y)]]]]"},
+		{"subqueries", "SELECT a FROM t WHERE b > 1 AND NOT EXISTS (SELECT 1 FROM u WHERE x = a)", "Project($0)[Join(LeftAntiJoin: =($4 CAST($0)))[Filter(>($1 1))[t(a b c)], Project(1 $0)[u(x y)]]]"},
+		{"subqueries", "SELECT a FROM t WHERE a IN (SELECT c FROM t)", "Project($0)[Join(LeftSemiJoin: =($0 $3))[t(a b c), Project($2)[t(a b c)]]]"},
+		{"subqueries", "SELECT a FROM t WHERE a NOT IN (SELECT c FROM t)", "Project($0)[Join(LeftAntiJoin: IS NOT FALSE(=($0 $3)))[t(a b c), Project($2)[t(a b c)]]]"},
+		{"subqueries", "SELECT a, (SELECT MAX(x) FROM u) FROM t", "Project($0 $3)[Join(LeftOuterJoin)[t(a b c), Project($0)[Aggregate(by [] MAX[0])[Project($0)[u(x y)]]]]]"},
+		{"subqueries", "SELECT a, (SELECT x FROM u) FROM t", "Project($0 $3)[Join(LeftOuterJoin)[t(a b c), Aggregate(by [] SINGLE_VALUE[0])[Project($0)[u(x y)]]]]"},
+		{"subqueries", "SELECT a FROM t WHERE b > (SELECT MAX(y) FROM u WHERE x = a)", "Project($0)[Project($0 $1 $2)[Filter(>(CAST($1) $3))[Join(LeftOuterJoin: =($4 CAST($0)))[t(a b c), Project($0 $1)[Project($1 $0)[Aggregate(by [1] MAX[0])[Project($1 $0)[u(x y)]]]]]]]]"},
+		{"set operations", "SELECT x FROM u INTERSECT SELECT y FROM u", "Project($0)[Aggregate(by [0])[Join(LeftSemiJoin: IS NOT DISTINCT FROM($0 $1))[Project($0)[u(x y)], Project($1)[u(x y)]]]]"},
+		{"fold", "SELECT a + (1 + 2) FROM t WHERE 1 = 1", "Project(+($0 3))[t(a b c)]"},
+		{"fold", "SELECT CASE WHEN FALSE THEN 1 / 0 ELSE 2 END, a FROM t", "Project(2 $0)[t(a b c)]"},
+		{"push filters", "SELECT p FROM (SELECT a AS p, b + 1 AS q FROM t) WHERE q > 2 AND p = 1", "Project($0)[Project($0 +($1 1))[Filter(AND(>(+($1 1) 2) =($0 1)))[t(a b c)]]]"},
+		{"push filters", "SELECT a FROM t, u WHERE x = y AND a = 1 AND b < x", "Project($0)[Join(InnerJoin: <(CAST($1) $3))[Filter(=($0 1))[t(a b c)], Filter(=($0 $1))[u(x y)]]]"},
+		{"push filters", "SELECT a FROM t LEFT JOIN u ON a = x WHERE y = 1", "Project($0)[Join(InnerJoin: =(CAST($0) $3))[t(a b c), Filter(=($1 CAST(1)))[u(x y)]]]"},
+		{"push filters", "SELECT a FROM t JOIN u ON a = x WHERE 1 / b > 0 AND y = 1", "Project($0)[Filter(AND(>(/(1 $1) 0) =($4 CAST(1))))[Join(InnerJoin: =(CAST($0) $3))[t(a b c), u(x y)]]]"},
+		{"push filters", "SELECT a, COUNT(*) FROM t GROUP BY a HAVING a > 1 AND COUNT(*) > 2", "Project($0 $1)[Filter(>($1 CAST(2)))[Aggregate(by [0] COUNT[])[Project($0)[Filter(>($0 1))[t(a b c)]]]]]"},
+		{"push filters", "SELECT a FROM (SELECT a FROM t UNION ALL SELECT b FROM t) WHERE a = 1", "Project($0)[SetOp()[Project($0)[Filter(=($0 1))[t(a b c)]], Project($1)[Filter(=($1 1))[t(a b c)]]]]"},
+		{"merge projects", "SELECT p + 1 FROM (SELECT a AS p, b FROM t)", "Project(+($0 1))[t(a b c)]"},
+		{"merge projects", "SELECT p + p FROM (SELECT a + b AS p FROM t)", "Project(+($0 $0))[Project(+($0 $1))[t(a b c)]]"},
+		{"prune", "SELECT a FROM t WHERE c = 1", "Project($0)[Filter(=($1 1))[t(a c)]]"},
+		{"prune", "SELECT b FROM t JOIN u ON a = x", "Project($1)[Join(InnerJoin: =(CAST($0) $2))[t(a b), u(x)]]"},
+	} {
+		n := bound(t, c.query)
+		switch c.rule {
+		case "subqueries":
+			n = Subqueries(n)
+		case "set operations":
+			n = SetOperations(n)
+		case "fold":
+			n = Fold(n, context)
+		case "push filters":
+			n = PushFilters(n)
+		case "merge projects":
+			n = MergeProjects(n)
+		case "prune":
+			n = Prune([]logical.Node{n})[0]
+		}
+		if got := show(n); got != c.want {
+			t.Errorf("%s: %s\ngives %s\nwant  %s", c.rule, c.query, got, c.want)
+		}
+	}
+}
+
+// TestTablesAreReadWithTheSameColumns: a table that is read twice is read with what both readers want.
+func TestTablesAreReadWithTheSameColumns(t *testing.T) {
+	n := Prune([]logical.Node{bound(t, "SELECT l.a FROM t AS l JOIN (SELECT b FROM t WHERE c = 1) AS r ON l.a = r.b")})[0]
+	if got := strings.Count(show(n), "t(a b c)"); got != 2 {
+		t.Errorf("%s", show(n))
+	}
+}
+
+func TestRefusedSubqueries(t *testing.T) {
+	for query, want := range map[string]string{
+		"SELECT a FROM t WHERE b = (SELECT MAX(y) FROM u WHERE x > a)": "in equations only",
+		"SELECT (SELECT x + a FROM u) FROM t":                          "in its conditions only",
+		"SELECT a FROM t LEFT JOIN u ON a = (SELECT MAX(x) FROM u)":    "outer join",
+	} {
+		_, err := Apply([]logical.Node{bound(t, query)}, &expr.Context{Zone: time.UTC})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", query, err, want)
+		}
+	}
+}
