@@ -21,7 +21,7 @@ type demoCmd struct {
 	Rate    int64 `default:"20000" help:"Events per second of the auction stream."`
 }
 
-// Run runs two jobs side by side in this process and shows what they find.
+// Run runs three jobs side by side in this process and shows what they find.
 func (c *demoCmd) Run(ctx context.Context) error {
 	if c.Rate < 1 {
 		return fmt.Errorf("--rate %d: must be at least 1", c.Rate)
@@ -86,11 +86,16 @@ func (c *demoCmd) start(ctx context.Context, screen *screen) ([]*launch.Job, err
 	usage.To(each(func(u watch.Usage) { screen.setUsage(u) })).Name("show usage")
 	alerts.To(each(func(a watch.Alert) { screen.alert(a) })).Name("show alerts")
 
+	channels := stream.NewEnv()
+	if err := demoSQL(ctx, channels, c.Rate, screen.setChannel); err != nil {
+		return nil, err
+	}
+
 	var jobs []*launch.Job
 	for _, j := range []struct {
 		name string
 		env  *stream.Env
-	}{{"hottest auctions", auctions}, {"hostwatch", host}} {
+	}{{"hottest auctions", auctions}, {"channels in SQL", channels}, {"hostwatch", host}} {
 		started, err := launch.Start(ctx, j.env, j.name)
 		if err != nil {
 			for _, other := range jobs {

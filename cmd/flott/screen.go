@@ -27,11 +27,12 @@ type screen struct {
 
 	mu struct {
 		sync.Mutex
-		top    hot.Top
-		usage  map[string]watch.Usage
-		at     time.Time // of the newest usage
-		alerts []watch.Alert
-		count  int
+		top      hot.Top
+		channels map[string]channel
+		usage    map[string]watch.Usage
+		at       time.Time // of the newest usage
+		alerts   []watch.Alert
+		count    int
 	}
 }
 
@@ -40,22 +41,24 @@ func newScreen(out *os.File) *screen {
 	now := time.Now()
 	s := &screen{out: out, start: now, shown: now}
 	s.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-	s.mu.usage = map[string]watch.Usage{}
+	s.mu.usage, s.mu.channels = map[string]watch.Usage{}, map[string]channel{}
 	return s
 }
 
 func (s *screen) intro(rate int64) {
-	fmt.Fprintf(s.out, `Flott demo: two jobs in this process (%d cores), no server, nothing to install.
+	fmt.Fprintf(s.out, `Flott demo: three jobs in this process (%d cores), no server, nothing to install.
 
   hottest auctions  %d made-up auction events a second; the five auctions with the most bids
                     in the last 10 s, every 2 s of event time     code: examples/topauctions
+  channels in SQL   the same events in a continuous query:
+                    %s
   hostwatch         this machine's processes from /proc, in 2 s windows, with an alert when one
                     leaves its usual range                        code: examples/hostwatch
 
   Their graphs: bin/flott graph --format svg -o graph.svg ./examples/topauctions
   Stop: Ctrl-C
 
-`, runtime.NumCPU(), rate)
+`, runtime.NumCPU(), rate, strings.ReplaceAll(demoQuery, "\n", "\n                    "))
 }
 
 func (s *screen) setTop(t hot.Top) {
@@ -71,6 +74,29 @@ func (s *screen) setUsage(u watch.Usage) {
 	if u.At.After(s.mu.at) {
 		s.mu.at = u.At
 	}
+}
+
+func (s *screen) setChannel(c channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.channels[c.Channel] = c
+}
+
+// channelLines are the newest result of the query in SQL.
+func (s *screen) channelLines() []string {
+	lines := []string{"", "bids by channel, so far (SQL)"}
+	most := int64(0)
+	for _, c := range s.mu.channels {
+		most = max(most, c.Bids)
+	}
+	for _, name := range []string{"Apple", "Baidu", "Facebook", "Google"} {
+		line := "  –"
+		if c, ok := s.mu.channels[name]; ok {
+			line = fmt.Sprintf("  %-9s %9d bids  %10d highest %9d average  %s", c.Channel, c.Bids, c.Highest, c.Average, bar(c.Bids, most))
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 const alertsShown = 3
@@ -124,6 +150,7 @@ func (s *screen) picture(jobs []*launch.Job) []string {
 		}
 		lines = append(lines, line)
 	}
+	lines = append(lines, s.channelLines()...)
 	lines = append(lines, "", "busiest programs on this machine")
 	busiest := s.busiest()
 	for i := range 5 {

@@ -108,6 +108,9 @@ func TestOrderedAgainstModel(t *testing.T) {
 				}
 				first, _, ok := s.First()
 				last, _, _ := s.Last()
+				if key, hasKey := s.LastKey(); hasKey != ok || string(key) != string(last) {
+					t.Fatalf("the last key is %q, of %q", key, want)
+				}
 				if ok != (len(want) > 0) || ok && (string(first) != want[0] || string(last) != want[len(want)-1]) {
 					t.Fatalf("first %q, last %q of %q", first, last, want)
 				}

@@ -43,22 +43,27 @@ func (s *Bytes) Change() []byte {
 	return s.data(g, *s.groups[g].valueAt(i))
 }
 
-// Append appends to the bytes of the current key, which are not read if they are on disk.
+// Append appends to the bytes of the current key, which are not read if they are on disk. It reports whether there were
+// none in memory.
 //
 //flott:hot
-func (s *Bytes) Append(more []byte) {
+func (s *Bytes) Append(more []byte) (fresh bool) {
 	g, i := s.toAppend(&s.b.Current)
+	fresh = *s.groups[g].valueAt(i) == 0
 	s.extend(g, i, more)
+	return fresh
 }
 
-// Put replaces the bytes of the current key.
-func (s *Bytes) Put(value []byte) {
+// Put replaces the bytes of the current key. It reports whether there were none.
+func (s *Bytes) Put(value []byte) (fresh bool) {
 	if len(value) == 0 {
 		s.Drop()
-		return
+		return false
 	}
 	g, i := s.change()
+	fresh = *s.groups[g].valueAt(i) == 0
 	s.set(g, i, value)
+	return fresh
 }
 
 // Cut takes the bytes from one place up to another out of those of the current key.

@@ -41,14 +41,18 @@ func TestBytesAgainstModel(t *testing.T) {
 				for range rapid.IntRange(1, 20).Draw(t, "times") {
 					h.setKey(t)
 					more := some.Draw(t, "more")
-					s.Append(more)
+					if fresh := s.Append(more); !fresh && h.model[h.key] == "" || fresh && h.model[h.key] != "" && b.cold == nil {
+						t.Fatalf("fresh: %v", fresh)
+					}
 					set(slices.Concat([]byte(h.model[h.key]), more))
 				}
 			},
 			"put": func(t *rapid.T) {
 				h.setKey(t)
 				v := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "value")
-				s.Put(v)
+				if fresh := s.Put(v); fresh != (len(v) > 0 && h.model[h.key] == "") {
+					t.Fatalf("fresh: %v", fresh)
+				}
 				set(v)
 			},
 			"change": func(t *rapid.T) {

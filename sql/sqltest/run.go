@@ -46,8 +46,6 @@ type Config struct {
 	Parallelism int
 	// EachRow compares the changelog too: it is that of a change for each row of the input.
 	EachRow bool
-	// Shuffle changes the order of rows that have none, from a seed that is not 0; then only final results are compared.
-	Shuffle int64
 	// Timeout is the longest time that a case may take; 0 is a minute.
 	Timeout time.Duration
 }

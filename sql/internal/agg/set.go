@@ -74,6 +74,7 @@ type Groups struct {
 
 // Set computes calls. It belongs to one goroutine.
 type Set struct {
+	merging merging
 	accs    []accumulator
 	size    int
 	root    *sideRef
@@ -163,9 +164,9 @@ func (s *Set) Append(g *Groups, out []*column.Vector) (err error) {
 func (s *Set) Merge(dst, src Acc, from []byte) (err error) {
 	defer catch(&err)
 	*RowsOf(dst) += *RowsOf(src)
-	m := &merging{from: from}
+	s.merging.from = from
 	for _, a := range s.accs {
-		a.merge(dst, src, m)
+		a.merge(dst, src, &s.merging)
 	}
 	return nil
 }

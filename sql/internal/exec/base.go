@@ -128,7 +128,10 @@ func newKeying(ctx *operator.Context, types []*row.Type, at []int) *keying {
 	k := &keying{key: colcodec.NewKey(types), at: at}
 	k.backend = keyed.NewBackend(ctx, k.key.IsWord())
 	k.backend.KeySchema = k.key.Schema()
-	if !k.key.IsWord() {
+	switch {
+	case len(types) == 0:
+		k.backend.HashOf = func([]byte) uint64 { return 0 }
+	case !k.key.IsWord():
 		k.backend.HashOf = k.key.HashOf
 	}
 	return k
@@ -146,15 +149,24 @@ func (k *keying) begin(b *batch.Columns) {
 		k.cols = append(k.cols, b.Cols[c])
 	}
 	k.hashes = b.Hashes
-	if k.hashes == nil {
+	if k.hashes == nil || len(k.at) == 0 { // without keys, hashes are those of an operator before
 		k.own = resized(k.own, b.N)
 		k.hashes = k.own
-		k.key.Hashes(k.hashes, k.cols)
+		k.hashesOf(k.hashes, k.cols)
 	}
 	if k.key.IsWord() {
 		k.words = resized(k.words, b.N)
 		k.key.Words(k.words, k.cols[0])
 	}
+}
+
+// hashesOf computes hashes. Without keys all rows are in the first key group, which is the first subtask's.
+func (k *keying) hashesOf(hashes []uint64, cols []*column.Vector) {
+	if len(cols) == 0 {
+		clear(hashes)
+		return
+	}
+	k.key.Hashes(hashes, cols)
 }
 
 // set makes the key of the row at a place of the batch current.
@@ -165,16 +177,6 @@ func (k *keying) set(place int) {
 	}
 	k.bytes = k.key.Append(k.bytes[:0], k.cols, place)
 	k.backend.Set(k.hashes[place], 0, k.bytes)
-}
-
-// hasNull reports whether one of the key columns is NULL at a place.
-func (k *keying) hasNull(place int) bool {
-	for _, c := range k.cols {
-		if c.IsNull(place) {
-			return true
-		}
-	}
-	return false
 }
 
 // appendKey appends the values of the current key to columns.

@@ -9,8 +9,9 @@ import (
 	"github.com/flott-dev/flott/row"
 )
 
-func newFinalRank(r *Rank) *finalRank {
-	n := &finalRank{op: r}
+// newFinalRank makes the operator, whose rows are dealt out by some columns of its partition.
+func newFinalRank(r *Rank, dealt []int) *finalRank {
+	n := &finalRank{op: r, dealt: dealt}
 	n.init(r.Out, nil)
 	n.ColumnInput.Init(n, &n.out)
 	n.finish = n.end
@@ -21,6 +22,7 @@ func newFinalRank(r *Rank) *finalRank {
 type finalRank struct {
 	one
 	op      *Rank
+	dealt   []int
 	all     *gather
 	scratch []*column.Vector
 }
@@ -32,8 +34,14 @@ func (n *finalRank) Open(ctx *operator.Context) error {
 		n.scratch = append(n.scratch, column.New(f.Type.Plain()))
 	}
 	var err error
-	n.all, err = newGather(n.op.In, n.op.Partition, n.op.Order)
+	n.all, err = newGather(ctx, n.op.In, n.op.Partition, n.dealt, n.op.Order)
 	return err
+}
+
+// Snapshot writes the rows.
+func (n *finalRank) Snapshot(w *operator.Snapshot) error {
+	n.all.snapshot(w)
+	return nil
 }
 
 func (n *finalRank) Watermark(t int64) bool { return n.passMark(t) }

@@ -198,10 +198,9 @@ func (n *intervalJoin) keep(s, place int) {
 	if n.matched {
 		partners = 1
 	}
-	if own.counts || own.rows.Get() == nil {
+	if fresh := own.add(place, partners, t); fresh || own.counts {
 		n.due[s].Set(n.dueAt(s, t), struct{}{})
 	}
-	own.add(place, partners, t)
 }
 
 // dueAt is when a row is dropped. Where nobody sees it, that is done for the rows of some time together.

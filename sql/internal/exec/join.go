@@ -238,11 +238,10 @@ func (n *join) keep(s, place int, kind row.ChangeKind) {
 		own.remove(place, n.time)
 		return
 	}
-	if own.ttl > 0 && own.rows.Get() == nil {
+	if fresh := own.add(place, n.matched, n.time); fresh && own.ttl > 0 {
 		n.expiry.Set(n.time+own.ttl, struct{}{})
 		n.wake()
 	}
-	own.add(place, n.matched, n.time)
 }
 
 // ProcessingTime drops rows that have expired. They take part in nothing before, so that nobody sees when.

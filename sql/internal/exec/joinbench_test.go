@@ -25,8 +25,9 @@ func BenchmarkJoin(b *testing.B) {
 	const keys = 1 << 20
 	k := row.Of(row.BigInt)
 	k.NotNull = true
-	open := func(b *testing.B, kind logical.JoinKind, unique bool) (*joinRig, *joinDrain) {
+	open := func(b *testing.B, kind logical.JoinKind, unique bool, final ...bool) (*joinRig, *joinDrain) {
 		j := joinOf(kind, k)
+		j.Final = len(final) > 0
 		if unique {
 			j.LeftUnique, j.RightUnique = []int{0}, []int{0}
 		}
@@ -84,6 +85,21 @@ func BenchmarkJoin(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/row")
 		})
 	}
+	b.Run("final", func(b *testing.B) { // rows of both sides
+		b.ReportAllocs()
+		for b.Loop() {
+			b.StopTimer()
+			g, d := open(b, logical.Inner, false, true)
+			b.StartTimer()
+			rows(g, 0, 0, keys, row.Insert)
+			rows(g, 1, 0, keys, row.Insert)
+			g.end()
+			if d.rows != keys {
+				b.Fatal(d.rows)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(2*keys), "ns/row")
+	})
 	b.Run("update/rows of one key", func(b *testing.B) { // of 100,000 rows of a key one changes
 		b.ReportAllocs()
 		g, d := open(b, logical.Inner, false)
@@ -127,4 +143,65 @@ func BenchmarkJoin(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/row")
 	})
+}
+
+// BenchmarkTimedJoins joins two streams of rows with times, in batches of 1,024 rows of each side, with a watermark
+// after both. Each row has one partner; ns/row counts the rows of both sides.
+func BenchmarkTimedJoins(b *testing.B) {
+	k := row.Of(row.BigInt)
+	k.NotNull = true
+	timed := timedInput(k)
+	window := windowInput(k)
+	for _, c := range []struct {
+		name   string
+		op     Op
+		fields []row.Field
+	}{
+		{"interval", intervalJoinOf(logical.Inner, k, -1000, 1000), timed},
+		{"interval outer", intervalJoinOf(logical.Full, k, -1000, 1000), timed},
+		{"temporal", temporalJoinOf(logical.Inner, k), timed},
+		{"window", windowJoinOf(logical.Inner, k), window},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			g := newJoinRig(b, c.op, c.fields, c.fields, batch.MaxRows).open(nil)
+			g.close()
+			g.node = c.op.Node()
+			d := &joinDrain{}
+			if err := g.node.Connect("", batch.ColumnReceiver(d)); err != nil {
+				b.Fatal(err)
+			}
+			if err := g.node.Open(g.ctx); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				at := int64(i) * 100
+				for _, s := range []int{1, 0} {
+					c := g.pools[s].Get()
+					for n := range batch.MaxRows {
+						c.Cols[0].AppendI64(int64((i*batch.MaxRows + n) % 1_000_000 * 7919))
+						c.Cols[1].AppendI64(int64(n))
+						if len(c.Cols) == 3 {
+							c.Cols[2].AppendTimestamp(at*1000, 0)
+						} else {
+							c.Cols[2].AppendTimestamp(at/1000*1_000_000, 0)
+							c.Cols[3].AppendTimestamp(at/1000*1_000_000+1_000_000, 0)
+						}
+						c.Add(row.Insert)
+					}
+					if s == 0 {
+						c.Mark(at - 1)
+					}
+					g.node.Receiver(s).(batch.ColumnReceiver).Push(c)
+				}
+				i++
+			}
+			rows := 2 * batch.MaxRows * b.N
+			if d.rows == 0 {
+				b.Fatal("nothing was joined")
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(rows), "ns/row")
+		})
+	}
 }

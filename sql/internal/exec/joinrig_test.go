@@ -35,6 +35,8 @@ type joinRig struct {
 	rnd    *rand.Rand // refuses batches, if it is not nil
 	wakeAt []int64
 
+	parallelism int // of which the node is the first subtask; 0 is 1
+
 	pending [2]*batch.Columns
 	lines   []string
 	marks   []int64
@@ -53,7 +55,7 @@ func (r *joinRig) open(from *operator.State) *joinRig {
 	r.t.Helper()
 	r.node = r.op.Node()
 	r.ctx = &operator.Context{
-		Operator: "join", Parallelism: 1, MaxParallelism: 16, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
+		Operator: "join", Parallelism: max(1, r.parallelism), MaxParallelism: 16, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
 		Mail: func(f func()) { f() }, WakeAt: func(at int64) { r.wakeAt = append(r.wakeAt, at) },
 	}
 	if r.onDisk {
@@ -135,6 +137,11 @@ func (r *joinRig) flush() {
 	for i, b := range r.pending {
 		if b != nil {
 			r.pending[i] = nil
+			if r.parallelism > 1 { // without keys: hashes are those of an edge before, which mean nothing
+				for k := range b.HashColumn() {
+					b.Hashes[k] = 1<<63 + uint64(k)
+				}
+			}
 			r.settle(r.node.Receiver(i).(batch.ColumnReceiver).Push(b))
 		}
 	}
@@ -191,7 +198,7 @@ func (r *joinRig) restart() {
 	}
 	w.Finish()
 	r.close()
-	r.open(operator.Redistribute([]*operator.State{&w.State}, 16, 1, 0))
+	r.open(operator.Redistribute([]*operator.State{&w.State}, 16, max(1, r.parallelism), 0))
 }
 
 func (r *joinRig) close() {

@@ -202,8 +202,8 @@ func (d *joinSide) setPartners(rows []byte, at int, n int32, now int64) {
 	}
 }
 
-// encode makes the record of the row at a place of the batch. Its columns are from a place on.
-func (d *joinSide) encode(place int, partners int32, now int64) (record []byte, from int) {
+// encode makes the record of the row at a place of the batch.
+func (d *joinSide) encode(place int, partners int32, now int64) []byte {
 	r := d.record[:0]
 	if d.timed {
 		r = binary.LittleEndian.AppendUint64(r, uint64(now))
@@ -220,37 +220,35 @@ func (d *joinSide) encode(place int, partners int32, now int64) (record []byte, 
 	r = d.rest.Append(r, d.in[idents:], place)
 	if n := (len(r) - at - 1) << 1; n < 0x80 {
 		r[at] = byte(n)
-		from = at + 1
 	} else { // a longer length
 		var length [binary.MaxVarintLen64]byte
 		used := binary.PutUvarint(length[:], uint64(n))
 		r = slices.Insert(r, at+1, length[1:used]...)
 		r[at] = length[0]
-		from = at + used
 	}
 	d.record = r
-	return r, from
+	return r
 }
 
-// add keeps the row at a place, whose key is the current one.
-func (d *joinSide) add(place int, partners int32, now int64) {
-	r, _ := d.encode(place, partners, now)
+// add keeps the row at a place, whose key is the current one. It reports whether that had none, as far as is known
+// without looking at the disk.
+func (d *joinSide) add(place int, partners int32, now int64) (fresh bool) {
+	r := d.encode(place, partners, now)
 	switch {
 	case d.isSingle:
-		d.rows.Put(r)
-		return
+		return d.rows.Put(r)
 	case d.isUnique:
 		if rows := d.rows.Get(); rows != nil {
 			if at, to, ok := d.find(rows, place, now); ok {
 				if len(r) == to-at {
 					copy(d.rows.Change()[at:], r)
-					return
+					return false
 				}
 				d.take(at, to)
 			}
 		}
 	}
-	d.rows.Append(r)
+	return d.rows.Append(r)
 }
 
 // has reports whether there is a row that the one at a place takes the place of.

@@ -25,5 +25,5 @@ func (b *base) countLate(n int64) {
 // setNone makes the key of operators without keys current.
 func (k *keying) setNone() {
 	k.bytes = k.bytes[:0]
-	k.backend.Set(k.key.HashOf(nil), 0, k.bytes)
+	k.backend.Set(0, 0, k.bytes)
 }

@@ -13,7 +13,7 @@ import (
 // Node makes the operator of a subtask.
 func (r *Rank) Node() operator.Node {
 	if r.Final {
-		return newFinalRank(r)
+		return newFinalRank(r, r.Partition)
 	}
 	n := &rank{op: r}
 	n.init(r.Out, nil)

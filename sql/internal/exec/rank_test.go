@@ -104,6 +104,7 @@ func TestRankAgainstModel(t *testing.T) {
 		size := []int{1, 3, batch.MaxRows}[rnd.IntN(3)]
 		r := rankRig(t, op)
 		r.full = rnd.IntN(2) == 0
+		r.onDisk(seed%4 == 0)
 		var rows [][]any
 		for range 200 {
 			if op.Retract && len(rows) > 0 && rnd.IntN(3) == 0 {
@@ -120,7 +121,7 @@ func TestRankAgainstModel(t *testing.T) {
 				part = append(part, ins(x...))
 			}
 			r.push(size, part...)
-			if !op.Final && rnd.IntN(30) == 0 {
+			if rnd.IntN(30) == 0 {
 				r.restart()
 			}
 		}

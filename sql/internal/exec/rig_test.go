@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -11,6 +12,7 @@ import (
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/row"
@@ -31,6 +33,9 @@ type rig struct {
 	// full has the consumer refuse every other batch.
 	full bool
 	odd  bool
+	// disk has state on disk, of which next to nothing fits into memory.
+	disk bool
+	task *operator.Context
 }
 
 // field is a column of a row; NULL unless its type is NOT NULL.
@@ -55,13 +60,33 @@ func (r *rig) open(from *operator.State) {
 }
 
 func (r *rig) context(from *operator.State) *operator.Context {
-	return &operator.Context{
+	r.task = &operator.Context{
 		Operator: "rig", Parallelism: 1, MaxParallelism: 8, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
 		Mail: func(f func()) { f() }, WakeAt: func(at int64) {
 			if r.wake == 0 || at < r.wake {
 				r.wake = at
 			}
 		},
+	}
+	if r.disk {
+		r.task.Cold = lsm.Opener(lsm.Pebble, 1, r.t.TempDir())
+	}
+	return r.task
+}
+
+// onDisk starts anew with state on disk.
+func (r *rig) onDisk(disk bool) *rig {
+	if r.disk = disk; disk {
+		r.close()
+		r.open(nil)
+	}
+	return r
+}
+
+func (r *rig) close() {
+	r.t.Helper()
+	if err := errors.Join(r.node.Close(), r.task.Close()); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
@@ -184,6 +209,7 @@ func (r *rig) give(b *batch.Columns) {
 	for !ok {
 		ok = r.node.Resume()
 	}
+	r.task.RunBetween()
 }
 
 func (r *rig) mark(t int64) {
@@ -219,9 +245,7 @@ func (r *rig) restart() {
 		r.t.Fatal(err)
 	}
 	w.Finish()
-	if err := r.node.Close(); err != nil {
-		r.t.Fatal(err)
-	}
+	r.close()
 	r.open(operator.Redistribute([]*operator.State{&w.State}, 8, 1, 0))
 }
 

@@ -42,8 +42,14 @@ func (n *finalSort) Open(ctx *operator.Context) error {
 	n.Ctx = ctx
 	n.open(ctx)
 	var err error
-	n.all, err = newGather(n.op.In, nil, n.op.Keys)
+	n.all, err = newGather(ctx, n.op.In, nil, nil, n.op.Keys)
 	return err
+}
+
+// Snapshot writes the rows.
+func (n *finalSort) Snapshot(w *operator.Snapshot) error {
+	n.all.snapshot(w)
+	return nil
 }
 
 func (n *finalSort) Watermark(t int64) bool { return n.passMark(t) }
@@ -116,6 +122,14 @@ type timeSort struct {
 	sort *sorting
 	rows *entries
 	by   []byte
+	// groups are all with this subtask: they only keep the watermark.
+	groups groupMarks
+}
+
+// Snapshot writes the rows.
+func (n *timeSort) Snapshot(w *operator.Snapshot) error {
+	n.groups.snapshot(w, n.task, n.mark)
+	return n.base.Snapshot(w)
 }
 
 func (n *timeSort) Open(ctx *operator.Context) (err error) {
@@ -127,6 +141,9 @@ func (n *timeSort) Open(ctx *operator.Context) (err error) {
 	n.keys = newKeying(ctx, nil, nil)
 	n.rows = newEntries(n.keys.backend, n.op.In)
 	n.keys.backend.Add("rows", n.rows)
+	if n.mark, err = n.groups.restore(ctx); err != nil {
+		return err
+	}
 	return n.restore()
 }
 

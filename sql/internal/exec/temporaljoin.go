@@ -136,11 +136,11 @@ func (n *temporalJoin) putVersion(place int, t int64, lives int32) {
 		case was > t:
 			to = at
 		}
-		r, _ := d.encode(place, lives, t)
+		r := d.encode(place, lives, t)
 		d.rows.Put(slices.Concat(rows[:at], r, rows[to:]))
 		return
 	}
-	r, _ := d.encode(place, lives, t)
+	r := d.encode(place, lives, t)
 	d.rows.Append(r)
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/colcodec"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
@@ -238,8 +240,12 @@ func TestWindowAggregateAgainstModel(t *testing.T) {
 	for seed := range uint64(120) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		w := []logical.Windowing{
-			{Kind: "TUMBLE", Size: 10, Offset: 3}, {Kind: "HOP", Size: 20, Slide: 5}, {Kind: "HOP", Size: 12, Slide: 8},
-			{Kind: "CUMULATE", Size: 20, Slide: 5}, {Kind: "SESSION", Size: 4}, {Kind: "HOP", Size: 5, Slide: 10},
+			{Kind: "TUMBLE", Size: 10, Offset: 3},
+			{Kind: "HOP", Size: 20, Slide: 5},
+			{Kind: "HOP", Size: 12, Slide: 8},
+			{Kind: "CUMULATE", Size: 20, Slide: 5},
+			{Kind: "SESSION", Size: 4},
+			{Kind: "HOP", Size: 5, Slide: 10},
 		}[rnd.IntN(6)]
 		m := &windowModel{w: w, side: rnd.IntN(2) == 0, mark: -1 << 40, open: map[string]map[[2]int][]windowRow{}}
 		op := WindowAggregate{Windowing: w, Keys: []int{0}, Calls: windowCalls, Retract: rnd.IntN(2) == 0}
@@ -249,6 +255,7 @@ func TestWindowAggregateAgainstModel(t *testing.T) {
 		op.Final = w.Kind != "SESSION" && rnd.IntN(5) == 0
 		r := windowAggregateRig(t, op)
 		r.full = rnd.IntN(2) == 0
+		r.onDisk(seed%4 == 0)
 		size := []int{1, 3, batch.MaxRows}[rnd.IntN(3)]
 		at := 0
 		var rows []windowRow
@@ -280,9 +287,7 @@ func TestWindowAggregateAgainstModel(t *testing.T) {
 					m.advance(at - 8)
 				}
 			case 2:
-				if !op.Final {
-					r.restart()
-				}
+				r.restart()
 			}
 		}
 		r.end()
@@ -446,4 +451,103 @@ func BenchmarkWindowTumble(b *testing.B) {
 
 func BenchmarkWindowHop(b *testing.B) {
 	benchmarkWindow(b, logical.Windowing{Kind: "HOP", Size: 1_000_000, Slide: 200_000}, 10_000)
+}
+
+// TestWindowAggregateOfTwoSubtasks restores the state of two subtasks, one of which was ahead of the other, into one.
+func TestWindowAggregateOfTwoSubtasks(t *testing.T) {
+	for _, kind := range []string{"TUMBLE", "HOP", "SESSION"} {
+		w := logical.Windowing{Kind: kind, Size: 10, Slide: 5}
+		if kind == "TUMBLE" {
+			w.Slide = 0
+		}
+		r := windowAggregateRig(t, WindowAggregate{Windowing: w, Keys: []int{0}, Calls: windowCalls})
+		r.marks = false
+		keys := [2]int{-1, -1} // one of each subtask
+		key := colcodec.NewKey(KeyTypes(windowIn, []int{0}))
+		for k := 0; keys[0] < 0 || keys[1] < 0; k++ {
+			b := r.batch([]change{ins(k, 0, "", 0)})
+			var h [1]uint64
+			key.Hashes(h[:], b.Cols[:1])
+			keys[operator.SubtaskOf(codec.KeyGroup(h[0], 8), 8, 2)] = k
+		}
+		var old []*operator.State
+		for subtask, mark := range []int64{25, 3} {
+			ctx := r.context(nil)
+			ctx.Parallelism, ctx.Subtask = 2, subtask
+			r.node = r.make()
+			if err := r.node.Connect("", batch.ColumnReceiver(r)); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.node.Open(ctx); err != nil {
+				t.Fatal(err)
+			}
+			r.push(9, ins(keys[subtask], 1, "", 2))
+			r.mark(mark)
+			s := &operator.Snapshot{Checkpoint: 1}
+			if err := r.node.Snapshot(s); err != nil {
+				t.Fatal(err)
+			}
+			s.Finish()
+			old = append(old, &s.State)
+		}
+		r.open(operator.Redistribute(old, 8, 1, 0))
+		r.push(9, ins(keys[0], 5, "", 3), ins(keys[1], 5, "", 3)) // late for the first only
+		r.end()
+		var want []string
+		for _, k := range []struct {
+			key, rows, sum int
+		}{{keys[0], 1, 1}, {keys[1], 2, 6}} {
+			switch kind {
+			case "TUMBLE":
+				want = append(want, fmt.Sprintf("+I [%d,%d,%d,0,10,9]", k.key, k.rows, k.sum))
+			case "HOP":
+				want = append(want, fmt.Sprintf("+I [%d,%d,%d,-5,5,4]", k.key, k.rows, k.sum), fmt.Sprintf("+I [%d,%d,%d,0,10,9]", k.key, k.rows, k.sum))
+			case "SESSION":
+				want = append(want, fmt.Sprintf("+I [%d,%d,%d,2,%d,%d]", k.key, k.rows, k.sum, 11+k.rows, 10+k.rows))
+			}
+		}
+		got := r.take()
+		sort.Strings(got)
+		sort.Strings(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", kind, got, want)
+		}
+	}
+}
+
+// TestWindowAggregateOfInstants cuts days of a TIMESTAMP_LTZ in the session's zone, and groups the results once more.
+func TestWindowAggregateOfInstants(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	const hour = 3_600_000
+	day := int(time.Date(2024, 3, 31, 0, 0, 0, 0, time.UTC).UnixMilli()) // has 23 hours, from 23:00 to 22:00
+	instant := *row.TimestampLTZOf(3)
+	instant.Attribute = row.Rowtime
+	in := slices.Clone(windowIn)
+	in[3].Type = &instant
+	op := WindowAggregate{
+		Session: Session{Zone: berlin}, Windowing: logical.Windowing{Kind: "TUMBLE", Size: 24 * hour}, In: in, Keys: []int{0}, Calls: windowCalls,
+		Time: 3, Instants: true, Out: append([]row.Field{in[0], field("c", bigint), field("s", bigint)}, boundFields(&instant)...),
+	}
+	r := newRig(t, in, op.Out, func() operator.Node { return op.Node() })
+	r.push(3, ins(1, 1, "", day-hour-1), ins(1, 2, "", day-hour), ins(1, 4, "", day+22*hour-1), ins(1, 8, "", day+22*hour))
+	r.mark(int64(day - hour - 1))
+	r.expect(fmt.Sprintf("+I [1,1,1,%d,%d,%d]", day-24*hour, day, day-hour-1))
+	r.mark(int64(day + 22*hour - 2))
+	r.expect()
+	r.mark(int64(day + 22*hour - 1))
+	r.expect(fmt.Sprintf("+I [1,2,6,%d,%d,%d]", day, day+24*hour, day+22*hour-1))
+
+	again := WindowAggregate{
+		Session: op.Session, Windowing: op.Windowing, In: op.Out, Keys: []int{0}, Calls: windowCalls, Attached: true, Start: 3, End: 4, Time: -1, Instants: true,
+	}
+	again.Out = op.Out
+	r = newRig(t, op.Out, again.Out, func() operator.Node { return again.Node() })
+	r.push(3, ins(1, 2, 6, day, day+24*hour, day+22*hour-1), ins(1, 3, 7, day, day+24*hour, day+22*hour-1))
+	r.mark(int64(day + 22*hour - 2))
+	r.expect()
+	r.mark(int64(day + 22*hour - 1))
+	r.expect(fmt.Sprintf("+I [1,2,5,%d,%d,%d]", day, day+24*hour, day+22*hour-1))
 }

@@ -68,9 +68,12 @@ type windowAggregate struct {
 	spare  []*timeSlice
 	last   *timeSlice // of the row before, unless tables are whole windows
 	ends   []int64    // of windows that are to be given, ascending
-	done   int64      // the watermark up to which windows have been given
-	groups groupMarks
-	armed  int64
+	// When the first of ends is complete, where that was asked before.
+	nextEnd, nextAt int64
+	hasNext         bool
+	done            int64 // the watermark up to which windows have been given
+	groups          groupMarks
+	armed           int64
 
 	touched []*timeSlice // that rows of the batch at work are in
 	rows    agg.Rows
@@ -200,6 +203,11 @@ func (n *windowAggregate) assign(b *batch.Columns, from, to int) {
 	late := int64(0)
 	s := n.last
 	for i := from; i < to; i++ {
+		if s != nil && n.windows.zone == nil && times.Valid == nil {
+			if i = n.addRun(s, b, times.I64, i, to); i == to {
+				break
+			}
+		}
 		p := b.Row(i)
 		t := n.windows.local(n.timeOf(times, p, name))
 		if s == nil || t < s.start || t >= s.end {
@@ -218,6 +226,25 @@ func (n *windowAggregate) assign(b *batch.Columns, from, to int) {
 		n.add(s, int32(p))
 	}
 	n.countLate(late)
+}
+
+// addRun adds the rows from one on that are in a slice, and returns the next one.
+func (n *windowAggregate) addRun(s *timeSlice, b *batch.Columns, micros []int64, i, to int) int {
+	start, width := s.start*1000, uint64(s.end-s.start)*1000
+	at := len(s.places)
+	places := s.places
+	for ; i < to; i++ {
+		p := b.Row(i)
+		if uint64(micros[p]-start) >= width {
+			break
+		}
+		places = append(places, int32(p))
+	}
+	s.places = places
+	if at == 0 && len(places) > 0 {
+		n.touched = append(n.touched, s)
+	}
+	return i
 }
 
 // assignNow puts rows into the windows of a time.
@@ -435,7 +462,7 @@ func (n *windowAggregate) arm() {
 	if !n.op.Processing || n.op.Final || len(n.ends) == 0 {
 		return
 	}
-	if next := n.windows.complete(n.ends[0]) + 1; next < n.armed {
+	if next := n.next() + 1; next < n.armed {
 		n.armed = next
 		n.task.WakeAt(next)
 	}
@@ -447,9 +474,9 @@ func (n *windowAggregate) advance(t int64) bool {
 	if !n.emitAll() {
 		return false
 	}
-	for len(n.ends) > 0 && n.windows.complete(n.ends[0]) <= t {
+	for len(n.ends) > 0 && n.next() <= t {
 		end := n.ends[0]
-		n.done = max(n.done, n.windows.complete(end))
+		n.done = max(n.done, n.next())
 		n.ends = slices.Delete(n.ends, 0, 1)
 		n.fire(end)
 		if !n.emitAll() {
@@ -461,16 +488,29 @@ func (n *windowAggregate) advance(t int64) bool {
 	return true
 }
 
+// next is when the next window is complete. There is one.
+func (n *windowAggregate) next() int64 {
+	if n.nextEnd != n.ends[0] || !n.hasNext {
+		n.nextEnd, n.nextAt, n.hasNext = n.ends[0], n.windows.complete(n.ends[0]), true
+	}
+	return n.nextAt
+}
+
 // fire begins to give the windows that end at a time.
 func (n *windowAggregate) fire(end int64) {
+	if n.whole {
+		for _, s := range n.slices {
+			if s.end == end {
+				n.firing = append(n.firing, firingTable{table: s.table, start: s.start, end: end, space: s.namespace(nil), at: -1})
+			}
+		}
+		return
+	}
 	n.within = n.within[:0]
 	start := n.windows.start(end)
 	for _, s := range n.slices {
-		switch {
-		case !n.whole && s.start >= start && s.end <= end:
+		if s.start >= start && s.end <= end {
 			n.within = append(n.within, s)
-		case n.whole && s.end == end:
-			n.firing = append(n.firing, firingTable{table: s.table, start: s.start, end: end, space: s.namespace(nil), at: -1})
 		}
 	}
 	switch {

@@ -106,7 +106,9 @@ func (n *windowJoin) hashOf(key []byte) uint64 {
 	if _, err := n.keys.key.Decode(key, n.decks); err != nil {
 		return n.keys.key.HashOf(key)
 	}
-	n.key.Hashes(join[:], n.decks[:len(n.op.LeftKeys)])
+	if len(n.op.LeftKeys) > 0 {
+		n.key.Hashes(join[:], n.decks[:len(n.op.LeftKeys)])
+	}
 	n.keys.key.Hashes(whole[:], n.decks)
 	return join[0]&^lowHalf | whole[0]&lowHalf
 }
@@ -116,7 +118,12 @@ func (n *windowJoin) begin(s int, b *batch.Columns) {
 	d := n.sides[s]
 	d.begin(b)
 	join := b.Hashes
-	if join == nil {
+	switch {
+	case len(n.op.LeftKeys) == 0: // all rows are in the first key group; hashes are those of an operator before
+		n.part = resized(n.part, b.N)
+		join = n.part
+		clear(join)
+	case join == nil:
 		n.part = resized(n.part, b.N)
 		join = n.part
 		n.key.Hashes(join, d.keys.cols[:len(n.op.LeftKeys)])
@@ -157,10 +164,9 @@ func (n *windowJoin) rows(s int, b *batch.Columns, from, to, end int) int {
 			late++
 			continue
 		}
-		if own.rows.Get() == nil && other.rows.Get() == nil {
+		if own.add(place, 0, 0) && other.rows.Get() == nil {
 			n.timers.Set(complete, struct{}{})
 		}
-		own.add(place, 0, 0)
 	}
 	n.countLate(late)
 	n.arm()

@@ -57,6 +57,9 @@ func testWindowJoinModel(t *testing.T, kind logical.JoinKind, seed uint64) {
 	}
 	g := newJoinRig(t, j, j.Left, j.Right, []int{1, 3, 1024}[seed/3%3])
 	g.rnd, g.onDisk = rnd, seed%4 == 0
+	if !hasKeys {
+		g.parallelism = 4
+	}
 	g.open(nil)
 	defer func() { g.close() }()
 	var rows [2][][]int

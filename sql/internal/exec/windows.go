@@ -83,6 +83,8 @@ func (w *windows) instant(local int64) int64 {
 	if w.zone == nil || local <= -farMillis || local >= farMillis {
 		return local
 	}
+	from, to, shift := w.from, w.to, w.shift // of rows, which are about another time
+	defer func() { w.from, w.to, w.shift = from, to, shift }()
 	const day = 24 * 3600 * 1000
 	w.findShift(local - day)
 	before := local - w.shift

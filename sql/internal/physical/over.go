@@ -88,8 +88,8 @@ func (p *planner) checkOver(at ast.Span, in *Rel, calls []logical.OverCall) {
 		case "LEAD", "NTILE", "CUME_DIST", "PERCENT_RANK":
 			fail(at, "%s is not supported in streaming mode: it needs rows that have not come yet", c.Func.Name)
 		}
-		if c.Frame.UnboundedTo && len(c.Order) > 0 || c.Frame.To < 0 || c.Frame.From < 0 {
-			fail(at, "a frame ends with CURRENT ROW in streaming mode: FOLLOWING needs rows that have not come yet")
+		if c.Frame.UnboundedTo && len(c.Order) > 0 || c.Frame.To != 0 || c.Frame.From < 0 {
+			fail(at, "a frame ends with CURRENT ROW in streaming mode")
 		}
 	}
 }
