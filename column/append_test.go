@@ -9,7 +9,7 @@ import (
 	"github.com/flott-dev/flott/row"
 )
 
-// TestAppendAllIsAppendFrom appends places of vectors of all forms at once and one by one.
+// TestAppendAllIsAppendFrom appends places of vectors of all forms, and NULLs, at once and one by one.
 func TestAppendAllIsAppendFrom(t *testing.T) {
 	types := []*row.Type{
 		row.Of(row.Boolean), row.Of(row.Int), row.Of(row.BigInt), row.Of(row.Float), row.Of(row.Double),
@@ -38,11 +38,16 @@ func TestAppendAllIsAppendFrom(t *testing.T) {
 				}
 				all.AppendAll(from, places)
 				all.AppendRange(from, a, b)
+				more := rng.IntN(3) * rng.IntN(70)
+				all.AppendNulls(more)
 				for _, p := range places {
 					each.AppendFrom(from, int(p))
 				}
 				for ; a < b; a++ {
 					each.AppendFrom(from, a)
+				}
+				for range more {
+					each.AppendNull()
 				}
 			}
 			checkSame(t, typ, all, each)
