@@ -42,5 +42,13 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 			b.WriteString(line + "\n")
 		}
 	}
+	if slices.Contains(x.Details, "JSON_EXECUTION_PLAN") {
+		b.WriteString("\n== Physical Execution Plan ==\n")
+		plan, err := physical.ExplainJSON(rels)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(plan)
+	}
 	return texts([]string{"result"}, [][]string{{b.String()}}), nil
 }

@@ -42,7 +42,7 @@ func TestGoldenCases(t *testing.T) {
 				}
 				v := sqltest.Run(t.Context(), x.config(data), c)
 				if reason := differs[c.Name]; reason != "" {
-					if v.Outcome == sqltest.Passed {
+					if v.Outcome == sqltest.Passed && !strings.HasPrefix(reason, "either: ") {
 						t.Errorf("it gives what Flink does, but is said to differ: %s", reason)
 					}
 					return

@@ -31,7 +31,6 @@ type StreamOption func(t *streamSpec)
 
 type streamSpec struct {
 	rowtime string
-	key     []string
 }
 
 // Rowtime adds a column with the records' event time, as TIMESTAMP_LTZ(3), which is the table's time attribute: its

@@ -131,4 +131,3 @@ func RunSQL(ctx context.Context, name string, o SQLOptions) (Report, error) {
 		OutputRows: got.Rows, OutputChecksum: strconv.FormatUint(got.Checksum, 16), OutputHash: p.FinalHash(),
 	}, nil
 }
-

@@ -250,9 +250,7 @@ func (b *binder) join(j *ast.Join, before *relation) (logical.Node, *Scope) {
 		}
 		s.Columns = append(s.Columns, c)
 	}
-	for _, c := range ls.Columns[width:] { // merged ones of a join before
-		s.Columns = append(s.Columns, c)
-	}
+	s.Columns = append(s.Columns, ls.Columns[width:]...) // merged ones of a join before
 	for _, c := range rs.Columns[len(right.Columns()):] {
 		c.by = expr.Shift(c.by, func(i int) int { return i + width })
 		s.Columns = append(s.Columns, c)

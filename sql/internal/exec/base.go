@@ -179,16 +179,6 @@ func (k *keying) set(place int) {
 	k.backend.Set(k.hashes[place], 0, k.bytes)
 }
 
-// hasNull reports whether one of the key columns is NULL at a place.
-func (k *keying) hasNull(place int) bool {
-	for _, c := range k.cols {
-		if c.IsNull(place) {
-			return true
-		}
-	}
-	return false
-}
-
 // appendKey appends the values of the current key to columns.
 func (k *keying) appendKey(cols []*column.Vector) {
 	if k.key.IsWord() {

@@ -244,7 +244,8 @@ func (g *modelGroup) values() string {
 	for _, n := range distinct {
 		distinctSum += n
 	}
-	array, json := "NULL", strings.Join(g.ints, ",")
+	array := "NULL"
+	var json string
 	if len(g.ints) > 0 {
 		array = "[" + strings.Join(g.ints, ", ") + "]"
 		var parts []string

@@ -25,8 +25,9 @@ func BenchmarkJoin(b *testing.B) {
 	const keys = 1 << 20
 	k := row.Of(row.BigInt)
 	k.NotNull = true
-	open := func(b *testing.B, kind logical.JoinKind, unique bool) (*joinRig, *joinDrain) {
+	open := func(b *testing.B, kind logical.JoinKind, unique bool, final ...bool) (*joinRig, *joinDrain) {
 		j := joinOf(kind, k)
+		j.Final = len(final) > 0
 		if unique {
 			j.LeftUnique, j.RightUnique = []int{0}, []int{0}
 		}
@@ -84,6 +85,21 @@ func BenchmarkJoin(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/row")
 		})
 	}
+	b.Run("final", func(b *testing.B) { // rows of both sides
+		b.ReportAllocs()
+		for b.Loop() {
+			b.StopTimer()
+			g, d := open(b, logical.Inner, false, true)
+			b.StartTimer()
+			rows(g, 0, 0, keys, row.Insert)
+			rows(g, 1, 0, keys, row.Insert)
+			g.end()
+			if d.rows != keys {
+				b.Fatal(d.rows)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(2*keys), "ns/row")
+	})
 	b.Run("update/rows of one key", func(b *testing.B) { // of 100,000 rows of a key one changes
 		b.ReportAllocs()
 		g, d := open(b, logical.Inner, false)

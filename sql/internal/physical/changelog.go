@@ -123,15 +123,16 @@ func (r *Rel) isVolatile() bool {
 	return false
 }
 
-// identify gives operators the names that their state is known by: a digest of what they compute of their inputs.
-func (p *planner) identify(r *Rel, digests map[*Rel]string) string {
+// identify gives operators the names that their state is known by: a digest of what they compute of their inputs. Which
+// columns of a table are read besides does not count: that depends on who else reads it.
+func (p *planner) identify(r *Rel) string {
 	if r.UID != "" {
 		return r.UID
 	}
 	for _, in := range r.Ins {
-		p.identify(in, digests)
+		p.identify(in)
 	}
-	uid := strings.ToLower(r.Name) + "-" + r.digest(func(in *Rel) string { return in.UID })
+	uid := strings.ToLower(r.Name) + "-" + r.meaning()
 	n := p.uids[uid]
 	p.uids[uid]++
 	if n > 0 {
@@ -139,6 +140,41 @@ func (p *planner) identify(r *Rel, digests map[*Rel]string) string {
 	}
 	r.UID = uid
 	return uid
+}
+
+// meaning is a digest of what an operator computes of inputs that have their names.
+func (r *Rel) meaning() string {
+	c := *r
+	switch op := r.Op.(type) {
+	case nil:
+		if r.Source != nil {
+			c.Detail, c.Cols = r.Source.Table.Path.String(), nil
+		}
+	case *exec.Watermark:
+		c.Detail, c.Cols = text(op.Expr, r.Cols), nil
+		if calc, ok := r.Ins[0].Op.(*exec.Calc); ok && r.Ins[0].Ins[0].Source != nil { // computed columns of the table
+			c.Detail = text(calc.Exprs[op.Column], calc.In) + " " + c.Detail
+			c.Ins = r.Ins[0].Ins
+		}
+	case *exec.GroupAggregate, *exec.Join, *exec.Rank, *exec.Over:
+		c.Cols = nil
+	}
+	return c.digest(func(in *Rel) string { return in.essence().UID })
+}
+
+// essence is what a relation is made of when columns are left out only.
+func (r *Rel) essence() *Rel {
+	c, ok := r.Op.(*exec.Calc)
+	if !ok || c.Cond != nil {
+		return r
+	}
+	for i, x := range c.Exprs {
+		in, ok := x.(*expr.Input)
+		if !ok || r.Ins[0].Cols[in.Index].Name != r.Cols[i].Name {
+			return r
+		}
+	}
+	return r.Ins[0].essence()
 }
 
 // conjuncts are the parts of a condition that AND puts together.

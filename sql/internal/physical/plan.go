@@ -129,7 +129,7 @@ func (p *planner) finish(rels []*Rel) {
 		settle(r, needs, settled)
 	}
 	for _, r := range rels {
-		p.identify(r, digests)
+		p.identify(r)
 	}
 }
 

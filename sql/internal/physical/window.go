@@ -142,17 +142,6 @@ func (w *Window) before(was *Window, cond expr.Expr, exprs []expr.Expr, pass []i
 	w.of = w.planner.calc(of, cond, moved, cols)
 }
 
-// columns are those of the windows that are there.
-func (w *Window) columns() []int {
-	var at []int
-	for _, c := range []int{w.Start, w.End, w.Time} {
-		if c >= 0 {
-			at = append(at, c)
-		}
-	}
-	return at
-}
-
 // isOf reports whether keys group by windows: they have the start and the end.
 func (w *Window) isOf(keys []int) bool {
 	return w != nil && w.Start >= 0 && w.End >= 0 && slices.Contains(keys, w.Start) && slices.Contains(keys, w.End)
