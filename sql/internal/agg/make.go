@@ -15,6 +15,7 @@ type maker struct {
 	retract bool
 	side    *sideRef
 	number  int
+	set     *Set // where members go; nil puts DISTINCT into the Side
 }
 
 func (m *maker) argType(i int) *row.Type { return m.in[m.call.Args[i]].Type.Plain() }
@@ -49,6 +50,9 @@ func (m *maker) isPlain() bool {
 func (m *maker) make() accumulator {
 	a := m.function()
 	if m.call.Distinct && len(m.call.Args) > 0 {
+		if m.set != nil {
+			return m.member(a)
+		}
 		a = m.distinct(a)
 	}
 	if m.call.Filter >= 0 {

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/expr"
 )
@@ -77,13 +78,27 @@ type Set struct {
 	accs    []accumulator
 	size    int
 	root    *sideRef
+	members []*members // of DISTINCT calls, where these are not in the Side
 }
 
 // NewSet returns the accumulators of calls on columns. retract says that rows may be taken away.
 func NewSet(in []row.Field, calls []Call, retract bool) *Set {
+	return newSet(in, calls, retract, false)
+}
+
+// NewPlainSet is NewSet for groups that stay until their last row is taken away, and are never merged. The arguments of
+// DISTINCT calls are in a state by itself: see HasMembers.
+func NewPlainSet(in []row.Field, calls []Call, retract bool) *Set {
+	return newSet(in, calls, retract, true)
+}
+
+func newSet(in []row.Field, calls []Call, retract, isPlain bool) *Set {
 	s := &Set{size: header, root: &sideRef{}}
 	for i := range calls {
 		m := &maker{in: in, call: &calls[i], retract: retract, side: s.root, number: i}
+		if isPlain {
+			m.set = s
+		}
 		a := m.make()
 		a.place(s.size)
 		s.size += a.words()
@@ -101,12 +116,36 @@ func (s *Set) HasSide() bool { return s.root.used }
 // Bind says where the rest of the groups is.
 func (s *Set) Bind(side *Side) { s.root.Side = side }
 
+// HasMembers reports whether there are DISTINCT calls whose arguments are kept outside of the Side, so that BindMembers
+// has to be called.
+func (s *Set) HasMembers() bool { return len(s.members) > 0 }
+
+// BindMembers says where these are.
+func (s *Set) BindMembers(sets *keyed.Sets) {
+	for _, m := range s.members {
+		m.sets = sets
+	}
+}
+
+// HasLeft reports whether a group has arguments of DISTINCT calls that would be left without it.
+func (s *Set) HasLeft(a Acc) bool {
+	for _, m := range s.members {
+		if m.retract && *word(a, m.live) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Update adds rows and takes rows away. The error is an *expr.Error.
 func (s *Set) Update(r *Rows) (err error) {
 	defer catch(&err)
 	countRows(r, rowsAt)
 	for _, a := range s.accs {
 		a.update(r)
+	}
+	for _, m := range s.members {
+		m.update(r)
 	}
 	return nil
 }

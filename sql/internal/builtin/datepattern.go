@@ -11,6 +11,7 @@ import (
 type datePattern struct {
 	items   []dateItem
 	lenient bool
+	step    int64 // nanoseconds of a day that all give the same text: 0 to step - 1, and so on
 }
 
 // dateItem is a part of a pattern.
@@ -38,7 +39,28 @@ func parsePattern(s string, lenient bool) (*datePattern, error) {
 	if !lenient {
 		reserve(items)
 	}
-	return &datePattern{items, lenient}, nil
+	return &datePattern{items, lenient, stepOf(items)}, nil
+}
+
+// stepOf is that of the letter that changes most often.
+func stepOf(items []dateItem) int64 {
+	step := int64(nanosOfDay)
+	for _, it := range items {
+		switch {
+		case it.letter == '[':
+			step = min(step, stepOf(it.inside))
+		case it.letter == 0 || strings.IndexByte("GuyYQqMLwWdDFEec", it.letter) >= 0:
+		case strings.IndexByte("ahHkK", it.letter) >= 0:
+			step = min(step, 3600e9)
+		case it.letter == 'm':
+			step = min(step, 60e9)
+		case it.letter == 's':
+			step = min(step, 1e9)
+		default:
+			step = 1
+		}
+	}
+	return step
 }
 
 type patternParser struct {

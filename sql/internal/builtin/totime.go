@@ -115,6 +115,7 @@ func dateFormatKernel(c *expr.Call) expr.Kernel {
 	isText := c.Args[0].Type().IsText()
 	from, _ := parsePattern(unixFormat, true)
 	pattern := patternOf(c, 1, isText, "")
+	var last formatted
 	return appends(func(c *expr.Context, i int, args []*column.Vector, out *column.Vector) bool {
 		p, err := pattern(args, i)
 		mustPattern(p, err, i)
@@ -128,10 +129,33 @@ func dateFormatKernel(c *expr.Call) expr.Kernel {
 			d.hasZone, d.zone = true, "UTC"
 		} else {
 			d.days, d.nanos = clockTime(c, args[0], i)
+			if last.is(p, &d) {
+				out.Data = append(out.Data, last.text...)
+				return true
+			}
 		}
+		from := len(out.Data)
 		out.Data = mustFormat(out.Data, p, i, &d)
+		if !isText {
+			last.set(p, &d, out.Data[from:])
+		}
 		return true
 	})(c)
+}
+
+// formatted is a text that a pattern has given, which times close by have in common: rows often come in the order of time.
+type formatted struct {
+	by         *datePattern
+	days, slot int64
+	text       []byte
+}
+
+func (f *formatted) is(p *datePattern, d *localDate) bool {
+	return f.by == p && f.days == d.days && f.slot == d.nanos/p.step
+}
+
+func (f *formatted) set(p *datePattern, d *localDate, text []byte) {
+	f.by, f.days, f.slot, f.text = p, d.days, d.nanos/p.step, append(f.text[:0], text...)
 }
 
 func toDateKernel(c *expr.Call) expr.Kernel {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
@@ -12,7 +13,12 @@ import (
 
 // Node makes the operator of a subtask.
 func (a *GroupAggregate) Node() operator.Node {
-	n := &groupAggregate{op: a, set: agg.NewSet(a.In, a.Calls, a.Retract)}
+	n := &groupAggregate{op: a}
+	if a.TTL > 0 {
+		n.set = agg.NewSet(a.In, a.Calls, a.Retract)
+	} else {
+		n.set = agg.NewPlainSet(a.In, a.Calls, a.Retract)
+	}
 	n.init(a.Out, nil)
 	n.ColumnInput.Init(n, &n.out)
 	for _, f := range a.Out[len(a.Keys):] {
@@ -35,6 +41,7 @@ type groupAggregate struct {
 	set   *agg.Set
 	table groupTable
 	side  *agg.Side
+	sets  *keyed.Sets // of DISTINCT calls
 	batch batchKeys
 	ttl   groupTTL
 
@@ -78,6 +85,13 @@ func (n *groupAggregate) Open(ctx *operator.Context) (err error) {
 		}
 		n.set.Bind(n.side)
 		n.keys.backend.Add("values", n.side)
+	}
+	if n.set.HasMembers() {
+		if n.sets, err = keyed.NewSets(n.keys.backend); err != nil {
+			return err
+		}
+		n.set.BindMembers(n.sets)
+		n.keys.backend.Add("distinct", n.sets)
 	}
 	n.openTTL()
 	n.currentRow = func(i int) { n.batch.setGroup(int(n.rowOf[i])) }
@@ -235,6 +249,9 @@ func (n *groupAggregate) findGone() {
 
 func (n *groupAggregate) drop(g int) {
 	n.batch.setGroup(g)
+	if n.sets != nil && n.set.HasLeft(n.table.lookup()) {
+		n.sets.Drop()
+	}
 	n.table.Drop()
 	if n.side != nil {
 		n.side.Forget()

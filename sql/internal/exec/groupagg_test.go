@@ -158,6 +158,45 @@ func TestDistinctRows(t *testing.T) {
 	h.want("+I [a,2]")
 }
 
+// Calls on the same values with several filters have values in common, and do not get each other's.
+func TestDistinctValuesByFilter(t *testing.T) {
+	in := append(slices.Clone(keyValue), field("f", row.Of(row.Boolean)), field("g", row.Of(row.Boolean)))
+	for _, retract := range []bool{false, true} {
+		op := groupOf(t, in, []int{0}, "COUNT(DISTINCT 1)", "COUNT(DISTINCT 1)", "COUNT(DISTINCT 1)", "SUM(DISTINCT 1)", "ARRAY_AGG(DISTINCT 1)")
+		op.Calls[1].Filter, op.Calls[2].Filter, op.Calls[3].Filter = 2, 3, 3
+		op.Retract = retract
+		h := newHarness(t, op, nil, in)
+		h.push(0, "+I a 1 true false", "+I a 2 false NULL", "+I a NULL true true", "+I b 1 true true")
+		h.want("+I [a,2,1,0,NULL,[1, 2, NULL]]", "+I [b,1,1,1,1,[1]]")
+		h.restart()
+		h.push(0, "+I a 2 true true", "+I a 1 true true", "+I a NULL true true", "+I b 1 true true")
+		h.want("-U [a,2,1,0,NULL,[1, 2, NULL]]", "+U [a,2,2,2,3,[1, 2, NULL]]")
+		if !retract {
+			continue
+		}
+		h.push(0, "-D a 2 true true", "-D a 1 true false", "-D a NULL true true")
+		h.want("-U [a,2,2,2,3,[1, 2, NULL]]", "+U [a,2,1,1,1,[1, 2, NULL]]")
+		h.push(0, "-D a 2 false NULL", "-D a NULL true true")
+		h.want("-U [a,2,1,1,1,[1, 2, NULL]]", "+U [a,1,1,1,1,[1]]")
+	}
+}
+
+// What was taken away without having been there does not count for a group that comes with the same key later.
+func TestDistinctValuesGoWithTheGroup(t *testing.T) {
+	op := groupOf(t, keyValue, []int{0}, "COUNT(DISTINCT 1)")
+	op.Retract = true
+	h := newHarness(t, op, nil, keyValue)
+	h.push(0, "+I a 1", "+I b 1")
+	h.push(0, "-D a 9")
+	h.push(0, "+I a 1", "+I a 9", "+I b 1")
+	h.want("+I [a,1]", "+I [b,1]", "-D [a,1]", "+I [a,2]")
+	h.push(0, "-D a 9", "-D a 1", "-D b 1", "-D b 1")
+	h.want("-D [a,2]", "-D [b,1]")
+	if n := h.node.(*groupAggregate).sets.Len(); n != 0 {
+		t.Errorf("%d values are left of groups that are gone", n)
+	}
+}
+
 func TestGroupTTL(t *testing.T) {
 	op := groupOf(t, keyValue, []int{0}, "COUNT()", "COUNT(DISTINCT 1)")
 	op.TTL = time.Minute
