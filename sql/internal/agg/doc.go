@@ -29,7 +29,7 @@
 // Entries are, behind the namespace and two bytes for the call:
 //
 //	'c'   value                 the only value of the call, or the state of a user's function
-//	'd'   row of arguments      of a DISTINCT call: how often it is there
+//	'd'   row of arguments      of DISTINCT calls in windows or with a time to live: how often it is there
 //	'o'   order, value, length  the values in order: MIN and MAX with retractions, PERCENTILE, COLLECT
 //	's'   number, value         the values as they came, numbered
 //	'v'   value, number         the same by value, with retractions
