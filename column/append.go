@@ -151,3 +151,55 @@ func (v *Vector) Size() int {
 	}
 	return n
 }
+
+// AppendNulls appends NULL n times.
+func (v *Vector) AppendNulls(n int) {
+	if n <= 0 {
+		return
+	}
+	switch FormOf(v.Type) {
+	case FormBool:
+		v.Bools = zeros(v.Bools, n)
+	case FormI32:
+		v.I32 = zeros(v.I32, n)
+	case FormI64, FormDecimal, FormTimestamp:
+		v.I64 = zeros(v.I64, n)
+		if v.Hi != nil {
+			v.Hi = zeros(v.Hi, n)
+		}
+		if v.Type.Precision > 6 && v.Type.IsTimestamp() {
+			v.Nanos = zeros(v.Nanos, n)
+		}
+	case FormF32:
+		v.F32 = zeros(v.F32, n)
+	case FormF64:
+		v.F64 = zeros(v.F64, n)
+	case FormBytes, FormList, FormMap:
+		end := v.Off[len(v.Off)-1]
+		for range n {
+			v.Off = append(v.Off, end)
+		}
+	case FormRow:
+		for _, c := range v.Children {
+			c.AppendNulls(n)
+		}
+	}
+	if v.Valid == nil {
+		v.Valid = NewBitmap(v.N, true)
+	}
+	from := v.N
+	v.N += n
+	for len(v.Valid)<<6 < v.N {
+		v.Valid = append(v.Valid, ^uint64(0))
+	}
+	for ; from < v.N; from = from&^63 + 64 { // a word at a time
+		some := min(v.N-from&^63, 64)
+		v.Valid[from>>6] &^= (^uint64(0) >> (64 - some)) &^ (1<<(from&63) - 1)
+	}
+}
+
+func zeros[E any](s []E, n int) []E {
+	s = slices.Grow(s, n)[:len(s)+n]
+	clear(s[len(s)-n:])
+	return s
+}

@@ -225,11 +225,14 @@ func (p *part) append(v *vectors.Vector, events []Event) {
 		}
 		return
 	}
+	others := 0 // events in a row that are of another kind
 	for i := range events {
 		if events[i].Kind != p.kind {
-			v.AppendNull()
+			others++
 			continue
 		}
+		v.AppendNulls(others)
+		others = 0
 		for k := range p.leaves {
 			l, c := &p.leaves[k], v.Children[k]
 			switch l.kind {
@@ -243,4 +246,5 @@ func (p *part) append(v *vectors.Vector, events []Event) {
 		}
 		v.EndRow()
 	}
+	v.AppendNulls(others)
 }
