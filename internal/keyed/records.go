@@ -87,16 +87,18 @@ func (r *records) set(group, i int, value []byte) {
 // extend appends to the value of the slot at an index of a group.
 func (r *records) extend(group, i int, more []byte) {
 	slot := r.groups[group].valueAt(i)
-	old := 0
+	old, room := 0, 0
 	if *slot != 0 {
-		old = len(r.data(group, *slot))
+		block := r.heaps[group].at(*slot)
+		old, room = int(binary.LittleEndian.Uint32(block)), capOf(block)
 	}
 	n := old + len(more)
-	if *slot == 0 || n > capOf(r.heaps[group].at(*slot)) {
+	if *slot == 0 || n > room {
 		r.move(group, slot, n)
 	}
-	r.resize(group, i, n)
-	copy(r.data(group, *slot)[old:], more)
+	block := r.heaps[group].at(*slot)
+	binary.LittleEndian.PutUint32(block, uint32(n))
+	copy(block[recordHead+old:], more)
 }
 
 // resize sets the length of the value of the slot at an index of a group, which its block has room for.
