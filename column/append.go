@@ -8,6 +8,9 @@ import (
 
 // AppendAll appends the values at some places of another vector of the same form.
 func (v *Vector) AppendAll(from *Vector, places []int32) {
+	if len(places) == 0 {
+		return
+	}
 	if from.Type.Kind == row.Null {
 		for range places {
 			v.AppendNull()
@@ -85,12 +88,22 @@ func (v *Vector) appendDecimals(from *Vector, places []int32) {
 }
 
 func (v *Vector) appendBytes(from *Vector, places []int32) {
-	v.Off = slices.Grow(v.Off, len(places))
-	for _, p := range places {
-		if from.Valid.Has(int(p)) {
-			v.Data = append(v.Data, from.Data[from.Off[p]:from.Off[p+1]]...)
+	// The bytes are counted first, so that they get their memory at once. NULL has no bytes that count.
+	n := len(v.Off)
+	v.Off = slices.Grow(v.Off, len(places))[:n+len(places)]
+	off, at := v.Off[n:], uint32(len(v.Data))
+	for i, p := range places {
+		if from.Valid == nil || from.Valid.Has(int(p)) {
+			at += from.Off[p+1] - from.Off[p]
 		}
-		v.Off = append(v.Off, uint32(len(v.Data)))
+		off[i] = at
+	}
+	at = uint32(len(v.Data))
+	v.Data = slices.Grow(v.Data, int(off[len(off)-1]-at))[:off[len(off)-1]]
+	for i, p := range places {
+		if off[i] > at {
+			at += uint32(copy(v.Data[at:off[i]], from.Data[from.Off[p]:]))
+		}
 	}
 }
 

@@ -55,6 +55,35 @@ func TestAppendAllIsAppendFrom(t *testing.T) {
 	}
 }
 
+// TestAppendNullsIsAppendNull appends runs of NULL between values of all forms.
+func TestAppendNullsIsAppendNull(t *testing.T) {
+	types := []*row.Type{
+		row.Of(row.Boolean), row.Of(row.Int), row.Of(row.BigInt), row.Of(row.Float), row.Of(row.Double),
+		row.DecimalOf(38, 0), row.TimestampOf(6), row.TimestampOf(9), row.StringType(), row.Of(row.Null),
+		row.ArrayOf(row.StringType()), row.MapOf(row.Of(row.Int), row.DecimalOf(38, 0)),
+		row.RowOf(row.Field{Name: "a", Type: row.StringType()}, row.Field{Name: "b", Type: row.Of(row.Double)}),
+	}
+	for seed := range uint64(50) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		for _, typ := range types {
+			all, each, from := New(typ), New(typ), New(typ)
+			for i := range 5 {
+				n := rng.IntN(1 + 50*i)
+				all.AppendNulls(n)
+				for range n {
+					each.AppendNull()
+				}
+				for range rng.IntN(70) {
+					appendRandom(rng, from, true)
+					all.AppendFrom(from, from.N-1)
+					each.AppendFrom(from, from.N-1)
+				}
+			}
+			checkSame(t, typ, all, each)
+		}
+	}
+}
+
 func appendRandom(rng *rand.Rand, v *Vector, nulls bool) {
 	if nulls && rng.IntN(4) == 0 {
 		v.AppendNull()

@@ -241,11 +241,12 @@ func (s *columnStore) empty() {
 		p.Release()
 	}
 	s.held = s.held[:0]
+	bytes := 0
 	for i, c := range s.cols {
 		if poisonedOnFree {
 			poisonVector(c)
 		}
-		if c.Size() > keptBytesMax/max(1, len(s.cols)) {
+		if bytes += c.Size(); bytes > keptBytesMax {
 			s.cols[i] = column.New(c.Type)
 		} else {
 			c.Reset()

@@ -113,16 +113,16 @@ func (r *records) coldForm() form[uint64] {
 		load:  func(group, i int, raw []byte) { r.set(group, i, raw) },
 		leave: func(group, i int) { r.free(group, *r.groups[group].valueAt(i)) },
 		left: func(group int) {
-			switch l := &r.logs[group]; {
+			switch h := &r.heaps[group]; {
 			case r.groups[group].Len() == 0:
-				*l = byteLog{}
-			case l.dead > len(l.buf)/2 && l.dead >= logDeadMin:
+				*h = heap{}
+			case h.isSparse():
 				r.compact(group)
 			}
 		},
 		extra: func() (n int64) {
-			for g := range r.logs {
-				n += 2 * int64(len(r.logs[g].buf)-r.logs[g].dead)
+			for g := range r.heaps {
+				n += 2 * int64(r.heaps[g].size-r.heaps[g].left()-r.heaps[g].dead)
 			}
 			return n
 		},
@@ -155,7 +155,7 @@ func (l *List[E]) form() form[uint64] {
 		return append(binary.AppendUvarint(dst, uint64(len(raw))), raw...)
 	}
 	f.split = takeList
-	f.empty = l.empty
+	f.empty = func(group, i int) { l.resize(group, i, 0) }
 	return f
 }
 

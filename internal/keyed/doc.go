@@ -23,8 +23,8 @@
 // of its own, so that the garbage collector does not scan the table when V has none: the word is
 // the key itself or the offset of the key in the byte log.
 //
-// Values without pointers stand in the slots. Others stand encoded in a byte log of their own
-// (records), with a bounded number of them decoded (packed).
+// Values without pointers stand in the slots. Others stand encoded in blocks of memory (records,
+// heap), with a bounded number of them decoded (packed).
 //
 // # Snapshots
 //

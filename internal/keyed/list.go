@@ -24,7 +24,7 @@ func NewList[E any](b *Backend, c *codec.Codec[E]) *List[E] {
 	l := &List[E]{codec: c}
 	n, fixed := c.FixedSize()
 	l.pad = fixed && n == 0
-	l.init(b, 1, func(dst, list []byte) []byte {
+	l.init(b, func(dst, list []byte) []byte {
 		return append(binary.AppendUvarint(dst, uint64(len(list))), list...)
 	})
 	l.chill(l.form())

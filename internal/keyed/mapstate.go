@@ -66,7 +66,7 @@ func NewMapState[MK comparable, V any](b *Backend, mk *codec.Key[MK], c *codec.C
 		}
 		return entryHash(k.Hash, entry)
 	}
-	s.init(entries, 4, func(dst, record []byte) []byte { return append(dst, record[nodeBytes:]...) })
+	s.init(entries, func(dst, record []byte) []byte { return append(dst, record[nodeBytes:]...) })
 	s.chill(s.form())
 	return s
 }

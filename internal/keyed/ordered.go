@@ -55,7 +55,7 @@ func NewOrdered[V any](b *Backend, c *codec.Codec[V]) *Ordered[V] {
 		}
 		return entryHash(k.Hash, entry)
 	}
-	s.init(entries, 4, func(dst, record []byte) []byte { return append(dst, record[nodeBytes:]...) })
+	s.init(entries, func(dst, record []byte) []byte { return append(dst, record[nodeBytes:]...) })
 	return s
 }
 

@@ -36,7 +36,7 @@ type openValue[V any] struct {
 
 func (p *packed[V]) init(b *Backend, c *codec.Codec[V]) {
 	p.codec = c
-	p.records.init(b, 4, func(dst, value []byte) []byte { return append(dst, value...) })
+	p.records.init(b, func(dst, value []byte) []byte { return append(dst, value...) })
 	p.chill(p.form())
 }
 

@@ -1,10 +1,6 @@
 package keyed
 
-import (
-	"encoding/binary"
-
-	"github.com/flott-dev/flott/internal/codec"
-)
+import "github.com/flott-dev/flott/internal/codec"
 
 // Bytes is a state with some bytes for each key, which are read and changed where they stand: for operators that
 // encode rows by themselves. Its sections are those of a List of bytes. Bytes are never empty; without any there is
@@ -69,15 +65,14 @@ func (s *Bytes) Put(value []byte) (fresh bool) {
 // Cut takes the bytes from one place up to another out of those of the current key.
 func (s *Bytes) Cut(from, to int) {
 	g, i := s.find(&s.b.Current)
-	ref := s.groups[g].valueAt(i)
-	old := s.data(g, *ref)
+	old := s.data(g, *s.groups[g].valueAt(i))
 	if to-from == len(old) {
 		s.remove(g, i)
 		return
 	}
 	s.tracked.change(g, i)
 	copy(old[from:], old[to:])
-	binary.LittleEndian.PutUint32(s.logs[g].buf[*ref-1:], uint32(len(old)-(to-from)))
+	s.resize(g, i, len(old)-(to-from))
 }
 
 // RestoreGroup applies a section.

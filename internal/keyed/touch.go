@@ -1,6 +1,9 @@
 package keyed
 
-import "unsafe"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 const (
 	// A record's bytes up to this one are read ahead.
@@ -83,6 +86,56 @@ func (t *Table[V]) recordsOf(hashes []uint64, places *[touchMax]*byte) (n int) {
 				n += 2
 				break
 			}
+		}
+	}
+	return n
+}
+
+// Touch is Table.Touch, and reads the ends of the values too: where a value grows.
+//
+//flott:hot
+func (s *Bytes) Touch(hashes []uint64) (sink uint64) {
+	sink = s.tracked.Touch(hashes)
+	var places [touchMax]*byte
+	var blocks [touchMax][]byte
+	for len(hashes) > 0 {
+		part := hashes[:min(len(hashes), touchMax)]
+		hashes = hashes[len(part):]
+		n := s.blocksOf(part, &blocks)
+		for i, b := range blocks[:n] {
+			places[i] = &b[0]
+		}
+		sink ^= load(places[:n])
+		for i, b := range blocks[:n] {
+			end := uint64(recordHead) + uint64(binary.LittleEndian.Uint32(b))
+			places[i] = &b[min(end, uint64(len(b)-1))]
+		}
+		sink ^= load(places[:n])
+	}
+	return sink
+}
+
+// blocksOf is the blocks that hashes lead to, some of which may be those of other keys.
+func (s *Bytes) blocksOf(hashes []uint64, blocks *[touchMax][]byte) (n int) {
+	for _, h := range hashes {
+		m := s.mapOf(h)
+		if m == nil {
+			continue
+		}
+		ref := uint64(0)
+		if k := h & m.words.mask; k < uint64(len(m.words.slots)) {
+			ref = m.words.slots[k].v
+		} else {
+			for i := h & m.mask; i < uint64(len(m.slots)) && m.slots[i].ref != 0; i++ {
+				if m.slots[i].ref.isOf(h) {
+					ref = m.slots[i].v
+					break
+				}
+			}
+		}
+		if ref != 0 {
+			blocks[n%touchMax] = s.heaps[s.indexOf(h)].at(ref)
+			n++
 		}
 	}
 	return n
