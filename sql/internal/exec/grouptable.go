@@ -16,6 +16,10 @@ type groupTable interface {
 	upsertAll(hashes, words []uint64, keys [][]byte, accs []agg.Acc, fresh []bool)
 	// lookup is the accumulator of the current key, nil without one.
 	lookup() agg.Acc
+	// change is lookup for a caller that changes the accumulator.
+	change() agg.Acc
+	// make is change that makes the accumulator where there is none.
+	make() agg.Acc
 	Drop()
 	// each calls f for all accumulators. f must not use the table.
 	each(f func(hash, word uint64, key []byte, a agg.Acc))
@@ -69,6 +73,13 @@ func (t *groupsOf[A]) upsertAll(hashes, words []uint64, keys [][]byte, accs []ag
 }
 
 func (t *groupsOf[A]) lookup() agg.Acc { return agg.Acc(unsafe.Pointer(t.Lookup())) }
+
+func (t *groupsOf[A]) change() agg.Acc { return agg.Acc(unsafe.Pointer(t.Change())) }
+
+func (t *groupsOf[A]) make() agg.Acc {
+	v, _ := t.Current()
+	return agg.Acc(unsafe.Pointer(v))
+}
 
 func (t *groupsOf[A]) each(f func(hash, word uint64, key []byte, a agg.Acc)) {
 	t.Range(func(hash, word uint64, key []byte, v *A) bool {

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/row"
@@ -23,6 +24,8 @@ type sessionAggregate struct {
 	sessions
 	op    *WindowAggregate
 	set   *agg.Set
+	batch batchKeys
+	found onlyBatch
 	side  *agg.Side
 	isLTZ bool
 	rows  agg.Rows
@@ -41,6 +44,12 @@ func (n *sessionAggregate) Open(ctx *operator.Context) (err error) {
 		n.set.Bind(n.side)
 		n.keys.backend.Add("values", n.side)
 	}
+	if n.side == nil && !n.op.Retract && n.set.Words()+onlyWords <= 256 {
+		if err := n.openOnly(n.set.Words()); err != nil {
+			return err
+		}
+		n.batch.init(n.keys)
+	}
 	n.rows.Current = func(int) {}
 	return n.restoreSessions()
 }
@@ -49,24 +58,36 @@ func (n *sessionAggregate) Rows(b *batch.Columns, from, to int) int {
 	if !n.begin(b) {
 		return from
 	}
+	if n.only != nil {
+		n.countLate(n.addBatch(b, from, to))
+		n.arm()
+		return to
+	}
 	times := b.Cols[n.time]
 	late := int64(0)
 	for i := from; i < to; i++ {
 		p := b.Row(i)
 		n.keys.set(p)
-		s := n.find(n.timeAt(times, p))
-		if s == nil {
+		if !n.addRow(b, times, p) {
 			late++
-			continue
 		}
-		if s.Acc == nil {
-			s.Acc = make([]uint64, n.set.Words())
-		}
-		n.add(s, b, p)
 	}
 	n.countLate(late)
 	n.arm()
 	return to
+}
+
+// addRow adds a row of the current key to its session. It reports false for one that comes too late.
+func (n *sessionAggregate) addRow(b *batch.Columns, times *column.Vector, p int) bool {
+	s := n.find(n.timeAt(times, p))
+	if s == nil {
+		return false
+	}
+	if s.Acc == nil {
+		s.Acc = make([]uint64, n.set.Words())
+	}
+	n.add(s, b, p)
+	return true
 }
 
 // add adds a row to a session, or takes it away. A session stays as long as it is, also without rows.

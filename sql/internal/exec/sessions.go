@@ -38,6 +38,9 @@ type sessions struct {
 	clock  int64 // the watermark, or the last millisecond of processing time that is over
 	armed  int64
 
+	// only are the sessions of keys that have one, which are not in state; nil for operators that do not keep them apart.
+	only *onlySessions
+
 	// merge puts a session into another of the current key, which then covers both.
 	merge func(into, from *session)
 	// fire gives a session of the current key that is complete.
@@ -150,6 +153,9 @@ func (n *sessions) advance(t int64) bool {
 	n.clock = max(n.clock, t)
 	n.groups.reached(n.clock)
 	return n.timers.Fire(n.clock, func(at int64, _ struct{}) bool {
+		if n.only != nil && n.fireOnly(at) {
+			return !n.out.Blocked()
+		}
 		l := n.state.Change()
 		if l == nil {
 			return true
@@ -169,6 +175,10 @@ func (n *sessions) advance(t int64) bool {
 		}
 		for i := range left {
 			n.schedule(l, &left[i])
+		}
+		if len(left) == 1 && n.only != nil {
+			n.only.put(&left[0], l.Timer)
+			n.state.Drop()
 		}
 		return !n.out.Blocked()
 	})

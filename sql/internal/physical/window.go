@@ -137,9 +137,20 @@ func (w *Window) before(was *Window, cond expr.Expr, exprs []expr.Expr, pass []i
 	w.time = add(input(was.time), of.Cols[was.time].Name)
 	w.sessions = nil
 	for _, k := range was.sessions {
-		w.sessions = append(w.sessions, add(input(k), of.Cols[k].Name))
+		w.sessions = append(w.sessions, passedTo(moved, k))
+		if i := len(w.sessions) - 1; w.sessions[i] < 0 {
+			w.sessions[i] = add(input(k), of.Cols[k].Name)
+		}
 	}
 	w.of = w.planner.calc(of, cond, moved, cols)
+}
+
+// passedTo is the first place at which a column is passed on, -1 for none.
+func passedTo(exprs []expr.Expr, column int) int {
+	return slices.IndexFunc(exprs, func(x expr.Expr) bool {
+		in, ok := x.(*expr.Input)
+		return ok && in.Index == column
+	})
 }
 
 // isOf reports whether keys group by windows: they have the start and the end.
