@@ -80,7 +80,8 @@ type MetadataColumns interface {
 // of the input, and no others, rows of a part stay in order, and no reader without input holds back the
 // watermark.
 type Parallel interface {
-	// Readers is that number, at least 1; at most most are wanted.
+	// Readers is that number, at least 1. No more than most, the job's parallelism, are wanted, unless the table asks for them
+	// by an option.
 	Readers(most int) (int, error)
 }
 

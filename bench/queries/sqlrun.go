@@ -51,6 +51,9 @@ type SQLOptions struct {
 	Options
 	// Input is a file of events as JSON lines: track F. Without it the generator makes them.
 	Input string
+	// Readers is the number of readers of the generator's events, by default the parallelism. With one, rows of equal time have an
+	// order, which queries that break ties by arrival need.
+	Readers int
 }
 
 // SQLScript is the statements of a query: the tables, then the query.
@@ -66,6 +69,9 @@ func SQLScript(name string, o SQLOptions, out string) (string, error) {
 	c := o.Config
 	source := fmt.Sprintf("'connector' = 'nexmark', 'events.num' = '%d', 'first-event.rate' = '%d', 'seed' = '%d', 'variant' = '%d'",
 		c.Events, cmp.Or(c.RatePerSecond, 100_000), cmp.Or(c.Seed, 1), c.Variant)
+	if o.Readers > 0 {
+		source += fmt.Sprintf(", 'scan.parallelism' = '%d'", o.Readers)
+	}
 	if o.Input != "" {
 		source = fmt.Sprintf("'connector' = 'filesystem', 'format' = 'json', 'path' = '%s'", o.Input)
 	}

@@ -1,6 +1,7 @@
 package datagen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -47,16 +48,19 @@ var (
 	nullOption  = config.Float(config.Doc{
 		Key: "fields.#.null-rate", Default: "0", Text: "The share of values that are NULL.",
 	}, 0, 1)
-	parallelismOption = config.Int(config.Doc{
-		Key: "scan.parallelism", Text: "How many subtasks make rows.",
-	}, 1, 1<<15)
 )
+
+// ScanParallelism is the number of readers of a table, by default the parallelism of the job. It is an option of all tables
+// whose rows are made.
+var ScanParallelism = config.Int(config.Doc{
+	Key: "scan.parallelism", Text: "How many subtasks make rows. By default as many as the job's parallelism.",
+}, 1, 1<<15)
 
 var base = connect.TableFactory{
 	Name: "datagen",
 	Options: config.Set{
 		rateOption, countOption, kindOption, minOption, maxOption, lengthOption, varLenOption, maxPastOption, startOption,
-		endOption, nullOption, parallelismOption,
+		endOption, nullOption, ScanParallelism,
 	},
 }
 
@@ -74,7 +78,11 @@ type table struct {
 	columns []maker
 	o       Options
 	none    bool // there are no rows
+	readers int  // 0: the job's parallelism
 }
+
+// Readers implements connect.Parallel.
+func (t *table) Readers(most int) (int, error) { return cmp.Or(t.readers, most), nil }
 
 func newTable(t *connect.TableSpec) (*table, error) {
 	o, err := base.Parse(t)
@@ -105,6 +113,7 @@ func newTable(t *connect.TableSpec) (*table, error) {
 		c.o.Count = p.count
 	}
 	c.none = p.count == 0
+	c.readers, _ = ScanParallelism.Lookup(o.Connector) // 0 where it is not set
 	return c, nil
 }
 

@@ -1,6 +1,7 @@
 package nexmark
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -35,7 +36,7 @@ var (
 
 var base = connect.TableFactory{
 	Name:    "nexmark",
-	Options: conf.Set{eventsOption, rateOption, pacedOption, seedOption, variantOption, timeOption},
+	Options: conf.Set{eventsOption, rateOption, pacedOption, seedOption, variantOption, timeOption, datagen.ScanParallelism},
 }
 
 // Table is the connector 'nexmark' of SQL: the events of this package in the columns event_type INT,
@@ -123,7 +124,12 @@ type table struct {
 	parts []part
 	cfg   Config
 	paced bool
+
+	readers int // 0: the job's parallelism
 }
+
+// Readers implements connect.Parallel.
+func (s *table) Readers(most int) (int, error) { return cmp.Or(s.readers, most), nil }
 
 func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 	o, err := base.Parse(t)
@@ -135,6 +141,7 @@ func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 		Seed: int64(seedOption.Get(c)), BaseMillis: int64(timeOption.Get(c)), RatePerSecond: int64(rateOption.Get(c)),
 		Variant: variantOption.Get(c), Events: int64(eventsOption.Get(c)),
 	}}
+	s.readers, _ = datagen.ScanParallelism.Lookup(c) // 0 where it is not set
 	var errs []error
 	for _, f := range t.Schema.Fields {
 		p, err := newPart(f)
