@@ -12,6 +12,7 @@ import (
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/window"
 )
@@ -46,16 +47,16 @@ type alignedOp[K, T, A, O any] struct {
 	lateness int64
 
 	state  *keyed.Slices[A]
-	slices []*slice[A] // by start
-	spare  []*slice[A] // dropped ones, without a table
-	within []*slice[A] // scratch of contents
-	whole  slice[A]    // what last points to where windows are kept whole
-	last   *slice[A]   // of the record before
-	ends   []int64     // of windows that are to fire, ascending, in the slices' time
-	done   int64       // the watermark up to which windows have fired
-	groups groupMarks  // of which some may have come further before a restore
-	armed  int64       // processing time that was asked for
-	firing *firing[A]  // a window that was suspended while it fired: cursor, or nil
+	slices []*slice[A]    // by start
+	spare  []*slice[A]    // dropped ones, without a table
+	within []*slice[A]    // scratch of contents
+	whole  slice[A]       // what last points to where windows are kept whole
+	last   *slice[A]      // of the record before
+	ends   []int64        // of windows that are to fire, ascending, in the slices' time
+	done   int64          // the watermark up to which windows have fired
+	groups ops.GroupMarks // of which some may have come further before a restore
+	armed  int64          // processing time that was asked for
+	firing *firing[A]     // a window that was suspended while it fired: cursor, or nil
 	cursor firing[A]
 	merged keyed.Map[A] // of the window that fires
 }
@@ -100,7 +101,7 @@ func (o *alignedOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	o.state = keyed.NewSlices(o.keys.backend, o.codec)
 	o.keys.backend.Add("slices", sliceState[K, T, A, O]{o.state, o})
 	var err error
-	if o.done, err = o.groups.restore(ctx); err != nil {
+	if o.done, err = o.groups.Restore(ctx); err != nil {
 		return err
 	}
 	if err = o.keys.backend.Restore(ctx.Restored); err != nil {
@@ -128,7 +129,7 @@ func (o *alignedOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 	if o.w.assigner.IsProcessingTime() {
 		return o.rowsNow(b, from, to)
 	}
-	if o.groups.differ() {
+	if o.groups.Differ() {
 		return o.rowsByGroup(b, from, to)
 	}
 	return o.rows(b, from, to)
@@ -136,7 +137,7 @@ func (o *alignedOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 
 // rowsByGroup puts a run into slices while key groups differ in how far they have fired.
 func (o *alignedOp[K, T, A, O]) rowsByGroup(b *batch.Rows[T], from, to int) int {
-	next := o.groups.each(&o.done, from, to, func(i int) uint64 {
+	next := o.groups.Each(&o.done, from, to, func(i int) uint64 {
 		o.keys.sel.Select(&b.Vals[i], b.Keys[i])
 		return o.keys.backend.Hash
 	}, func(i int) bool {
@@ -173,8 +174,8 @@ func (o *alignedOp[K, T, A, O]) rows(b *batch.Rows[T], from, to int) int {
 // rowsNow puts a run into the windows of the processing time now.
 func (o *alignedOp[K, T, A, O]) rowsNow(b *batch.Rows[T], from, to int) int {
 	now := max(o.Ctx.NowMillis(), o.done+1) // a clock may go back
-	if o.groups.differ() {
-		now = max(now, o.groups.high+1)
+	if o.groups.Differ() {
+		now = max(now, o.groups.High()+1)
 	}
 	if !o.advance(now - 1) {
 		return from
@@ -261,7 +262,7 @@ func (o *alignedOp[K, T, A, O]) enter(t int64, v *T, utc int64) *slice[A] {
 	}
 	if i, ok := o.find(start); ok {
 		o.last = o.slices[i]
-		if o.groups.differ() { // made for a group for which some of the windows have fired
+		if o.groups.Differ() { // made for a group for which some of the windows have fired
 			o.scheduleAll(first, last, step)
 		}
 	} else {
@@ -394,7 +395,7 @@ func (o *alignedOp[K, T, A, O]) advance(t int64) bool {
 		}
 	}
 	o.done = max(o.done, t)
-	o.groups.reached(o.done)
+	o.groups.Reached(o.done)
 	o.dropExpired()
 	return true
 }
@@ -442,7 +443,7 @@ func (o *alignedOp[K, T, A, O]) emitAll() bool {
 	o.ctx.begin(bounds(&o.slicing, f.end))
 	for i := f.table.Next(f.at); i >= 0; i = f.table.Next(i) {
 		hash, word, key, acc := f.table.At(i)
-		if o.groups.differ() && o.groups.of(hash, batch.MinTime) >= o.slicing.UTC(f.end)-1 {
+		if o.groups.Differ() && o.groups.Of(hash, batch.MinTime) >= o.slicing.UTC(f.end)-1 {
 			continue // has fired before the restore
 		}
 		o.keys.backend.Set(hash, word, key)
@@ -538,7 +539,7 @@ func (o *alignedOp[K, T, A, O]) Control(c operator.Control) {
 func (o *alignedOp[K, T, A, O]) Close() error { return nil }
 
 func (o *alignedOp[K, T, A, O]) Snapshot(w *operator.Snapshot) error {
-	o.groups.snapshot(w, o.Ctx, o.done)
+	o.groups.Snapshot(w, o.Ctx, o.done)
 	o.keys.backend.Snapshot(w)
 	return nil
 }

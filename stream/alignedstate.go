@@ -19,7 +19,7 @@ func (s sliceState[K, T, A, O]) RestoreGroup(kg int, delta bool, src []byte) err
 	done := o.done
 	defer func() { o.done, o.last = done, nil }()
 	// What is to fire depends on how far the group has come.
-	o.done, o.last = o.groups.ofGroup(kg, done), nil
+	o.done, o.last = o.groups.OfGroup(kg, done), nil
 	return s.RestoreSection(kg, delta, src, func(start, end int64) *keyed.Slice[A] {
 		return o.restored(start, end).table
 	})

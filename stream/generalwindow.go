@@ -9,6 +9,7 @@ import (
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/window"
 )
@@ -49,7 +50,7 @@ type generalOp[K, T, A, O any] struct {
 	processing bool
 	lateness   int64
 	armed      int64
-	groups     groupMarks      // of which some may have come further before a restore
+	groups     ops.GroupMarks  // of which some may have come further before a restore
 	ending     bool            // the input, or the key, ends
 	timer      *paneTimer      // of the current window, while the trigger is asked about a record
 	assigned   []window.Window // of the record at work
@@ -122,7 +123,7 @@ func (o *generalOp[K, T, A, O]) Open(ctx *operator.Context) error {
 		return err
 	}
 	var err error
-	if o.ctx.mark, err = o.groups.restore(ctx); err != nil {
+	if o.ctx.mark, err = o.groups.Restore(ctx); err != nil {
 		return err
 	}
 	o.arm()
@@ -182,8 +183,8 @@ func (o *generalOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 			return from
 		}
 	}
-	if o.groups.differ() {
-		return o.groups.each(&o.ctx.mark, from, to, func(i int) uint64 {
+	if o.groups.Differ() {
+		return o.groups.Each(&o.ctx.mark, from, to, func(i int) uint64 {
 			o.keys.sel.Select(&b.Vals[i], b.Keys[i])
 			return o.keys.backend.Hash
 		}, func(i int) bool { return o.rows(b, i, i+1, now) == i+1 && !o.out.Blocked() })
@@ -430,7 +431,7 @@ func (o *generalOp[K, T, A, O]) Watermark(t int64) bool {
 	if !o.fireEvents(t) {
 		return false
 	}
-	o.groups.reached(o.ctx.mark)
+	o.groups.Reached(o.ctx.mark)
 	if t == batch.MaxTime && o.processing && !o.fireRest() {
 		return false
 	}
@@ -486,7 +487,7 @@ func (o *generalOp[K, T, A, O]) Control(c operator.Control) {
 }
 
 func (o *generalOp[K, T, A, O]) Snapshot(w *operator.Snapshot) error {
-	o.groups.snapshot(w, o.Ctx, o.ctx.mark)
+	o.groups.Snapshot(w, o.Ctx, o.ctx.mark)
 	o.keys.backend.Snapshot(w)
 	o.windows.Snapshot(w)
 	return nil

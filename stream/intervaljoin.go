@@ -12,6 +12,7 @@ import (
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 )
 
 // IntervalOptions are the settings of an interval join.
@@ -139,7 +140,7 @@ type joinOp[K, L, R, O any] struct {
 	right *keyed.Values[[]joinRow[R]]
 	done  *keyed.Timers[struct{}]
 
-	groups groupMarks // of which some may have come further before a restore
+	groups ops.GroupMarks // of which some may have come further before a restore
 }
 
 func (o *joinOp[K, L, R, O]) Open(ctx *operator.Context) error {
@@ -151,12 +152,12 @@ func (o *joinOp[K, L, R, O]) Open(ctx *operator.Context) error {
 		return err
 	}
 	var err error
-	o.ctx.mark, err = o.groups.restore(ctx)
+	o.ctx.mark, err = o.groups.Restore(ctx)
 	return err
 }
 
 func (o *joinOp[K, L, R, O]) Snapshot(w *operator.Snapshot) error {
-	o.groups.snapshot(w, o.Ctx, o.ctx.mark)
+	o.groups.Snapshot(w, o.Ctx, o.ctx.mark)
 	return o.keyedCore.Snapshot(w)
 }
 
@@ -232,7 +233,7 @@ func (o *joinOp[K, L, R, O]) Watermark(t int64) bool {
 	if !fireTimers(o.ctx.timers, false, t) {
 		return false
 	}
-	o.groups.reached(o.ctx.mark)
+	o.groups.Reached(o.ctx.mark)
 	if t != batch.MaxTime {
 		t = addTime(t, -o.cfg.delay)
 	}
@@ -254,8 +255,8 @@ func (o *joinOp[K, L, R, O]) late(t int64, record any) bool {
 }
 
 func (o *joinOp[K, L, R, O]) Left(b *batch.Rows[L], from, to int) int {
-	if o.groups.differ() {
-		return o.groups.each(&o.ctx.mark, from, to, func(i int) uint64 {
+	if o.groups.Differ() {
+		return o.groups.Each(&o.ctx.mark, from, to, func(i int) uint64 {
 			o.selL.Select(&b.Vals[i], b.Keys[i])
 			return o.backend.Hash
 		}, func(i int) bool {
@@ -313,8 +314,8 @@ func (o *joinOp[K, L, R, O]) joinLeft(v *L, t int64) {
 }
 
 func (o *joinOp[K, L, R, O]) Right(b *batch.Rows[R], from, to int) int {
-	if o.groups.differ() {
-		return o.groups.each(&o.ctx.mark, from, to, func(i int) uint64 {
+	if o.groups.Differ() {
+		return o.groups.Each(&o.ctx.mark, from, to, func(i int) uint64 {
 			o.selR.Select(&b.Vals[i], b.Keys[i])
 			return o.backend.Hash
 		}, func(i int) bool {

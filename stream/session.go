@@ -9,6 +9,7 @@ import (
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/window"
 )
@@ -31,8 +32,8 @@ type sessionOp[K, T, A, O any] struct {
 	state    *keyed.Values[sessions[A]]
 	timers   *keyed.Timers[struct{}]
 	lateness int64
-	clock    int64      // the watermark or, in processing time, the last millisecond that is over
-	groups   groupMarks // of which some may have come further before a restore
+	clock    int64          // the watermark or, in processing time, the last millisecond that is over
+	groups   ops.GroupMarks // of which some may have come further before a restore
 	armed    int64
 	touched  uint64
 }
@@ -84,7 +85,7 @@ func (o *sessionOp[K, T, A, O]) Open(ctx *operator.Context) error {
 	if err := o.keys.backend.Restore(ctx.Restored); err != nil {
 		return err
 	}
-	if o.clock, err = o.groups.restore(ctx); err != nil {
+	if o.clock, err = o.groups.Restore(ctx); err != nil {
 		return err
 	}
 	o.arm()
@@ -104,7 +105,7 @@ func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 		if !o.advance(now - 1) {
 			return from
 		}
-	} else if o.groups.differ() {
+	} else if o.groups.Differ() {
 		return o.rowsByGroup(b, from, to)
 	}
 	o.touched ^= o.state.Touch(o.keys.sel.Hashes(b.Keys[from:to]))
@@ -130,7 +131,7 @@ func (o *sessionOp[K, T, A, O]) Rows(b *batch.Rows[T], from, to int) int {
 
 // rowsByGroup is Rows while key groups differ in how far the watermark has come.
 func (o *sessionOp[K, T, A, O]) rowsByGroup(b *batch.Rows[T], from, to int) int {
-	return o.groups.each(&o.clock, from, to, func(i int) uint64 {
+	return o.groups.Each(&o.clock, from, to, func(i int) uint64 {
 		o.keys.sel.Select(&b.Vals[i], b.Keys[i])
 		return o.keys.backend.Hash
 	}, func(i int) bool {
@@ -271,7 +272,7 @@ func (o *sessionOp[K, T, A, O]) emit(s *session[A]) {
 // advance fires the sessions that have ended by t, in order of their ends.
 func (o *sessionOp[K, T, A, O]) advance(t int64) bool {
 	o.clock = max(o.clock, t)
-	o.groups.reached(o.clock)
+	o.groups.Reached(o.clock)
 	return o.timers.Fire(t, func(at int64, _ struct{}) bool {
 		st := o.state.Change()
 		if st == nil {
@@ -349,7 +350,7 @@ func (o *sessionOp[K, T, A, O]) Control(c operator.Control) {
 }
 
 func (o *sessionOp[K, T, A, O]) Snapshot(w *operator.Snapshot) error {
-	o.groups.snapshot(w, o.Ctx, o.clock)
+	o.groups.Snapshot(w, o.Ctx, o.clock)
 	o.keys.backend.Snapshot(w)
 	return nil
 }

@@ -1,4 +1,5 @@
-// Package ops has the operators that every front end uses: sources, sinks and the stateless steps.
+// Package ops has what every front end uses: the operators of sources, sinks and stateless steps, and the watermarks of key
+// groups after a restore.
 //
 // One operator per file. Each is an operator.Node; most are an operator.Worker behind
 // operator.OneInput.

@@ -4,6 +4,7 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/logical"
 )
@@ -45,7 +46,7 @@ type intervalJoin struct {
 	times     []int64  // of the batch's rows
 	changes   pairs
 	matched   bool // the row at work
-	groups    groupMarks
+	groups    ops.GroupMarks
 	woken     int64
 }
 
@@ -66,7 +67,7 @@ func (n *intervalJoin) Open(ctx *operator.Context) (err error) {
 		n.keys.backend.Add(name+" due", n.due[s])
 	}
 	n.pair.init(j.Left, j.Right, j.Cond)
-	if n.mark, err = n.groups.restore(ctx); err != nil {
+	if n.mark, err = n.groups.Restore(ctx); err != nil {
 		return err
 	}
 	if err := n.restore(); err != nil {
@@ -78,7 +79,7 @@ func (n *intervalJoin) Open(ctx *operator.Context) (err error) {
 
 // Snapshot writes the rows.
 func (n *intervalJoin) Snapshot(w *operator.Snapshot) error {
-	n.groups.snapshot(w, n.task, n.mark)
+	n.groups.Snapshot(w, n.task, n.mark)
 	return n.base.Snapshot(w)
 }
 
@@ -94,7 +95,7 @@ func (n *intervalJoin) isDone(s int, t int64) bool {
 }
 
 // markOfKey is the watermark for the current key.
-func (n *intervalJoin) markOfKey() int64 { return n.groups.of(n.keys.backend.Hash, n.mark) }
+func (n *intervalJoin) markOfKey() int64 { return n.groups.Of(n.keys.backend.Hash, n.mark) }
 
 // timePlus is t + d, kept in the range of times.
 func timePlus(t, d int64) int64 {
@@ -223,7 +224,7 @@ func (n *intervalJoin) Watermark(t int64) bool {
 	if !n.drop() {
 		return false
 	}
-	n.groups.reached(t)
+	n.groups.Reached(t)
 	if t != batch.MaxTime {
 		t = timePlus(t, -n.delay)
 	}

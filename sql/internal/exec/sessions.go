@@ -7,6 +7,7 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 )
 
 // session is an open session, in the time of its column. It ends a gap after its last row.
@@ -34,7 +35,7 @@ type sessions struct {
 
 	state  *keyed.Values[sessionList]
 	timers *keyed.Timers[struct{}]
-	groups groupMarks
+	groups ops.GroupMarks
 	clock  int64 // the watermark, or the last millisecond of processing time that is over
 	armed  int64
 
@@ -60,7 +61,7 @@ func (n *sessions) openSessions(ctx *operator.Context, keys *keying) {
 }
 
 func (n *sessions) restoreSessions() (err error) {
-	if n.clock, err = n.groups.restore(n.task); err != nil {
+	if n.clock, err = n.groups.Restore(n.task); err != nil {
 		return err
 	}
 	if err := n.restore(); err != nil {
@@ -72,7 +73,7 @@ func (n *sessions) restoreSessions() (err error) {
 
 // Snapshot writes the sessions.
 func (n *sessions) Snapshot(w *operator.Snapshot) error {
-	n.groups.snapshot(w, n.task, n.clock)
+	n.groups.Snapshot(w, n.task, n.clock)
 	return n.base.Snapshot(w)
 }
 
@@ -138,7 +139,7 @@ func (n *sessions) find(t int64) *session {
 
 // isComplete reports whether a session of the current key that ends at a time is complete.
 func (n *sessions) isComplete(end int64) bool {
-	return !n.processing && n.windows.complete(end) <= n.groups.of(n.keys.backend.Hash, n.clock)
+	return !n.processing && n.windows.complete(end) <= n.groups.Of(n.keys.backend.Hash, n.clock)
 }
 
 func (n *sessions) schedule(l *sessionList, s *session) {
@@ -151,7 +152,7 @@ func (n *sessions) schedule(l *sessionList, s *session) {
 // advance gives the sessions that are complete at a time, in the order of their ends.
 func (n *sessions) advance(t int64) bool {
 	n.clock = max(n.clock, t)
-	n.groups.reached(n.clock)
+	n.groups.Reached(n.clock)
 	return n.timers.Fire(n.clock, func(at int64, _ struct{}) bool {
 		if n.only != nil && n.fireOnly(at) {
 			return !n.out.Blocked()

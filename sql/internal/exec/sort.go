@@ -7,6 +7,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/row"
 )
 
@@ -123,12 +124,12 @@ type timeSort struct {
 	rows *entries
 	by   []byte
 	// groups are all with this subtask: they only keep the watermark.
-	groups groupMarks
+	groups ops.GroupMarks
 }
 
 // Snapshot writes the rows.
 func (n *timeSort) Snapshot(w *operator.Snapshot) error {
-	n.groups.snapshot(w, n.task, n.mark)
+	n.groups.Snapshot(w, n.task, n.mark)
 	return n.base.Snapshot(w)
 }
 
@@ -141,7 +142,7 @@ func (n *timeSort) Open(ctx *operator.Context) (err error) {
 	n.keys = newKeying(ctx, nil, nil)
 	n.rows = newEntries(n.keys.backend, n.op.In)
 	n.keys.backend.Add("rows", n.rows)
-	if n.mark, err = n.groups.restore(ctx); err != nil {
+	if n.mark, err = n.groups.Restore(ctx); err != nil {
 		return err
 	}
 	return n.restore()

@@ -8,6 +8,7 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/logical"
@@ -36,7 +37,7 @@ type timeOver struct {
 	state  *keyed.Values[overKey]
 	rows   *entries
 	timers *keyed.Timers[struct{}]
-	groups groupMarks
+	groups ops.GroupMarks
 	clock  int64
 	expiry expiry
 
@@ -84,7 +85,7 @@ func (n *timeOver) Open(ctx *operator.Context) (err error) {
 	if n.isProc {
 		n.expiry.open(ctx, b, n.op.TTL.Milliseconds())
 	}
-	if n.clock, err = n.groups.restore(ctx); err != nil {
+	if n.clock, err = n.groups.Restore(ctx); err != nil {
 		return err
 	}
 	if err := n.restore(); err != nil {
@@ -135,7 +136,7 @@ func (n *timeOver) mostOf(c *logical.OverCall) int {
 
 // Snapshot writes the rows and the frames.
 func (n *timeOver) Snapshot(w *operator.Snapshot) error {
-	n.groups.snapshot(w, n.task, n.clock)
+	n.groups.Snapshot(w, n.task, n.clock)
 	return n.base.Snapshot(w)
 }
 
@@ -150,7 +151,7 @@ func (n *timeOver) Rows(b *batch.Columns, from, to int) int {
 		p := b.Row(i)
 		t := n.timeOf(times, p, n.op.In[n.order].Name)
 		n.keys.set(p)
-		if t <= n.groups.of(n.keys.backend.Hash, n.clock) {
+		if t <= n.groups.Of(n.keys.backend.Hash, n.clock) {
 			late++
 			continue
 		}
@@ -200,7 +201,7 @@ func (n *timeOver) Watermark(t int64) bool {
 		if !done {
 			return false
 		}
-		n.groups.reached(n.clock)
+		n.groups.Reached(n.clock)
 	}
 	return n.passMark(t)
 }

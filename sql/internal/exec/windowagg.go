@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
 )
@@ -72,7 +73,7 @@ type windowAggregate struct {
 	nextEnd, nextAt int64
 	hasNext         bool
 	done            int64 // the watermark up to which windows have been given
-	groups          groupMarks
+	groups          ops.GroupMarks
 	armed           int64
 
 	touched []*timeSlice // that rows of the batch at work are in
@@ -125,7 +126,7 @@ func (n *windowAggregate) Open(ctx *operator.Context) (err error) {
 		b.Add("values", n.side)
 	}
 	n.rows.Current = func(i int) { n.keys.set(int(n.rows.Places[i])) }
-	if n.done, err = n.groups.restore(ctx); err != nil {
+	if n.done, err = n.groups.Restore(ctx); err != nil {
 		return err
 	}
 	if err := n.restore(); err != nil {
@@ -140,7 +141,7 @@ func (n *windowAggregate) Open(ctx *operator.Context) (err error) {
 func (n *windowAggregate) restored(group int, start, end int64) sliceTable {
 	done := n.done
 	defer func() { n.done, n.last = done, nil }()
-	n.done, n.last = n.groups.ofGroup(group, done), nil
+	n.done, n.last = n.groups.OfGroup(group, done), nil
 	if n.whole {
 		return n.window(start, end).table
 	}
@@ -153,7 +154,7 @@ func (n *windowAggregate) forget() {
 
 // Snapshot writes the slices.
 func (n *windowAggregate) Snapshot(w *operator.Snapshot) error {
-	n.groups.snapshot(w, n.task, n.done)
+	n.groups.Snapshot(w, n.task, n.done)
 	return n.base.Snapshot(w)
 }
 
@@ -177,14 +178,14 @@ func (n *windowAggregate) Rows(b *batch.Columns, from, to int) int {
 		n.arm()
 		return to
 	}
-	if !n.groups.differ() {
+	if !n.groups.Differ() {
 		n.assign(b, from, to)
 		n.update(b)
 		return to
 	}
 	done := n.done
 	for i := from; i < to; i++ {
-		n.done, n.last = n.groups.of(n.keys.hashes[b.Row(i)], done), nil
+		n.done, n.last = n.groups.Of(n.keys.hashes[b.Row(i)], done), nil
 		n.assign(b, i, i+1)
 	}
 	n.done, n.last = done, nil
@@ -336,7 +337,7 @@ func (n *windowAggregate) enter(t int64) (s *timeSlice, isLate bool) {
 func (n *windowAggregate) enterSlice(start, end int64) *timeSlice {
 	first, last, step := n.windows.ends(start)
 	i, ok := n.find(start, end)
-	if ok && !n.groups.differ() {
+	if ok && !n.groups.Differ() {
 		return n.slices[i]
 	}
 	for e := first; e <= last; e += step {
@@ -351,7 +352,7 @@ func (n *windowAggregate) enterSlice(start, end int64) *timeSlice {
 // window finds or makes the table of a whole window.
 func (n *windowAggregate) window(start, end int64) *timeSlice {
 	i, ok := n.find(start, end)
-	if ok && !n.groups.differ() {
+	if ok && !n.groups.Differ() {
 		return n.slices[i]
 	}
 	n.schedule(end)
@@ -484,7 +485,7 @@ func (n *windowAggregate) advance(t int64) bool {
 		}
 	}
 	n.done = max(n.done, t)
-	n.groups.reached(n.done)
+	n.groups.Reached(n.done)
 	return true
 }
 
@@ -577,7 +578,7 @@ func (n *windowAggregate) emit(f *firingTable) {
 	for ; i >= 0 && len(n.accs) < batch.MaxRows; i = f.table.next(i) {
 		f.at = i
 		hash, word, key, acc := f.table.at(i)
-		if *agg.RowsOf(acc) == 0 || n.groups.differ() && n.groups.of(hash, batch.MinTime) >= complete {
+		if *agg.RowsOf(acc) == 0 || n.groups.Differ() && n.groups.Of(hash, batch.MinTime) >= complete {
 			continue // without rows, or given before the restore
 		}
 		if keys > 0 {

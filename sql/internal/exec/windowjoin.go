@@ -9,6 +9,7 @@ import (
 	"github.com/flott-dev/flott/internal/colcodec"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/logical"
 )
@@ -47,7 +48,7 @@ type windowJoin struct {
 	pair     joiner
 	sides    [2]*joinSide
 	timers   *keyed.Timers[struct{}]
-	groups   groupMarks
+	groups   ops.GroupMarks
 	clock    int64
 	armed    int64
 
@@ -79,7 +80,7 @@ func (n *windowJoin) Open(ctx *operator.Context) (err error) {
 	b.Add("right", n.sides[1].rows)
 	b.Add("timers", n.timers)
 	n.pair.init(j.Left, j.Right, j.Cond)
-	if n.clock, err = n.groups.restore(ctx); err != nil {
+	if n.clock, err = n.groups.Restore(ctx); err != nil {
 		return err
 	}
 	if err := n.restore(); err != nil {
@@ -91,7 +92,7 @@ func (n *windowJoin) Open(ctx *operator.Context) (err error) {
 
 // Snapshot writes the rows.
 func (n *windowJoin) Snapshot(w *operator.Snapshot) error {
-	n.groups.snapshot(w, n.task, n.clock)
+	n.groups.Snapshot(w, n.task, n.clock)
 	return n.base.Snapshot(w)
 }
 
@@ -160,7 +161,7 @@ func (n *windowJoin) rows(s int, b *batch.Columns, from, to, end int) int {
 		place := b.Row(i)
 		complete := n.windows.complete(n.timeOf(b.Cols[end], place, name))
 		own.keys.set(place)
-		if complete <= n.groups.of(n.keys.backend.Hash, n.clock) {
+		if complete <= n.groups.Of(n.keys.backend.Hash, n.clock) {
 			late++
 			continue
 		}
@@ -221,7 +222,7 @@ func (n *windowJoin) advance(t int64) bool {
 		return !n.out.Blocked()
 	})
 	if n.give(); done {
-		n.groups.reached(n.clock)
+		n.groups.Reached(n.clock)
 	}
 	return done
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/logical"
 )
@@ -39,7 +40,7 @@ type windowRank struct {
 	rows    *entries
 	counts  *keyed.Ordered[int64] // rows of each window of a key
 	timers  *keyed.Timers[struct{}]
-	groups  groupMarks
+	groups  ops.GroupMarks
 	clock   int64
 	armed   int64
 	// keepLast says that the last of rows that are equal in the order is the first: as Flink has it where the latest row
@@ -66,7 +67,7 @@ func (n *windowRank) Open(ctx *operator.Context) (err error) {
 	b.Add("rows", n.rows)
 	b.Add("counts", n.counts)
 	b.Add("timers", n.timers)
-	if n.clock, err = n.groups.restore(ctx); err != nil {
+	if n.clock, err = n.groups.Restore(ctx); err != nil {
 		return err
 	}
 	if err := n.restore(); err != nil {
@@ -78,7 +79,7 @@ func (n *windowRank) Open(ctx *operator.Context) (err error) {
 
 // Snapshot writes the rows.
 func (n *windowRank) Snapshot(w *operator.Snapshot) error {
-	n.groups.snapshot(w, n.task, n.clock)
+	n.groups.Snapshot(w, n.task, n.clock)
 	return n.base.Snapshot(w)
 }
 
@@ -95,7 +96,7 @@ func (n *windowRank) Rows(b *batch.Columns, from, to int) int {
 		end := n.timeOf(ends, p, n.op.In[n.op.End].Name)
 		complete := n.windows.complete(end)
 		n.keys.set(p)
-		if complete <= n.groups.of(n.keys.backend.Hash, n.clock) {
+		if complete <= n.groups.Of(n.keys.backend.Hash, n.clock) {
 			late++
 			continue
 		}
@@ -138,7 +139,7 @@ func (n *windowRank) add(b *batch.Columns, p int, complete int64) {
 // advance gives the windows that are complete at a time.
 func (n *windowRank) advance(t int64) bool {
 	n.clock = max(n.clock, t)
-	n.groups.reached(n.clock)
+	n.groups.Reached(n.clock)
 	return n.timers.Fire(n.clock, func(at int64, _ struct{}) bool {
 		for {
 			first, ok := n.counts.FirstKey()

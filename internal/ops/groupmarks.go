@@ -1,4 +1,4 @@
-package exec
+package ops
 
 import (
 	"encoding/binary"
@@ -9,7 +9,7 @@ import (
 	"github.com/flott-dev/flott/internal/operator"
 )
 
-// groupMarks knows, after a restore, how far the watermark of each key group had come, as that of package stream does.
+// GroupMarks knows, after a restore, how far the watermark of each key group had come.
 //
 // Whether a record is late, and whether a window has fired, depends on the watermark. The subtasks of
 // an operator do not have the same one when an unaligned barrier reaches them: it is ahead of records
@@ -21,7 +21,7 @@ import (
 //
 // The operator's watermark is then the least one of its groups. As soon as it has caught up with the
 // greatest, there is no difference any more, and no cost.
-type groupMarks struct {
+type GroupMarks struct {
 	groups int // of the operator
 	first  int
 	marks  []int64 // of the own groups; nil when none is ahead of the operator's watermark
@@ -33,10 +33,10 @@ const groupMarksState = "watermarks"
 
 var errGroupMarks = errors.New("the watermarks of an operator's key groups are cut off")
 
-// restore returns the watermark to begin with.
-func (g *groupMarks) restore(ctx *operator.Context) (int64, error) {
+// Restore returns the watermark to begin with.
+func (g *GroupMarks) Restore(ctx *operator.Context) (int64, error) {
 	first, last := ctx.KeyGroups()
-	*g = groupMarks{groups: ctx.MaxParallelism, first: first, high: batch.MinTime}
+	*g = GroupMarks{groups: ctx.MaxParallelism, first: first, high: batch.MinTime}
 	if ctx.Restored == nil || len(ctx.Restored.Union[groupMarksState]) == 0 {
 		return batch.MinTime, nil
 	}
@@ -68,12 +68,12 @@ func (g *groupMarks) restore(ctx *operator.Context) (int64, error) {
 	return low, nil
 }
 
-// snapshot writes the watermark of all groups; mark is the operator's.
-func (g *groupMarks) snapshot(w *operator.Snapshot, ctx *operator.Context, mark int64) {
+// Snapshot writes the watermark of all groups; mark is the operator's.
+func (g *GroupMarks) Snapshot(w *operator.Snapshot, ctx *operator.Context, mark int64) {
 	first, last := ctx.KeyGroups()
 	for from := first; from <= last; {
-		m, to := g.ofGroup(from, mark), from
-		for to < last && g.ofGroup(to+1, mark) == m {
+		m, to := g.OfGroup(from, mark), from
+		for to < last && g.OfGroup(to+1, mark) == m {
 			to++
 		}
 		if m == batch.MaxTime {
@@ -86,28 +86,45 @@ func (g *groupMarks) snapshot(w *operator.Snapshot, ctx *operator.Context, mark 
 	}
 }
 
-// differ reports whether groups are ahead of the operator's watermark.
-func (g *groupMarks) differ() bool { return g.marks != nil }
+// Differ reports whether groups are ahead of the operator's watermark.
+func (g *GroupMarks) Differ() bool { return g.marks != nil }
 
-// ofGroup is the watermark of a key group; mark is the operator's.
-func (g *groupMarks) ofGroup(kg int, mark int64) int64 {
+// OfGroup is the watermark of a key group; mark is the operator's.
+func (g *GroupMarks) OfGroup(kg int, mark int64) int64 {
 	if g.marks == nil {
 		return mark
 	}
 	return max(mark, g.marks[kg-g.first])
 }
 
-// of is the watermark of the group of a key with a hash; mark is the operator's.
-func (g *groupMarks) of(hash uint64, mark int64) int64 {
+// High is the greatest watermark of a group, where groups are ahead.
+func (g *GroupMarks) High() int64 { return g.high }
+
+// Of is the watermark of the group of a key with a hash; mark is the operator's.
+func (g *GroupMarks) Of(hash uint64, mark int64) int64 {
 	if g.marks == nil {
 		return mark
 	}
-	return g.ofGroup(codec.KeyGroup(hash, g.groups), mark)
+	return g.OfGroup(codec.KeyGroup(hash, g.groups), mark)
 }
 
-// reached tells that the operator's watermark is mark, and all that had to be done up to it is done.
-func (g *groupMarks) reached(mark int64) {
+// Reached tells that the operator's watermark is mark, and all that had to be done up to it is done.
+func (g *GroupMarks) Reached(mark int64) {
 	if g.marks != nil && mark >= g.high {
 		g.marks = nil
 	}
+}
+
+// Each calls rows for a run of rows, one by one, with *mark as the watermark of the row's group.
+func (g *GroupMarks) Each(mark *int64, from, to int, hash func(i int) uint64, rows func(i int) bool,
+) int {
+	base := *mark
+	defer func() { *mark = base }()
+	for i := from; i < to; i++ {
+		*mark = g.Of(hash(i), base)
+		if !rows(i) {
+			return i + 1
+		}
+	}
+	return to
 }
