@@ -105,5 +105,7 @@ func (h *heap) reset() {
 		return
 	}
 	c := h.chunks[h.cur][:0]
-	*h = heap{chunks: [][]byte{c}, size: cap(c)}
+	clear(h.chunks)
+	h.chunks[0] = c
+	*h = heap{chunks: h.chunks[:1], free: h.free[:0], size: cap(c)}
 }
