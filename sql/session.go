@@ -39,6 +39,7 @@ type Session struct {
 	formats    []format.Factory
 	functions  *functions
 	executor   stream.Executor
+	shuffle    uint64
 	params     map[string]*expr.Literal // of the statement that runs
 	set        []*ast.Insert            // of BEGIN STATEMENT SET
 	collecting bool
@@ -58,6 +59,11 @@ func With(connectors []connect.TableFactory, formats []format.Factory) Option {
 
 // On sets what runs the session's jobs. A session without one can plan and explain.
 func On(e stream.Executor) Option { return func(s *Session) { s.executor = e } }
+
+// Shuffle lets the rows of sources come in another order where none is defined, for tests: the final result of a query
+// must not depend on it. Rows between two watermarks have no order; changes of the same key have one. Each seed gives
+// another order, 0 none.
+func Shuffle(seed uint64) Option { return func(s *Session) { s.shuffle = seed } }
 
 // Set sets an option, as SET 'key' = 'value' does; RESET goes back to it.
 func Set(key, value string) Option {
@@ -191,7 +197,7 @@ func location(name string) (*time.Location, error) {
 func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.Config {
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
-		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP",
+		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
 		SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
 	if on, ok := config.MiniBatch.Lookup(c); ok && !on {

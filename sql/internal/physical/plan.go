@@ -22,6 +22,8 @@ type Config struct {
 	EachRow bool
 	// WatermarkEachRow makes a watermark after each row that advances it.
 	WatermarkEachRow bool
+	// Shuffle is the seed of an order of rows where none is defined; 0 leaves rows as they come.
+	Shuffle uint64
 	// TTL is table.exec.state.ttl.
 	TTL time.Duration
 	// DropNulls drops rows with NULL in a column of a sink that has none, in place of failing.
@@ -115,6 +117,12 @@ func catch(err *error) {
 // finish goes over plans from their roots: what is computed twice is computed once, who sends -U, and what operators are
 // known by.
 func (p *planner) finish(rels []*Rel) {
+	if p.Shuffle != 0 {
+		done := map[*Rel]*Rel{}
+		for _, r := range rels {
+			p.shuffle(r, done)
+		}
+	}
 	digests := map[*Rel]string{}
 	once := map[string]*Rel{}
 	for _, r := range rels {
