@@ -16,7 +16,7 @@ import (
 var run = flag.String("cases", "", "run the cases that match only")
 
 func TestGoldenCases(t *testing.T) {
-	files, err := sqltest.Files([]string{"testdata/golden"})
+	files, err := sqltest.Files([]string{"testdata/golden", "testdata/queries"})
 	if err != nil || len(files) < 300 {
 		t.Fatalf("%d cases, %v", len(files), err)
 	}
