@@ -230,6 +230,11 @@ func (c *Case) isSingleSource() bool {
 		return strings.Count(text, "VALUES") == 1 && !strings.Contains(text, "CAST(NULL") && !strings.Contains(text, "JOIN") &&
 			!strings.Contains(c.Sections["setup"], "CREATE")
 	}
+	for _, m := range withNames.FindAllStringSubmatch(text, -1) {
+		if len(regexp.MustCompile(`\b`+m[1]+`\b`).FindAllString(text, -1)) > 2 {
+			return false // two operators read what is named
+		}
+	}
 	reads := 0
 	for _, m := range tableNames.FindAllStringSubmatch(c.Sections["setup"], -1) {
 		reads += len(regexp.MustCompile(`\b`+regexp.QuoteMeta(m[1])+`\b`).FindAllString(text, -1))
@@ -238,6 +243,8 @@ func (c *Case) isSingleSource() bool {
 }
 
 var tableNames = regexp.MustCompile("CREATE (?:TEMPORARY )?(?:TABLE|VIEW) `?(\\w+)")
+
+var withNames = regexp.MustCompile(`(?:WITH|,) (\w+) AS \(SELECT`)
 
 // Files are the case files that paths name: files, or directories with *.case.
 func Files(paths []string) ([]string, error) {

@@ -22,7 +22,11 @@ func init() {
 				if len(args) != 3 {
 					return nil, nil, fmt.Errorf("IF takes a condition and two values, not %d arguments", len(args))
 				}
-				return inferCase(args)
+				out, t, err := inferCase(args)
+				if err == nil && !args[0].Type().NotNull { // as Flink has it
+					t = t.Nullable(true)
+				}
+				return out, t, err
 			},
 		},
 		&Def{

@@ -1,6 +1,8 @@
 package logical
 
 import (
+	"slices"
+
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
@@ -263,8 +265,22 @@ type Expand struct {
 	cols  []row.Field
 }
 
-// NewExpand repeats rows for grouping sets.
+// NewExpand repeats rows for grouping sets, in the order that Flink has: a set before those that it contains, others by
+// their keys.
 func NewExpand(in Node, keys []int, sets [][]int) *Expand {
+	sets = slices.Clone(sets)
+	contains := func(a, b []int) bool {
+		return !slices.ContainsFunc(b, func(k int) bool { return !slices.Contains(a, k) })
+	}
+	slices.SortStableFunc(sets, func(a, b []int) int {
+		switch aHasB, bHasA := contains(a, b), contains(b, a); {
+		case aHasB != bHasA && aHasB:
+			return -1
+		case aHasB != bHasA:
+			return 1
+		}
+		return slices.Compare(a, b)
+	})
 	e := &Expand{Input: in, Keys: keys, Sets: sets}
 	e.cols = append(e.cols, in.Columns()...)
 	for _, k := range keys {

@@ -2,6 +2,7 @@ package physical
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -401,9 +402,18 @@ func (p *planner) expand(n *logical.Expand) *Rel {
 	for _, s := range n.Sets {
 		op.Numbers = append(op.Numbers, n.Number(s))
 	}
+	kept := func(column int) bool {
+		return column < 0 || !slices.Contains(n.Keys, column) || !slices.ContainsFunc(n.Sets, func(set []int) bool {
+			return !slices.ContainsFunc(set, func(k int) bool { return n.Keys[k] == column })
+		})
+	}
+	w := in.Window.attached()
+	if w != nil && !(kept(w.Start) && kept(w.End) && kept(w.Time)) {
+		w = nil // some sets are about all windows
+	}
 	return &Rel{
 		Op: op, Name: "Expand", Detail: fmt.Sprintf("%d sets of %s", len(n.Sets), columnNames(in.Cols, n.Keys)), Ins: []*Rel{in},
-		Cols: n.Columns(), Dist: []Distribution{{}}, Kinds: in.Kinds, needs: same,
+		Cols: n.Columns(), Dist: []Distribution{{}}, Kinds: in.Kinds, needs: same, Window: w,
 	}
 }
 
