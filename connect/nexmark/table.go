@@ -121,9 +121,10 @@ func (p *part) bits() (f Fields) {
 }
 
 type table struct {
-	parts []part
-	cfg   Config
-	paced bool
+	schema *row.Schema
+	parts  []part
+	cfg    Config
+	paced  bool
 
 	readers int // 0: the job's parallelism
 }
@@ -137,7 +138,7 @@ func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 		return nil, err
 	}
 	c := o.Connector
-	s := &table{paced: pacedOption.Get(c), cfg: Config{
+	s := &table{schema: t.Schema, paced: pacedOption.Get(c), cfg: Config{
 		Seed: int64(seedOption.Get(c)), BaseMillis: int64(timeOption.Get(c)), RatePerSecond: int64(rateOption.Get(c)),
 		Variant: variantOption.Get(c), Events: int64(eventsOption.Get(c)),
 	}}
@@ -189,14 +190,19 @@ func newPart(f row.Field) (p part, err error) {
 
 func (s *table) Bounded() bool          { return s.cfg.Events > 0 }
 func (s *table) Kinds() row.ChangeKinds { return row.InsertOnly }
+func (s *table) Nested() bool           { return true }
 
 // Scan makes a source of some of the columns.
 func (s *table) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 	columns := s.parts
 	if scan.Project != nil {
 		columns = nil
-		for _, i := range scan.Project {
-			columns = append(columns, s.parts[i])
+		for i := range scan.Project {
+			p, err := newPart(scan.Field(s.schema, i))
+			if err != nil {
+				return nil, err
+			}
+			columns = append(columns, p)
 		}
 	}
 	schema, fields := &row.Schema{}, NoFields

@@ -1,6 +1,8 @@
 package logical
 
 import (
+	"slices"
+
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
@@ -41,6 +43,16 @@ func NewScan(at ast.Span, t *catalog.Table, options map[string]string, reads []i
 		s.cols = append(s.cols, f)
 	}
 	return s
+}
+
+// Narrowed is the scan with other types of its columns: ROWs with some of the fields, which are all that is read.
+func (s *Scan) Narrowed(types []*row.Type) *Scan {
+	n := *s
+	n.cols = slices.Clone(s.cols)
+	for i, t := range types {
+		n.cols[i].Type = t
+	}
+	return &n
 }
 
 // Columns are those that are read.
