@@ -107,6 +107,43 @@ func (v *Vector) appendBytes(from *Vector, places []int32) {
 	}
 }
 
+// Extend appends n values that are not NULL: unspecified ones where they have a fixed size; those of other
+// forms, and the fields of rows, are appended by the caller, before or after.
+func (v *Vector) Extend(n int) {
+	switch FormOf(v.Type) {
+	case FormBool:
+		v.Bools = extend(v.Bools, n)
+	case FormI32:
+		v.I32 = extend(v.I32, n)
+	case FormI64, FormDecimal:
+		v.I64 = extend(v.I64, n)
+		if v.Hi != nil {
+			v.Hi = extend(v.Hi, n)
+		}
+	case FormTimestamp:
+		v.I64 = extend(v.I64, n)
+		if v.Type.Precision > 6 {
+			v.Nanos = zeros(v.Nanos, n)
+		}
+	case FormF32:
+		v.F32 = extend(v.F32, n)
+	case FormF64:
+		v.F64 = extend(v.F64, n)
+	}
+	v.N += n
+	if v.Valid == nil {
+		return
+	}
+	for i := v.N - n; i < v.N; i++ {
+		if i>>6 >= len(v.Valid) {
+			v.Valid = append(v.Valid, ^uint64(0))
+		}
+		v.Valid.Set(i)
+	}
+}
+
+func extend[E any](s []E, n int) []E { return slices.Grow(s, n)[:len(s)+n] }
+
 // appendValid ends the appending of values: it counts them, and says which are NULL.
 func (v *Vector) appendValid(from *Vector, places []int32) {
 	n := v.N
