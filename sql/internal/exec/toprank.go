@@ -222,11 +222,11 @@ func (n *topRank) note(kind row.ChangeKind, place int32, number int64) {
 	n.places, n.kinds, n.numbers = append(n.places, place), append(n.kinds, kind), append(n.numbers, number)
 }
 
-// send sends what was noted: as many rows at once as come before the output looks at the size of its batch.
+// send sends what was noted.
 func (n *topRank) send() {
 	for from := 0; from < len(n.places); {
 		cur := n.out.Cur
-		to := min(len(n.places), from+min(cur.Room(), 32-(cur.N+1)&31))
+		to := from + n.room(len(n.places)-from)
 		for i, c := range n.cols {
 			cur.Cols[i].AppendAll(c, n.places[from:to])
 		}
@@ -235,10 +235,7 @@ func (n *topRank) send() {
 				cur.Cols[len(n.cols)].AppendI64(number)
 			}
 		}
-		for _, kind := range n.kinds[from : to-1] {
-			cur.Add(kind)
-		}
-		n.out.EndRow(n.kinds[to-1])
+		n.endRows(n.kinds[from:to])
 		from = to
 	}
 	n.places, n.kinds, n.numbers, n.count = n.places[:0], n.kinds[:0], n.numbers[:0], 0
