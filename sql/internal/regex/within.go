@@ -34,11 +34,10 @@ func inside(t seq) (w within) {
 	for i := 0; i < len(t) && high >= 0; {
 		run := []byte(nil)
 		for ; i < len(t); i++ {
-			c, ok := t[i].(*text)
-			if !ok || c.fold != nil {
+			if !isPlain(t[i]) {
 				break
 			}
-			run = append(run, string(c.r)...)
+			run = append(run, string(t[i].(*text).r)...)
 		}
 		if len(run) > len(w.text) {
 			w = within{run, low, high}
