@@ -271,6 +271,7 @@ func scanOf(t *catalog.Table, n *logical.Scan) (s scan, err error) {
 		if t.Columns[c].Kind == catalog.Physical {
 			s.places[i] = len(s.Project)
 			s.Project = append(s.Project, physical[c])
+			s.Types = append(s.Types, n.Columns()[i].Type)
 		}
 	}
 	for i, c := range n.Reads {

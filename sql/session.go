@@ -207,8 +207,8 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.C
 }
 
 // optimize applies the rules to the plans of a job.
-func optimize(env *bind.Env, plans ...logical.Node) ([]logical.Node, error) {
-	return rule.Apply(plans, &expr.Context{Zone: env.Zone, Now: time.Now()})
+func (s *Session) optimize(env *bind.Env, plans ...logical.Node) ([]logical.Node, error) {
+	return rule.Apply(plans, &expr.Context{Zone: env.Zone, Now: time.Now()}, s.nested)
 }
 
 // planQuery plans a query.
@@ -221,7 +221,7 @@ func (s *Session) planQuery(c *config.Configuration, q *ast.Query) (*physical.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := optimize(env, bound)
+	n, err := s.optimize(env, bound)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -245,7 +245,7 @@ func (s *Session) planInserts(c *config.Configuration, inserts []*ast.Insert) ([
 		nodes = append(nodes, bound)
 		plans = append(plans, physical.Insert{Span: x.Into.Extent(), Table: t, Overwrite: x.Overwrite, Static: static(env, x)})
 	}
-	if nodes, err = optimize(env, nodes...); err != nil {
+	if nodes, err = s.optimize(env, nodes...); err != nil {
 		return nil, err
 	}
 	for i := range plans {

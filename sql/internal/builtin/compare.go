@@ -265,6 +265,14 @@ func compareKernel(op string, c *expr.Call) expr.Kernel {
 			}
 			slow(ctx, n, args, out)
 		}
+	case column.FormBytes:
+		if op == "=" || op == "<>" {
+			return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+				for i := range out.Bools[:n] {
+					out.Bools[i] = bytes.Equal(args[0].Bytes(i), args[1].Bytes(i)) == (op == "=")
+				}
+			}
+		}
 	case column.FormNone:
 		return func(*expr.Context, int, []*column.Vector, *column.Vector) {} // all NULL
 	}
@@ -377,7 +385,7 @@ func inKernel(*expr.Call) expr.Kernel {
 			for _, a := range args[1:] {
 				if a.IsNull(i) {
 					unknown = true
-				} else if sameValue(x, a, i) {
+				} else if sameValue(x, i, a, i) {
 					found = true
 					break
 				}
@@ -391,12 +399,18 @@ func inKernel(*expr.Call) expr.Kernel {
 }
 
 // sameValue is what = says of two values that are not NULL.
-func sameValue(a, b *column.Vector, i int) bool {
+func sameValue(a *column.Vector, i int, b *column.Vector, j int) bool {
 	switch column.FormOf(a.Type) {
+	case column.FormI32:
+		return a.I32[i] == b.I32[j]
+	case column.FormI64:
+		return a.I64[i] == b.I64[j]
 	case column.FormF32:
-		return a.F32[i] == b.F32[i]
+		return a.F32[i] == b.F32[j]
 	case column.FormF64:
-		return a.F64[i] == b.F64[i]
+		return a.F64[i] == b.F64[j]
+	case column.FormBytes:
+		return bytes.Equal(a.Bytes(i), b.Bytes(j))
 	}
-	return Compare(a, i, b, i) == 0
+	return Compare(a, i, b, j) == 0
 }

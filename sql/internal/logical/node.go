@@ -45,6 +45,16 @@ func NewScan(at ast.Span, t *catalog.Table, options map[string]string, reads []i
 	return s
 }
 
+// Narrowed is the scan with other types of its columns: ROWs with some of the fields, which are all that is read.
+func (s *Scan) Narrowed(types []*row.Type) *Scan {
+	n := *s
+	n.cols = slices.Clone(s.cols)
+	for i, t := range types {
+		n.cols[i].Type = t
+	}
+	return &n
+}
+
 // Columns are those that are read.
 func (s *Scan) Columns() []row.Field { return s.cols }
 

@@ -3,7 +3,6 @@ package physical
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -184,7 +183,7 @@ func (p *planner) scan(n *logical.Scan) *Rel {
 		fail(n.Span, "the table %s has rows that change, and batch mode reads new rows only; SET 'execution.runtime-mode' = 'streaming'", n.Table.Path.Object)
 	}
 	r := &Rel{
-		Name: "TableSource", Detail: n.Table.Path.Object + "(" + names(n.Columns()) + ")", Cols: n.Columns(), Kinds: kinds,
+		Name: "TableSource", Detail: n.Table.Path.Object + "(" + readText(n) + ")", Cols: n.Columns(), Kinds: kinds,
 		Source: &Source{n.Table, n},
 	}
 	to := make([]int, len(n.Table.Columns))
@@ -336,7 +335,7 @@ func mergeable(c *exec.Calc, cond expr.Expr, exprs []expr.Expr) bool {
 
 // isField reports whether a call takes a field of a column, which costs nothing.
 func isField(x *expr.Call) bool {
-	if !strings.HasPrefix(x.Func.Name, "FIELD ") {
+	if _, ok := expr.Field(x); !ok {
 		return false
 	}
 	switch a := x.Args[0].(type) {
