@@ -66,7 +66,8 @@ func Set(key, value string) Option {
 
 // NewSession returns a session with an empty catalog.
 func NewSession(options ...Option) *Session {
-	s := &Session{catalog: catalog.NewStore(), options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
+	s := &Session{options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
+	s.catalog = catalog.NewStore(s.makeTable)
 	for _, o := range options {
 		o(s)
 	}

@@ -109,6 +109,7 @@ func (b *binder) table(t *ast.TableName) (logical.Node, *Scope) {
 		}
 		panic(e)
 	}
+	b.env.named.note(t.Name, table.Path)
 	var n logical.Node
 	if table.IsView() {
 		n = b.view(t, table)
@@ -140,7 +141,7 @@ func (b *binder) view(t *ast.TableName, v *catalog.Table) logical.Node {
 		fail(t.Span, "the view %s refers to itself", v.Path.Object)
 	}
 	env := *b.env
-	env.views = append(slices.Clone(env.views), v.Path.String())
+	env.views, env.named = append(slices.Clone(env.views), v.Path.String()), nil
 	n, err := Query(&env, v.Query)
 	if err != nil {
 		fail(t.Span, "the view %s cannot be used: %s", v.Path.Object, err)
@@ -404,7 +405,12 @@ func (b *binder) tableFunction(t *ast.Function, left *relation) (logical.Node, *
 	}
 	var f *logical.TableFunc
 	if b.env.Functions != nil {
-		f = b.env.Functions.Table(name)
+		if len(t.Call.Name) == 1 {
+			f = b.env.Functions.Table(name)
+		}
+		if f == nil {
+			f = b.env.Functions.Table(b.registered(t.Call.Name))
+		}
 	}
 	if f == nil {
 		hint := ""

@@ -58,6 +58,8 @@ type Table struct {
 	// Query is what a view stands for, nil for a table; Text is how it was written.
 	Query *ast.Query
 	Text  string
+	// stored is its statement in its catalog's file, empty where it is in none.
+	stored string
 	// Rows is what a table of the program gives, which has no options: package sql knows what it is.
 	Rows any
 }

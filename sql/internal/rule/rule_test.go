@@ -17,7 +17,7 @@ import (
 // env has the tables t(a, b, c) of INT, and u(x, y) of BIGINT.
 func env(t *testing.T) *bind.Env {
 	t.Helper()
-	s := catalog.NewStore()
+	s := catalog.NewStore(nil)
 	for name, cols := range map[string][]row.Field{
 		"t": {{Name: "a", Type: row.Of(row.Int)}, {Name: "b", Type: row.Of(row.Int)}, {Name: "c", Type: row.Of(row.Int)}},
 		"u": {{Name: "x", Type: row.Of(row.BigInt)}, {Name: "y", Type: row.Of(row.BigInt)}},
@@ -26,7 +26,7 @@ func env(t *testing.T) *bind.Env {
 		for _, c := range cols {
 			table.Columns = append(table.Columns, catalog.Column{Name: c.Name, Type: c.Type})
 		}
-		if err := s.Put(table, false); err != nil {
+		if err := s.Put(t.Context(), table, false); err != nil {
 			t.Fatal(err)
 		}
 	}
