@@ -312,6 +312,9 @@ func Insert(env *Env, x *ast.Insert) (t *catalog.Table, n logical.Node, err erro
 	if t.IsView() {
 		fail(x.Into.Extent(), "%s is a view, which cannot be written to", t.Path.Object)
 	}
+	if t.Fixed != nil {
+		fail(x.Into.Extent(), "%s says what there is, and cannot be written to", t.Path.Object)
+	}
 	n, _ = b.query(x.Query)
 	return t, b.sink(t, n, x), nil
 }

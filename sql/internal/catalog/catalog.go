@@ -53,11 +53,16 @@ type entry struct {
 	ddl      string        // as it stands in the file
 	stmt     ast.Statement // of ddl
 	isMaking bool
+	// isListing says that it is a table of information_schema.
+	isListing bool
 }
 
 func (e *entry) isView() bool {
 	if e.table != nil {
 		return e.table.IsView()
+	}
+	if e.isListing {
+		return true
 	}
 	_, ok := e.stmt.(*ast.CreateView)
 	return ok
@@ -166,6 +171,9 @@ func (c *Catalog) change(ctx context.Context, f func(databases) error) error {
 func (c *Catalog) database(name string) (*Database, error) {
 	if c.err != nil {
 		return nil, c.err
+	}
+	if isSchema(name) {
+		return schemaDatabase(), nil
 	}
 	d := c.databases[name]
 	if d == nil {

@@ -134,6 +134,9 @@ func (s *Store) change(ctx context.Context, catalog, database string, f func(*Da
 	if err != nil {
 		return err
 	}
+	if isSchema(database) {
+		return readOnly()
+	}
 	return c.change(ctx, func(all databases) error {
 		d := all[database]
 		if d == nil {
@@ -172,6 +175,9 @@ func (s *Store) find(p Path) (*Table, *entry, error) {
 		return nil, nil, err
 	}
 	e := d.tables[p.Object]
+	if e == nil && isSchema(p.Database) {
+		e = d.tables[strings.ToUpper(p.Object)]
+	}
 	if e == nil {
 		return nil, nil, missing("table", p.Object, s.names(p.Catalog, p.Database, d))
 	}
@@ -180,6 +186,9 @@ func (s *Store) find(p Path) (*Table, *entry, error) {
 
 // made is the table of an entry, which is made when it is first asked for. That may find other tables.
 func (s *Store) made(p Path, e *entry) (*Table, error) {
+	if e.isListing {
+		return s.listing(p)
+	}
 	what := map[bool]string{true: "view", false: "table"}[e.isView()]
 	s.mu.Lock()
 	t, isMaking := e.table, e.isMaking
@@ -220,6 +229,9 @@ func (s *Store) names(catalog, database string, d *Database) []string {
 func (s *Store) Put(ctx context.Context, t *Table, replace bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if isSchema(t.Path.Database) {
+		return readOnly()
+	}
 	if t.Temporary {
 		if s.temporary[t.Path] != nil && !replace {
 			return &Error{Msg: fmt.Sprintf("there is a temporary table %s already", t.Path)}
@@ -263,6 +275,9 @@ func (s *Store) Alter(ctx context.Context, was, t *Table) error {
 	}
 	return c.change(ctx, func(all databases) error {
 		from, to := all[was.Path.Database], all[t.Path.Database]
+		if isSchema(was.Path.Database) || isSchema(t.Path.Database) {
+			return readOnly()
+		}
 		if to == nil {
 			return missing("database", t.Path.Catalog+"."+t.Path.Database, nil)
 		}
@@ -498,6 +513,9 @@ func (s *Store) CreateDatabase(ctx context.Context, name []string, comment strin
 	if err != nil {
 		return err
 	}
+	if isSchema(database) {
+		return readOnly()
+	}
 	return c.change(ctx, func(all databases) error {
 		if all[database] != nil {
 			if ifNotExists {
@@ -540,6 +558,9 @@ func (s *Store) DropDatabase(ctx context.Context, name []string, cascade bool) e
 	c, err := s.catalogOf(catalog)
 	if err != nil {
 		return err
+	}
+	if isSchema(database) {
+		return readOnly()
 	}
 	return c.change(ctx, func(all databases) error {
 		d := all[database]
