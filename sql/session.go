@@ -42,7 +42,8 @@ type Session struct {
 	params     map[string]*expr.Literal // of the statement that runs
 	set        []*ast.Insert            // of BEGIN STATEMENT SET
 	collecting bool
-	jobs       []*job
+	jobs       []*job // that run, and the last ones that have ended
+	started    int    // jobs
 }
 
 // Option is a setting of a Session.

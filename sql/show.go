@@ -83,7 +83,7 @@ func (s *Session) show(x *ast.Show) (*Result, error) {
 		}
 		return texts([]string{"result"}, [][]string{{c.DDL()}}), nil
 	case "JOBS":
-		return s.showJobs(), nil
+		return jobRows(s.jobs), nil
 	case "MODULES":
 		return list(x, "module name", []string{"core"})
 	}
@@ -153,23 +153,6 @@ func (s *Session) showTables(x *ast.Show) (*Result, error) {
 	return list(x, "table name", names)
 }
 
-func (s *Session) showJobs() *Result {
-	var rows [][]string
-	for _, j := range s.jobs {
-		status := "RUNNING"
-		select {
-		case <-j.running.Done():
-			status = "FINISHED"
-			if j.running.Wait() != nil {
-				status = "FAILED"
-			}
-		default:
-		}
-		rows = append(rows, []string{j.name, status})
-	}
-	return texts([]string{"job name", "status"}, rows)
-}
-
 func (s *Session) describe(x *ast.Describe) (*Result, error) {
 	switch x.Kind {
 	case "CATALOG":
@@ -178,6 +161,12 @@ func (s *Session) describe(x *ast.Describe) (*Result, error) {
 		return s.describeDatabase(x)
 	case "FUNCTION":
 		return s.describeFunction(x)
+	case "JOB":
+		j, err := s.jobOf(x.Span, x.Job)
+		if err != nil {
+			return nil, err
+		}
+		return jobRows([]*job{j}), nil
 	case "TABLE":
 		t, err := s.catalog.Table(x.Name.Strings())
 		if err != nil {

@@ -66,25 +66,15 @@ func (s *Session) query(ctx context.Context, q *ast.Query) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	running, err := s.start(ctx, env, s.jobName(c, "query"))
+	j, err := s.start(ctx, env, s.jobName(c, "query"), false)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
 	zone, err := location(config.LocalTimeZone.Get(c))
 	return &Result{
-		Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: running, cancel: cancel, zone: zone,
+		Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: j, zone: zone,
 		changes: config.RuntimeMode.Get(c) != "BATCH",
 	}, err
-}
-
-// jobName is the name of the next job.
-func (s *Session) jobName(c *config.Configuration, otherwise string) string {
-	if name, ok := config.JobName.Lookup(c); ok && name != "" {
-		return name
-	}
-	return fmt.Sprintf("%s-%d", otherwise, len(s.jobs)+1)
 }
 
 func (s *Session) insert(ctx context.Context, x *ast.Insert) (*Result, error) {
@@ -112,13 +102,17 @@ func (s *Session) inserts(ctx context.Context, inserts []*ast.Insert) (*Result, 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	running, err := s.start(ctx, env, s.jobName(c, "insert"))
+	isDetached := !config.DMLSync.Get(c)
+	j, err := s.start(ctx, env, s.jobName(c, "insert"), isDetached)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
-	return &Result{Message: "Job started.", job: running, cancel: cancel}, nil
+	if isDetached {
+		r := texts([]string{"job id"}, [][]string{{j.id}})
+		r.id = j.id
+		return r, nil
+	}
+	return &Result{Message: "Job started.", job: j}, nil
 }
 
 // setOption is SET, which shows the options without a key.
@@ -173,6 +167,8 @@ func (s *Session) define(ctx context.Context, x ast.Statement, text string) (*Re
 		return s.show(x)
 	case *ast.Describe:
 		return s.describe(x)
+	case *ast.StopJob:
+		return s.stopJob(ctx, x)
 	case *ast.Use:
 		return s.use(x)
 	case *ast.CreateDatabase:
