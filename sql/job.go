@@ -1,7 +1,6 @@
 package sql
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -21,12 +20,6 @@ import (
 	"github.com/flott-dev/flott/stream"
 )
 
-// job is a job that a statement has started.
-type job struct {
-	name    string
-	running stream.Running
-}
-
 // builder makes the graph of a job.
 type builder struct {
 	s       *Session
@@ -40,7 +33,7 @@ type builder struct {
 
 // build makes the graph of plans. result takes the rows of a query.
 func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result connect.ColumnSink) (*stream.Env, error) {
-	options := []stream.Option{}
+	options := []stream.Option{stream.Configuration(c)}
 	if config.RuntimeMode.Get(c) == "BATCH" {
 		// Operators know that they are to give final results: the engine need not go stage by stage.
 		options = append(options, stream.RuntimeMode(stream.Streaming))
@@ -323,17 +316,4 @@ func (b *builder) sink(r *physical.Rel) error {
 	}
 	columnar.Sink(b.env.Graph(), node, sink)
 	return nil
-}
-
-// start starts a job.
-func (s *Session) start(ctx context.Context, env *stream.Env, name string) (stream.Running, error) {
-	if s.executor == nil {
-		return nil, fmt.Errorf("the session runs no jobs: make it with sql.On(launch.Executor())")
-	}
-	r, err := s.executor.Start(ctx, env, name)
-	if err != nil {
-		return nil, err
-	}
-	s.jobs = append(s.jobs, &job{name, r})
-	return r, nil
 }

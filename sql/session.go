@@ -43,7 +43,8 @@ type Session struct {
 	params     map[string]*expr.Literal // of the statement that runs
 	set        []*ast.Insert            // of BEGIN STATEMENT SET
 	collecting bool
-	jobs       []*job
+	jobs       []*job // that run, and the last ones that have ended
+	started    int    // jobs
 }
 
 // Option is a setting of a Session.
@@ -72,7 +73,8 @@ func Set(key, value string) Option {
 
 // NewSession returns a session with an empty catalog.
 func NewSession(options ...Option) *Session {
-	s := &Session{catalog: catalog.NewStore(), options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
+	s := &Session{options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
+	s.catalog = catalog.NewStore(s.makeTable)
 	for _, o := range options {
 		o(s)
 	}

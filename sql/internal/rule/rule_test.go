@@ -17,7 +17,7 @@ import (
 // env has the tables t(a, b, c) of INT, u(x, y) of BIGINT, and n(k, r) where r has rows in rows.
 func env(t *testing.T) *bind.Env {
 	t.Helper()
-	s := catalog.NewStore()
+	s := catalog.NewStore(nil)
 	for name, cols := range map[string][]row.Field{
 		"t": {{Name: "a", Type: row.Of(row.Int)}, {Name: "b", Type: row.Of(row.Int)}, {Name: "c", Type: row.Of(row.Int)}},
 		"n": {{Name: "k", Type: row.Of(row.Int)}, {Name: "r", Type: rowOf(
@@ -31,7 +31,7 @@ func env(t *testing.T) *bind.Env {
 		for _, c := range cols {
 			table.Columns = append(table.Columns, catalog.Column{Name: c.Name, Type: c.Type})
 		}
-		if err := s.Put(table, false); err != nil {
+		if err := s.Put(t.Context(), table, false); err != nil {
 			t.Fatal(err)
 		}
 	}
