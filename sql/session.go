@@ -194,7 +194,7 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.C
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP",
-		SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
+		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
 	if on, ok := config.MiniBatch.Lookup(c); ok && !on {
 		p.EachRow = true
