@@ -254,10 +254,8 @@ func (s *Session) planInserts(c *config.Configuration, inserts []*ast.Insert) ([
 func static(env *bind.Env, x *ast.Insert) map[string]string {
 	values := map[string]string{}
 	for _, p := range x.Partition {
-		if v, ok := p.Value.(*ast.Str); ok {
-			values[p.Name.Last().Name] = v.Value
-		} else if p.Value != nil {
-			values[p.Name.Last().Name] = ast.String(p.Value)
+		if p.Value != nil {
+			values[p.Name.Last().Name] = partitionValue(p.Value)
 		}
 	}
 	if len(values) == 0 {
