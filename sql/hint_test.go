@@ -1,6 +1,11 @@
 package sql_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
 
 // TestHints: hints that there are not, that name no table of FROM or say something else than they can are refused.
 func TestHints(t *testing.T) {
@@ -24,4 +29,23 @@ func TestHints(t *testing.T) {
 		"SELECT /*+ OPTIONS('a' = 'b') */ " + on:                          "the hint OPTIONS stands behind a table",
 	})
 	script(t, s, "EXPLAIN SELECT /*+ LOOKUP('table' = 'e', 'async' = 'true', 'retry-predicate' = 'lookup_miss', 'retry-strategy' = 'fixed_delay', 'fixed-delay' = '10 s', 'max-attempts' = '3') */ "+on)
+}
+
+// TestStateTTLHint: what a hint lets go is not counted on, and not joined with.
+func TestStateTTLHint(t *testing.T) {
+	for query, want := range map[string]string{
+		"SELECT k, COUNT(*) AS n FROM f GROUP BY k":                                                            `"n":10}`,
+		"SELECT /*+ STATE_TTL('f' = '500 ms') */ k, COUNT(*) AS n FROM f GROUP BY k":                           `"n":1}`,
+		"SELECT f.a, g.a AS n FROM f JOIN g ON f.k = g.k WHERE f.a = 10":                                       `"n":10}`,
+		"SELECT /*+ STATE_TTL('g' = '500 ms') */ f.a, g.a AS n FROM f JOIN g ON f.k = g.k WHERE f.a = g.a + 5": "",
+		"SELECT f.a, g.a AS n FROM f JOIN g ON f.k = g.k WHERE f.a = g.a + 5":                                  `"n":5}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSession()
+			script(t, s, "SET 'table.exec.mini-batch.enabled' = 'false';"+strings.ReplaceAll(numbered("f", "a", "1", "")+numbered("g", "a", "1", ""), "(a BIGINT,", "(a BIGINT, k AS a * 0,"))
+			if got := lastIn(t, s, query, 9500*time.Millisecond); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
+				t.Errorf("%s\ngives %s, want %s", query, got, want)
+			}
+		})
+	}
 }
