@@ -26,6 +26,10 @@ var (
 		Key: "pipeline.auto-watermark-interval", Default: "200 ms",
 		Text: "0 gives a watermark after each row that advances it; else there is one with each batch.",
 	}))
+	SourceIdleTimeout = define(Duration(Doc{
+		Key: "table.exec.source.idle-timeout", Default: "0 ms",
+		Text: "The time without rows after which a reader of a table with a watermark is not waited for; 0 is never. scan.watermark.idle-timeout of a table stands before it.",
+	}))
 	NotNullEnforcer = define(Enum(Doc{
 		Key: "table.exec.sink.not-null-enforcer", Default: "ERROR",
 		Text: "What becomes of a row with NULL in a column of a sink that is NOT NULL: ERROR fails the job, DROP leaves the row out.",

@@ -62,14 +62,17 @@ func quantity(text string, units []unit) (int64, error) {
 	return 0, errValue
 }
 
+// ParseDuration reads a duration as options have it: a whole number and a unit (ns, us, ms, s, min, h, d).
+func ParseDuration(text string) (time.Duration, error) {
+	n, err := quantity(text, durations)
+	return time.Duration(n), err
+}
+
 // Duration declares an option whose values are durations.
 func Duration(d Doc) *Option[time.Duration] {
 	d.Type = "duration"
 	return declare(d, "a duration: a whole number and a unit (ns, us, ms, s, min, h, d), such as 10 s or 500ms",
-		func(text string) (time.Duration, error) {
-			n, err := quantity(text, durations)
-			return time.Duration(n), err
-		})
+		ParseDuration)
 }
 
 // Size declares an option of sizes in bytes, at least 1.

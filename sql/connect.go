@@ -43,7 +43,7 @@ func (s *Session) spec(t *catalog.Table, options map[string]string) (*connect.Ta
 		return nil, err
 	}
 	spec := &connect.TableSpec{
-		Name: t.Path.Object, Schema: &row.Schema{}, Partitions: t.Partitioned, PrimaryKey: t.PrimaryKey, Options: options,
+		Name: t.Path.Object, Schema: &row.Schema{}, Partitions: t.Partitioned, PrimaryKey: t.PrimaryKey, Options: connectorOptions(options),
 		Formats: s.formats, Zone: zone, Config: c,
 	}
 	for _, col := range t.Columns {
@@ -62,6 +62,9 @@ func (s *Session) source(t *catalog.Table, options map[string]string) (connect.T
 	}
 	if f.NewSource == nil {
 		return nil, fmt.Errorf("the table %s cannot be read: the connector '%s' writes only", t.Path.Object, f.Name)
+	}
+	if _, err := watermarkConfig(t, options); err != nil {
+		return nil, err
 	}
 	spec, err := s.spec(t, options)
 	if err != nil {

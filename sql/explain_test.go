@@ -80,6 +80,9 @@ func TestUIDs(t *testing.T) {
 	if got := uids("STATEMENT SET BEGIN INSERT INTO u SELECT b, COUNT(*) FROM t WHERE b > 1 GROUP BY b; INSERT INTO u SELECT a, COUNT(*) FROM t GROUP BY a; END"); !strings.Contains(got, first) {
 		t.Errorf("beside another INSERT: %s, want %s among them", got, first)
 	}
+	if got := uids("INSERT INTO u SELECT /*+ STATE_TTL('t' = '1 d') */ a, COUNT(*) FROM t GROUP BY a"); got != first {
+		t.Errorf("with a hint: %s, want %s", got, first)
+	}
 	if got := uids("INSERT INTO u SELECT a, SUM(b) FROM t GROUP BY a"); got == first {
 		t.Error("another aggregate has the same uid")
 	}

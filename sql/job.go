@@ -22,13 +22,15 @@ import (
 
 // builder makes the graph of a job.
 type builder struct {
-	s       *Session
-	config  *config.Configuration
-	env     *stream.Env
-	made    map[*physical.Rel]columnar.Stream
-	result  connect.ColumnSink // of a query
-	bounded bool
-	zone    *time.Location
+	s      *Session
+	config *config.Configuration
+	env    *stream.Env
+	made   map[*physical.Rel]columnar.Stream
+	// watermarks are those of sources, as expressions of their columns.
+	watermarks map[*physical.Rel]expr.Expr
+	result     connect.ColumnSink // of a query
+	bounded    bool
+	zone       *time.Location
 }
 
 // build makes the graph of plans. result takes the rows of a query.
@@ -62,7 +64,7 @@ func (s *Session) newBuilder(c *config.Configuration, env *stream.Env) (*builder
 	if err != nil {
 		return nil, err
 	}
-	return &builder{s: s, config: c, env: env, made: map[*physical.Rel]columnar.Stream{}, zone: zone}, nil
+	return &builder{s: s, config: c, env: env, made: map[*physical.Rel]columnar.Stream{}, watermarks: map[*physical.Rel]expr.Expr{}, zone: zone}, nil
 }
 
 // isBounded reports whether all sources of plans end by themselves.
@@ -138,6 +140,7 @@ func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
 	case r.Source != nil:
 		return b.source(r, node)
 	}
+	b.noteWatermark(r)
 	if node.Inputs, err = b.inputs(r); err != nil {
 		return s, err
 	}
@@ -214,6 +217,9 @@ func (b *builder) source(r *physical.Rel, node columnar.Node) (s columnar.Stream
 		}
 	}
 	cfg := &ops.ColumnSourceConfig{Source: src}
+	if err := b.idle(r, cfg, scan.order(src.Schema().Fields)); err != nil {
+		return s, err
+	}
 	if scan.inOrder() {
 		return columnar.Source(b.env.Graph(), node, cfg), nil
 	}

@@ -200,7 +200,7 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.C
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
-		SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
+		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
 	if on, ok := config.MiniBatch.Lookup(c); ok && !on {
 		p.EachRow = true
@@ -260,10 +260,8 @@ func (s *Session) planInserts(c *config.Configuration, inserts []*ast.Insert) ([
 func static(env *bind.Env, x *ast.Insert) map[string]string {
 	values := map[string]string{}
 	for _, p := range x.Partition {
-		if v, ok := p.Value.(*ast.Str); ok {
-			values[p.Name.Last().Name] = v.Value
-		} else if p.Value != nil {
-			values[p.Name.Last().Name] = ast.String(p.Value)
+		if p.Value != nil {
+			values[p.Name.Last().Name] = partitionValue(p.Value)
 		}
 	}
 	if len(values) == 0 {

@@ -82,6 +82,8 @@ func (s *Session) show(x *ast.Show) (*Result, error) {
 			return nil, at(x.Of, err)
 		}
 		return texts([]string{"result"}, [][]string{{c.DDL()}}), nil
+	case "PARTITIONS":
+		return s.showPartitions(x)
 	case "JOBS":
 		return jobRows(s.jobs), nil
 	case "MODULES":

@@ -31,7 +31,7 @@ type binder struct {
 	windows []ast.NamedWindow // of the SELECT
 	aliases []ast.Item        // that ORDER BY may name
 	outer   bool              // a table function is joined by LEFT JOIN
-	hints   []ast.Hint        // of the SELECT whose FROM is bound
+	hints   *hints            // of the SELECT whose FROM is bound
 }
 
 func (b *binder) exprs(xs []ast.Expr) []expr.Expr {

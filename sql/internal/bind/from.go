@@ -177,6 +177,7 @@ func (b *binder) view(t *ast.TableName, v *catalog.Table) logical.Node {
 func (b *binder) scan(at ast.Span, t *catalog.Table, hints []ast.Hint) logical.Node {
 	options := t.Options
 	for _, h := range hints {
+		checkHint(h)
 		if strings.EqualFold(h.Name, "OPTIONS") {
 			options = maps.Clone(options)
 			for _, o := range h.Options {
@@ -259,7 +260,7 @@ func (b *binder) join(j *ast.Join, before *relation) (logical.Node, *Scope) {
 	right, rs := b.from(j.Y, l)
 	kind := map[string]logical.JoinKind{"LEFT": logical.Left, "RIGHT": logical.Right, "FULL": logical.Full}[j.Kind]
 	n := logical.NewJoin(left, right, kind, nil)
-	n.Hints = b.hints
+	b.hints.join(n, j)
 	s := &Scope{outer: b.scope.outer}
 	width := len(left.Columns())
 	for i, c := range slices.Concat(ls.Columns[:width], rs.Columns[:len(right.Columns())]) {

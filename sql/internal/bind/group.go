@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
@@ -16,7 +17,8 @@ import (
 // group is the groups that a SELECT is about. Its columns are the keys, then the aggregates in the order in which
 // they are met.
 type group struct {
-	in   *binder // binds what is inside of aggregates, to the columns that the groups are made of
+	ttl  *time.Duration // of a hint
+	in   *binder        // binds what is inside of aggregates, to the columns that the groups are made of
 	from logical.Node
 	keys []expr.Expr
 	asts []ast.Expr // the keys as they were written
@@ -387,7 +389,9 @@ func (g *group) node() logical.Node {
 			calls[i].Args[k] = at(a)
 		}
 	}
-	return logical.NewAggregate(n, groupBy, calls)
+	a := logical.NewAggregate(n, groupBy, calls)
+	a.TTL = g.ttl
+	return a
 }
 
 // grouping binds GROUPING, GROUPING_ID and GROUP_ID.

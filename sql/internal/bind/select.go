@@ -22,11 +22,12 @@ func oneRowBatch() *column.Batch { return &column.Batch{N: 1} }
 // made in the end.
 func (b *binder) selectQuery(s *ast.Select, q *ast.Query) logical.Node {
 	c := *b
-	c.hints = s.Hints
+	c.hints = hintsOf(s)
 	n, scope := oneRow(), &Scope{outer: b.scope.outer}
 	if s.From != nil {
 		n, scope = c.from(s.From, nil)
 	}
+	ttl := c.hints.ttlOf(s.From)
 	c.scope, c.hints = scope, nil
 	if s.Where != nil {
 		if a := findAggregate(s.Where, &c); a != nil {
@@ -37,6 +38,7 @@ func (b *binder) selectQuery(s *ast.Select, q *ast.Query) logical.Node {
 	c.windows = s.Windows
 	if s.Grouped || c.hasAggregates(s, q) {
 		c.group = newGroup(&c, n, s)
+		c.group.ttl = ttl
 	}
 	c.overs = &overs{}
 	return c.selected(n, s, q)

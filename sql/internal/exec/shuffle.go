@@ -16,12 +16,12 @@ import (
 type Shuffle struct {
 	In   []row.Field
 	Keys []int // nil where all rows are new ones
-	Seed uint64
+	Seed int64
 }
 
 // Node makes the operator of a subtask.
 func (s *Shuffle) Node() operator.Node {
-	n := &shuffle{op: s, key: colcodec.NewKey(KeyTypes(s.In, s.Keys)), random: rand.New(rand.NewPCG(s.Seed, 0))}
+	n := &shuffle{op: s, key: colcodec.NewKey(KeyTypes(s.In, s.Keys)), random: rand.New(rand.NewPCG(uint64(s.Seed), 0))}
 	n.init(s.In, nil)
 	n.ColumnInput.Init(n, &n.out)
 	return n

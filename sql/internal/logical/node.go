@@ -2,6 +2,7 @@ package logical
 
 import (
 	"slices"
+	"time"
 
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
@@ -147,8 +148,11 @@ type Join struct {
 	Cond        expr.Expr // nil is TRUE
 	// AsOf is the time, of a row on the left, at which the right side is looked at: FOR SYSTEM_TIME AS OF. It is
 	// nil for other joins.
-	AsOf  expr.Expr
-	Hints []ast.Hint
+	AsOf expr.Expr
+	// LeftTTL and RightTTL are how long the rows of a side are kept, where a hint says so.
+	LeftTTL, RightTTL *time.Duration
+	// Hints are those that say how to join, as texts.
+	Hints []string
 	cols  []row.Field
 }
 
@@ -237,7 +241,9 @@ type Aggregate struct {
 	Input Node
 	Keys  []int
 	Calls []Call
-	cols  []row.Field
+	// TTL is how long the groups are kept, where a hint says so.
+	TTL  *time.Duration
+	cols []row.Field
 }
 
 // Call is the call of an aggregate function.
@@ -263,7 +269,11 @@ func (a *Aggregate) Columns() []row.Field { return a.cols }
 func (a *Aggregate) Inputs() []Node { return []Node{a.Input} }
 
 // With groups another input.
-func (a *Aggregate) With(in ...Node) Node { return NewAggregate(in[0], a.Keys, a.Calls) }
+func (a *Aggregate) With(in ...Node) Node {
+	b := NewAggregate(in[0], a.Keys, a.Calls)
+	b.TTL = a.TTL
+	return b
+}
 
 // Expand gives each row once for each set of GROUPING SETS: with NULL in the keys that the set has not, and the
 // set's number, in a column behind the others, in which bit i is set where key i, counted from the last one, is left

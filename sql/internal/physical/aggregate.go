@@ -20,11 +20,14 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	}
 	cols := plainColumns(n.Columns())
 	op := &exec.GroupAggregate{
-		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, EachRow: p.EachRow, TTL: p.TTL,
+		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, EachRow: p.EachRow, TTL: ttl(n.TTL, p.TTL),
 	}
 	r := &Rel{
 		Op: op, Name: "GroupAggregate", Detail: aggregateDetail(in.Cols, n.Keys, n.Calls), Ins: []*Rel{in}, Cols: cols,
 		Dist: []Distribution{distribution(n.Keys)}, Kinds: insertOnly,
+	}
+	if n.TTL != nil {
+		r.TTL = n.TTL.String()
 	}
 	keys := make([]int, len(n.Keys))
 	for i := range keys {
@@ -41,7 +44,7 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	if op.Retract {
 		r.Kinds |= deletes
 	}
-	if len(keys) == 0 {
+	if len(keys) == 0 || op.TTL > 0 {
 		return r
 	}
 	return p.keyed(r, "the groups by "+columnNames(cols, keys))

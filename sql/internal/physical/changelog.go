@@ -82,6 +82,9 @@ func share(r *Rel, digests map[*Rel]string, once map[string]*Rel) *Rel {
 func (r *Rel) digest(name func(*Rel) string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%s\n", r.Name, r.Detail, names(r.Cols))
+	if r.TTL != "" {
+		fmt.Fprintf(h, "%s\n", r.TTL)
+	}
 	for _, in := range r.Ins {
 		fmt.Fprintf(h, "%s\n", name(in))
 	}
@@ -145,6 +148,7 @@ func (p *planner) identify(r *Rel) string {
 // meaning is a digest of what an operator computes of inputs that have their names.
 func (r *Rel) meaning() string {
 	c := *r
+	c.TTL = "" // another one does not change what the state means
 	switch op := r.Op.(type) {
 	case nil:
 		if r.Source != nil {

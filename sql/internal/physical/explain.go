@@ -66,6 +66,9 @@ func label(r *Rel) string {
 	if r.Detail == "" {
 		return r.Name
 	}
+	if r.TTL != "" {
+		return r.Name + "(" + r.Detail + ", stateTtl=[" + r.TTL + "])"
+	}
 	return r.Name + "(" + r.Detail + ")"
 }
 
@@ -81,7 +84,7 @@ func distText(d Distribution, in *Rel) string {
 	return ""
 }
 
-// Warnings are about operators whose state grows for ever.
+// Warnings are about operators whose state grows for ever, and hints without effect.
 func Warnings(rels []*Rel) []string {
 	var out []string
 	seen := map[*Rel]bool{}
@@ -93,6 +96,9 @@ func Warnings(rels []*Rel) []string {
 		seen[r] = true
 		if r.Grows != "" {
 			out = append(out, fmt.Sprintf("%s(%s): %s", r.Name, r.Detail, r.Grows))
+		}
+		for _, h := range r.Ignored {
+			out = append(out, fmt.Sprintf("%s(%s): the hint %s", r.Name, r.Detail, h))
 		}
 		for _, in := range r.Ins {
 			visit(in)

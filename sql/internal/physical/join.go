@@ -3,6 +3,8 @@ package physical
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
@@ -46,7 +48,42 @@ func (p *planner) join(n *logical.Join) *Rel {
 			}
 		}
 	}
+	p.hinted(n, r)
 	return p.withoutAdded(s, r)
+}
+
+// hinted notes what hints say of a join. There is one way of joining for each kind of join, so that none can be chosen.
+func (p *planner) hinted(n *logical.Join, r *Rel) {
+	var parts []string
+	if n.LeftTTL != nil {
+		parts = append(parts, "LEFT="+n.LeftTTL.String())
+	}
+	if n.RightTTL != nil {
+		parts = append(parts, "RIGHT="+n.RightTTL.String())
+	}
+	if _, isRegular := r.Op.(*exec.Join); isRegular && !p.Batch {
+		r.TTL = strings.Join(parts, ", ")
+	} else if len(parts) > 0 {
+		r.Ignored = append(r.Ignored, "STATE_TTL has no effect: the join keeps rows no longer than it needs them")
+	}
+	for _, h := range n.Hints {
+		switch _, isLookup := r.Op.(*exec.LookupJoin); {
+		case !strings.HasPrefix(h, "LOOKUP"):
+			r.Ignored = append(r.Ignored, h+" has no effect: there is one way of joining here")
+		case isLookup:
+			r.Ignored = append(r.Ignored, h+" has no effect: rows are looked up one after the other, without retries")
+		default:
+			r.Ignored = append(r.Ignored, h+" has no effect: the table is not looked up")
+		}
+	}
+}
+
+// ttl is the time to live that a hint gives, otherwise that of the session.
+func ttl(hint *time.Duration, otherwise time.Duration) time.Duration {
+	if hint != nil {
+		return *hint
+	}
+	return otherwise
 }
 
 // equations takes equations of both sides out of the condition.
@@ -246,7 +283,7 @@ func (p *planner) regularJoin(s *sides) *Rel {
 	op := &exec.Join{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftKeys: s.leftKeys, RightKeys: s.rightKeys,
 		NullSafe: s.nullSafe, Cond: and(s.rest), Out: s.columns(false), LeftUnique: s.left.keyIn(s.leftKeys), RightUnique: s.right.keyIn(s.rightKeys),
-		LeftTTL: p.TTL, RightTTL: p.TTL, Final: p.Batch,
+		LeftTTL: ttl(s.n.LeftTTL, p.TTL), RightTTL: ttl(s.n.RightTTL, p.TTL), Final: p.Batch,
 	}
 	if op.LeftUnique == nil && len(s.left.Keys) > 0 {
 		op.LeftUnique = s.left.Keys[0]
@@ -272,6 +309,9 @@ func (p *planner) regularJoin(s *sides) *Rel {
 		r.Kinds = s.left.Kinds | deletes
 	case logical.Left, logical.Right, logical.Full:
 		r.Kinds |= deletes
+	}
+	if op.LeftTTL > 0 && op.RightTTL > 0 {
+		return r
 	}
 	return p.keyed(r, "the rows of both sides of the join")
 }

@@ -24,6 +24,8 @@ type Config struct {
 	WatermarkEachRow bool
 	// Shuffle is the seed of an order of rows where none is defined; 0 leaves rows as they come.
 	Shuffle uint64
+	// EachWatermark is that of a table with options, otherwise where they say nothing of it; it may be nil.
+	EachWatermark func(options map[string]string, otherwise bool) bool
 	// TTL is table.exec.state.ttl.
 	TTL time.Duration
 	// DropNulls drops rows with NULL in a column of a sink that has none, in place of failing.
@@ -386,12 +388,32 @@ func sameNames(a, b []row.Field) bool {
 
 func (p *planner) watermark(n *logical.Watermark) *Rel {
 	in := p.plan(n.Input)
+	eachRow := p.WatermarkEachRow
+	if t := scanned(n.Input); t != nil && p.EachWatermark != nil {
+		eachRow = p.EachWatermark(t.Options, eachRow)
+	}
 	cols := append([]row.Field(nil), in.Cols...)
 	cols[n.Column].Type = n.Columns()[n.Column].Type
 	return &Rel{
-		Op:   &exec.Watermark{Session: p.Session, In: in.Cols, Column: n.Column, Expr: n.Expr, EachRow: p.WatermarkEachRow},
+		Op:   &exec.Watermark{Session: p.Session, In: in.Cols, Column: n.Column, Expr: n.Expr, EachRow: eachRow},
 		Name: "WatermarkAssigner", Detail: fmt.Sprintf("rowtime=[%s], watermark=[%s]", cols[n.Column].Name, text(n.Expr, in.Cols)),
 		Ins: []*Rel{in}, Cols: cols, Dist: []Distribution{{}}, Kinds: in.Kinds, Keys: in.Keys, needs: same,
+	}
+}
+
+// scanned is the table that a watermark is made for: its rows, or what its computed columns are made of.
+func scanned(n logical.Node) *logical.Scan {
+	for {
+		switch x := n.(type) {
+		case *logical.Scan:
+			return x
+		case *logical.Project:
+			n = x.Input
+		case *logical.Filter:
+			n = x.Input
+		default:
+			return nil
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ type Rel struct {
 	UID string
 	// Grows says why the state of the operator grows for ever, and how to bound it; empty where it does not.
 	Grows string
+	// TTL is how long its state is kept where a hint says so, and Ignored are hints without effect.
+	TTL     string
+	Ignored []string
 	// setBefore tells the operator whether it sends -U; nil where it cannot choose.
 	setBefore func(before bool)
 	// needs says for each input whether -U is needed, given whether it is needed of the operator; nil is all.

@@ -29,7 +29,7 @@ func (p *planner) shuffle(r *Rel, done map[*Rel]*Rel) *Rel {
 }
 
 func (p *planner) shuffled(r *Rel) *Rel {
-	op := &exec.Shuffle{In: r.Cols, Seed: p.Shuffle}
+	op := &exec.Shuffle{In: r.Cols, Seed: int64(p.Shuffle)}
 	if r.Kinds != insertOnly {
 		if len(r.Keys) == 0 { // a change and the one that takes it back are not known as such
 			return r

@@ -318,7 +318,9 @@ func (p *pruner) pruneAggregate(n *logical.Aggregate, wanted []bool) (logical.No
 			calls[i].Filter = inTo[c.Filter]
 		}
 	}
-	return logical.NewAggregate(in, movedAll(n.Keys, inTo), calls), to
+	pruned := logical.NewAggregate(in, movedAll(n.Keys, inTo), calls)
+	pruned.TTL = n.TTL
+	return pruned, to
 }
 
 func (p *pruner) pruneApply(n *logical.Apply, wanted []bool) (logical.Node, []int) {
