@@ -1,7 +1,7 @@
 package exec
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/flott-dev/flott/column"
@@ -11,6 +11,7 @@ import (
 	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/expr"
 )
 
@@ -84,13 +85,49 @@ func (b *base) Snapshot(w *operator.Snapshot) error {
 // Close has nothing to release.
 func (b *base) Close() error { return nil }
 
-// fail stops the task with the failure of an expression.
-func (b *base) fail(err error, in *batch.Columns, fields []row.Field) {
+// fail stops the task with the failure of an expression: what it is, of which expression, and the row, where a batch is
+// given.
+func (b *base) fail(err error, in *column.Batch, fields []row.Field) {
 	e, ok := err.(*expr.Error)
 	if !ok {
 		b.task.Fail(err, nil)
 	}
-	b.task.Fail(fmt.Errorf("%s", e.Msg), nil)
+	msg := e.Msg
+	if call, ok := e.X.(*expr.Call); ok {
+		msg += " in " + builtin.ExprText(call, fields)
+	}
+	if in != nil && e.Row >= 0 && e.Row < in.N {
+		if r := namedText(b.now(), in, fields, e.Row); r != "" {
+			msg += "; the row is " + r
+		}
+	}
+	b.task.Fail(errors.New(msg), nil)
+}
+
+// rowTextMax is how long a text of a row may be.
+const rowTextMax = 300
+
+// namedText is a row with the names of its columns, those that the batch has not left out.
+func namedText(c *expr.Context, in *column.Batch, fields []row.Field, place int) string {
+	var text []byte
+	for i, f := range fields {
+		if i >= len(in.Cols) || in.Cols[i] == nil {
+			continue
+		}
+		if len(text) > 0 {
+			text = append(text, ", "...)
+		}
+		text = append(append(text, f.Name...), ": "...)
+		if in.Cols[i].IsNull(place) {
+			text = append(text, "NULL"...)
+		} else {
+			text = builtin.AppendText(text, c, in.Cols[i], place)
+		}
+		if r := []rune(string(text)); len(r) > rowTextMax {
+			return string(r[:rowTextMax]) + "…"
+		}
+	}
+	return string(text)
 }
 
 // room is how many of n rows can be appended to the columns of out.Cur at once: as many as come before the output looks at

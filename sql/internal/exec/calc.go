@@ -69,7 +69,7 @@ func (n *calc) Rows(b *batch.Columns, from, to int) int {
 	if n.cond != nil {
 		v, err := n.cond.Eval(c, &rows)
 		if err != nil {
-			n.fail(err, b, n.op.In)
+			n.fail(err, &b.Batch, n.op.In)
 		}
 		kept := n.keep(v, &rows)
 		if len(kept) == 0 {
@@ -151,7 +151,7 @@ func (n *calc) compute(c *expr.Context, b *batch.Columns, rows *column.Batch, ou
 	p := n.exprs[i].program
 	v, err := p.Eval(c, rows)
 	if err != nil {
-		n.fail(err, b, n.op.In)
+		n.fail(err, &b.Batch, n.op.In)
 	}
 	if !p.Owns(v) {
 		n.places = expr.AllRows(n.places, rows.Len())

@@ -109,7 +109,7 @@ func (n *deduplicate) keep(b *batch.Columns, from, to int) {
 	for i, g := range n.batch.of {
 		p := int32(b.Row(from + i))
 		if times != nil && times.IsNull(int(p)) {
-			n.fail(fmt.Errorf("the time %s of a row is NULL, and rows are kept by it", n.fields[n.op.Rowtime].Name), b, n.fields)
+			n.fail(fmt.Errorf("the time %s of a row is NULL, and rows are kept by it", n.fields[n.op.Rowtime].Name), &b.Batch, n.fields)
 		}
 		if times == nil || n.isBetter(times.I64[p], times.I64[n.winners[g]]) {
 			n.winners[g] = p

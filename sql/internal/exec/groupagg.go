@@ -134,7 +134,7 @@ func (n *groupAggregate) run(b *batch.Columns, from, to int) {
 		n.valuesBefore()
 	}
 	if err := n.set.Update(&n.rows); err != nil {
-		n.fail(err, b, n.op.In)
+		n.fail(err, &b.Batch, n.op.In)
 	}
 	n.findGone()
 	if !n.op.Final {

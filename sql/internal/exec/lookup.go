@@ -150,7 +150,7 @@ func (n *lookupJoin) filter(b *batch.Columns) {
 	pairs.Cols = append(pairs.Cols, n.found...)
 	v, err := n.cond.Eval(n.now(), &pairs)
 	if err != nil {
-		n.fail(err, b, n.op.Out)
+		n.fail(err, &b.Batch, n.op.Out)
 	}
 	for i := range n.places {
 		n.kept = append(n.kept, v.Bools[i] && v.Valid.Has(i))

@@ -123,7 +123,7 @@ func (n *sessionAggregate) addBatch(b *batch.Columns, from, to int) (late int64)
 		r.Places, r.Accs = append(r.Places, int32(p)), append(r.Accs, f.accs[g])
 	}
 	if err := n.set.Update(r); err != nil {
-		n.fail(err, b, n.op.In)
+		n.fail(err, &b.Batch, n.op.In)
 	}
 	n.moveToLists()
 	for _, row := range f.later {

@@ -61,9 +61,10 @@ func (p *pairs) addAt(own, other, key int32, kind row.ChangeKind) {
 // joiner evaluates the condition for pairs and emits them.
 type joiner struct {
 	// cols are the columns of the left side and the right one, and by which places of pairs each is read.
-	cols  []*column.Vector
-	by    []uint8
-	width int // columns of the left side
+	cols   []*column.Vector
+	by     []uint8
+	width  int // columns of the left side
+	fields []row.Field
 
 	cond     *expr.Program // nil is TRUE
 	condCols []int
@@ -74,6 +75,7 @@ type joiner struct {
 func (j *joiner) init(left, right []row.Field, cond expr.Expr) {
 	j.width = len(left)
 	all := append(slices.Clone(left), right...)
+	j.fields = all
 	j.cols, j.by = make([]*column.Vector, len(all)), make([]uint8, len(all))
 	if cond == nil {
 		return
@@ -108,7 +110,7 @@ func (j *joiner) matches(b *base, p *pairs) []bool {
 	}
 	v, err := j.cond.Eval(&b.expr, &column.Batch{Cols: j.scratch, N: p.len()})
 	if err != nil {
-		b.fail(err, nil, nil)
+		b.fail(err, &column.Batch{Cols: j.scratch, N: p.len()}, j.fields)
 	}
 	if v.Valid == nil {
 		return v.Bools[:p.len()]

@@ -103,7 +103,7 @@ func (n *sessionAggregate) add(s *session, b *batch.Columns, p int) {
 	}
 	n.enter(s)
 	if err := n.set.Update(r); err != nil {
-		n.fail(err, b, n.op.In)
+		n.fail(err, &b.Batch, n.op.In)
 	}
 }
 

@@ -174,7 +174,7 @@ func (n *watermarker) Rows(b *batch.Columns, from, to int) int {
 	}
 	v, err := n.program.Eval(n.now(), &out.Batch)
 	if err != nil {
-		n.fail(err, b, n.op.In)
+		n.fail(err, &b.Batch, n.op.In)
 	}
 	times := b.Cols[n.op.Column]
 	advanced := false
@@ -298,7 +298,7 @@ func (n *apply) Rows(b *batch.Columns, from, to int) int {
 	for i, p := range n.args {
 		v, err := p.Eval(c, &rows)
 		if err != nil {
-			n.fail(err, b, n.op.In)
+			n.fail(err, &b.Batch, n.op.In)
 		}
 		args[i] = v
 	}

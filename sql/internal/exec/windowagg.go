@@ -406,7 +406,7 @@ func (n *windowAggregate) update(b *batch.Columns) {
 			n.side.Namespace(s.namespace(nil))
 		}
 		if err := n.set.Update(r); err != nil {
-			n.fail(err, b, n.op.In)
+			n.fail(err, &b.Batch, n.op.In)
 		}
 		s.places = s.places[:0]
 	}

@@ -23,14 +23,15 @@ type Context struct {
 // Error is what a kernel fails with, by panic; Program.Eval returns it.
 type Error struct {
 	Span ast.Span // of the expression
-	// Row is the place of the row among those that were evaluated, -1 if it is not known.
+	X    Expr
+	// Row is the place of the row in the batch, -1 if it is not known.
 	Row int
 	Msg string
 }
 
 func (e *Error) Error() string { return e.Msg }
 
-// Fail fails the evaluation at a row.
+// Fail fails the evaluation at a row, by its number among those that are evaluated.
 func Fail(row int, format string, args ...any) {
 	panic(&Error{Row: row, Msg: fmt.Sprintf(format, args...)})
 }
@@ -120,17 +121,20 @@ func (p *Program) Run(c *Context, b *column.Batch, sel []int32, n int) *column.V
 	for i, a := range p.args {
 		p.in[i] = a.Run(c, b, sel, n)
 	}
-	p.apply(c, n)
+	p.apply(c, sel, n)
 	return p.out
 }
 
 // apply calls the kernel.
-func (p *Program) apply(c *Context, n int) {
+func (p *Program) apply(c *Context, sel []int32, n int) {
 	call := p.x.(*Call)
 	defer func() {
 		if r := recover(); r != nil {
-			if e, ok := r.(*Error); ok && e.Span == (ast.Span{}) {
-				e.Span = call.Span
+			if e, ok := r.(*Error); ok && e.X == nil {
+				e.Span, e.X = call.Span, call
+				if sel != nil && e.Row >= 0 {
+					e.Row = int(sel[e.Row])
+				}
 			}
 			panic(r)
 		}

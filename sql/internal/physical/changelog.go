@@ -155,9 +155,9 @@ func (r *Rel) meaning() string {
 			c.Detail, c.Cols = r.Source.Table.Path.String(), nil
 		}
 	case *exec.Watermark:
-		c.Detail, c.Cols = text(op.Expr, r.Cols), nil
+		c.Detail, c.Cols = builtin.ExprText(op.Expr, r.Cols), nil
 		if calc, ok := r.Ins[0].Op.(*exec.Calc); ok && r.Ins[0].Ins[0].Source != nil { // computed columns of the table
-			c.Detail = text(calc.Exprs[op.Column], calc.In) + " " + c.Detail
+			c.Detail = builtin.ExprText(calc.Exprs[op.Column], calc.In) + " " + c.Detail
 			c.Ins = r.Ins[0].Ins
 		}
 	case *exec.GroupAggregate, *exec.Join, *exec.Rank, *exec.Over:

@@ -241,7 +241,7 @@ func (s *sides) detail() string {
 	}
 	d = fmt.Sprintf("joinType=[%s], on=[%s]", s.n.Kind, d)
 	if len(s.rest) > 0 {
-		d += ", where=[" + text(and(s.rest), append(slices.Clone(s.left.Cols), s.right.Cols...)) + "]"
+		d += ", where=[" + builtin.ExprText(and(s.rest), append(slices.Clone(s.left.Cols), s.right.Cols...)) + "]"
 	}
 	return d
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
@@ -396,7 +397,7 @@ func (p *planner) watermark(n *logical.Watermark) *Rel {
 	cols[n.Column].Type = n.Columns()[n.Column].Type
 	return &Rel{
 		Op:   &exec.Watermark{Session: p.Session, In: in.Cols, Column: n.Column, Expr: n.Expr, EachRow: eachRow},
-		Name: "WatermarkAssigner", Detail: fmt.Sprintf("rowtime=[%s], watermark=[%s]", cols[n.Column].Name, text(n.Expr, in.Cols)),
+		Name: "WatermarkAssigner", Detail: fmt.Sprintf("rowtime=[%s], watermark=[%s]", cols[n.Column].Name, builtin.ExprText(n.Expr, in.Cols)),
 		Ins: []*Rel{in}, Cols: cols, Dist: []Distribution{{}}, Kinds: in.Kinds, Keys: in.Keys, needs: same,
 	}
 }

@@ -120,7 +120,7 @@ func boundText(unbounded bool, n int64, v *expr.Literal) string {
 	case unbounded:
 		return "UNBOUNDED"
 	case v != nil:
-		return text(v, nil)
+		return builtin.ExprText(v, nil)
 	}
 	return fmt.Sprint(n)
 }
@@ -128,14 +128,14 @@ func boundText(unbounded bool, n int64, v *expr.Literal) string {
 func calcDetail(in []row.Field, cond expr.Expr, exprs []expr.Expr, out []row.Field) string {
 	list := make([]string, len(exprs))
 	for i, x := range exprs {
-		list[i] = text(x, in)
+		list[i] = builtin.ExprText(x, in)
 		if list[i] != out[i].Name {
 			list[i] += " AS " + out[i].Name
 		}
 	}
 	s := "select=[" + strings.Join(list, ", ") + "]"
 	if cond != nil {
-		s += ", where=[" + text(cond, in) + "]"
+		s += ", where=[" + builtin.ExprText(cond, in) + "]"
 	}
 	return s
 }
@@ -143,61 +143,9 @@ func calcDetail(in []row.Field, cond expr.Expr, exprs []expr.Expr, out []row.Fie
 func texts(xs []expr.Expr, in []row.Field) string {
 	list := make([]string, len(xs))
 	for i, x := range xs {
-		list[i] = text(x, in)
+		list[i] = builtin.ExprText(x, in)
 	}
 	return strings.Join(list, ", ")
-}
-
-// operators are written between their operands.
-var operators = map[string]bool{
-	"+": true, "-": true, "*": true, "/": true, "%": true, "=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true,
-	"AND": true, "OR": true, "||": true, "LIKE": true, "IS DISTINCT FROM": true, "IS NOT DISTINCT FROM": true,
-}
-
-// text is an expression as EXPLAIN shows it.
-func text(x expr.Expr, in []row.Field) string {
-	switch x := x.(type) {
-	case *expr.Input:
-		if x.Index < len(in) {
-			return in[x.Index].Name
-		}
-		return fmt.Sprintf("$%d", x.Index)
-	case *expr.Literal:
-		return literalText(x)
-	case *expr.Call:
-		args := make([]string, len(x.Args))
-		for i, a := range x.Args {
-			args[i] = text(a, in)
-		}
-		name := x.Func.Name
-		field, isField := expr.Field(x)
-		switch {
-		case operators[name] && len(args) == 2:
-			return "(" + args[0] + " " + name + " " + args[1] + ")"
-		case strings.HasPrefix(name, "IS ") && len(args) == 1:
-			return args[0] + " " + name
-		case name == "CAST", name == "TRY_CAST":
-			return name + "(" + args[0] + " AS " + x.T.Nullable(true).SQL() + ")"
-		case isField:
-			return args[0] + "." + x.Args[0].Type().Fields[field].Name
-		}
-		return strings.TrimPrefix(name, "UNARY ") + "(" + strings.Join(args, ", ") + ")"
-	}
-	return fmt.Sprintf("%T", x)
-}
-
-func literalText(l *expr.Literal) string {
-	if l.IsNull() {
-		return "NULL"
-	}
-	if l.Type().Kind == row.Raw {
-		return string(l.Value.Bytes(0))
-	}
-	s := string(builtin.AppendText(nil, &expr.Context{Zone: time.UTC}, l.Value, 0))
-	if l.Type().IsText() || l.Type().IsTemporal() || l.Type().IsInterval() {
-		return "'" + s + "'"
-	}
-	return s
 }
 
 // bigint is a constant.
