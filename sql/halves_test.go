@@ -40,7 +40,7 @@ var span = sql.Aggregate("SPAN", sql.AggregateFunction[spanState]{
 
 type spanState struct{ Sum, Count int64 }
 
-// halves are the connectors: halves to read, and kept, which notes all changes.
+// halves are the connectors: halves to read, kept, which notes all changes, and lost, which does not.
 func halves(changes *[]string) []connect.TableFactory {
 	k := &kept{changes: changes}
 	return []connect.TableFactory{
@@ -53,6 +53,7 @@ func halves(changes *[]string) []connect.TableFactory {
 			}
 			return k, nil
 		}},
+		{Name: "lost", NewSink: func(*connect.TableSpec) (connect.TableSink, error) { return &kept{changes: new([]string)}, nil }},
 	}
 }
 

@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"go/ast"
@@ -71,6 +72,7 @@ type savepointRun struct {
 	job     *launch.Job
 	nodes   map[string]string // the types of its operators, by uid
 	changes []string
+	tables  string // in place of halvesTables
 }
 
 // Start starts a job and notes what it is made of.
@@ -108,10 +110,11 @@ func (c *savepointCase) session(t *testing.T, run *savepointRun, options ...sql.
 	options = append(options, sqltest.Functions(), sql.Functions(span), sql.With(halves(&run.changes), nil),
 		sql.Set("pipeline.auto-watermark-interval", "0 ms"), sql.Set("pipeline.max-parallelism", "8"))
 	make := sql.NewSession(append(options, sql.On(nothing{}))...)
-	script := halvesTables + c.setup
+	setup := cmp.Or(run.tables, halvesTables) + c.setup
+	script := setup
 	if !strings.Contains(c.setup, "CREATE TABLE kept") {
 		statement := "CREATE TABLE kept WITH ('connector' = 'kept') AS " + c.query
-		execute(t, make, halvesTables+c.setup+statement)
+		execute(t, make, setup+statement)
 		script += strings.ReplaceAll(ddl(t, make, "kept"), "`default_catalog`.`default_database`.", "") + ";"
 	}
 	s := sql.NewSession(append(options, sql.On(run))...)
@@ -141,9 +144,9 @@ func execute(t *testing.T, s *sql.Session, script string) {
 }
 
 // start starts the case's job.
-func (c *savepointCase) start(t *testing.T, run *savepointRun, options ...sql.Option) *sql.Result {
+func (c *savepointCase) start(t *testing.T, run *savepointRun, statement func(insert string) string, options ...sql.Option) *sql.Result {
 	t.Helper()
-	r, err := c.session(t, run, options...).Execute(t.Context(), "INSERT INTO kept "+c.query)
+	r, err := c.session(t, run, options...).Execute(t.Context(), statement("INSERT INTO kept "+c.query))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,12 +169,12 @@ func (c *savepointCase) write(t *testing.T, dir string) {
 	t.Helper()
 	whole, half := &savepointRun{}, &savepointRun{}
 	synctest.Test(t, func(t *testing.T) {
-		if err := c.start(t, whole).Wait(); err != nil {
+		if err := c.start(t, whole, same).Wait(); err != nil {
 			t.Fatal(err)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		c.start(t, half, sql.Set("parallelism.default", "2"))
+		c.start(t, half, same, sql.Set("parallelism.default", "2"))
 		time.Sleep(halvesStop)
 		path, err := half.job.StopWithSavepoint(t.Context(), dir, false)
 		if err != nil {
@@ -191,8 +194,10 @@ func (c *savepointCase) write(t *testing.T, dir string) {
 	}
 }
 
-// restore goes on from a savepoint and compares what comes of it.
-func (c *savepointCase) restore(t *testing.T, dir string, options ...sql.Option) *savepointRun {
+func same(insert string) string { return insert }
+
+// restore goes on from a savepoint with a statement, and compares what comes of it.
+func (c *savepointCase) restore(t *testing.T, dir string, statement func(insert string) string, options ...sql.Option) *savepointRun {
 	t.Helper()
 	stored, err := os.ReadFile(filepath.Join(dir, "results.txt"))
 	if err != nil {
@@ -202,7 +207,7 @@ func (c *savepointCase) restore(t *testing.T, dir string, options ...sql.Option)
 	run := &savepointRun{options: []launch.Option{launch.RestoreFrom(dir, launch.NoClaim)}}
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(halvesStop)
-		if err := c.start(t, run, options...).Wait(); err != nil {
+		if err := c.start(t, run, statement, options...).Wait(); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -247,7 +252,7 @@ func TestGoldenSavepoints(t *testing.T) {
 			}
 			for _, x := range []struct{ parallelism, backend string }{{"1", "hashmap"}, {"2", "hashmap"}, {"1", "pebble"}, {"2", "pebble"}} {
 				t.Run(fmt.Sprintf("%s/%s/%s/%s", filepath.Base(version), c.name, x.backend, x.parallelism), func(t *testing.T) {
-					run := c.restore(t, dir, sql.Set("parallelism.default", x.parallelism), sql.Set("state.backend.type", x.backend))
+					run := c.restore(t, dir, same, sql.Set("parallelism.default", x.parallelism), sql.Set("state.backend.type", x.backend))
 					has := withState(t, dir, run)
 					for _, name := range has {
 						covered[name] = true
