@@ -1,7 +1,6 @@
 package sql_test
 
 import (
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,15 +11,15 @@ import (
 	"github.com/flott-dev/flott/sql"
 )
 
-// eachSavepoint calls f with each case that has a golden savepoint, and where that is.
+// eachSavepoint calls f with each case of the golden savepoints, and where there is a savepoint of today.
 func eachSavepoint(t *testing.T, f func(t *testing.T, c *savepointCase, dir string)) {
 	warm(t)
 	for _, c := range savepointCases(t) {
-		dir, err := filepath.Abs(c.dir(savepointVersion))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run(c.name, func(t *testing.T) { f(t, &c, dir) })
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			c.write(t, dir)
+			f(t, &c, dir)
+		})
 	}
 }
 
@@ -117,13 +116,11 @@ func TestRefusals(t *testing.T) {
 	} {
 		c := *cases[x.of]
 		c.setup += x.setup
-		dir, err := filepath.Abs(c.dir(savepointVersion))
-		if err != nil {
-			t.Fatal(err)
-		}
+		dir := t.TempDir()
+		cases[x.of].write(t, dir)
 		c.query = x.query
 		run := &savepointRun{options: []launch.Option{launch.RestoreFrom(dir, launch.NoClaim)}, tables: x.tables}
-		_, err = c.session(t, run).Execute(t.Context(), "INSERT INTO kept "+c.query)
+		_, err := c.session(t, run).Execute(t.Context(), "INSERT INTO kept "+c.query)
 		if err == nil {
 			t.Errorf("%s: the job has started", x.query)
 			continue

@@ -27,8 +27,15 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 		rels, err = s.planInserts(c, []*ast.Insert{y})
 	case *ast.StatementSet:
 		rels, err = s.planInserts(c, y.Inserts)
+	case *ast.Execute:
+		return s.explain(&ast.Explain{Span: x.Span, Details: x.Details, Statement: y.Statement})
+	case *ast.ExecutePlan:
+		var restore func()
+		if rels, _, restore, err = s.readPlan(y.Span, y.File); err == nil {
+			restore()
+		}
 	default:
-		return nil, &bind.Error{Span: x.Span, Msg: "EXPLAIN takes a query, INSERT or a statement set"}
+		return nil, &bind.Error{Span: x.Span, Msg: "EXPLAIN takes a query, INSERT, a statement set or EXECUTE PLAN"}
 	}
 	if err != nil {
 		return nil, err

@@ -29,10 +29,12 @@ import (
 // A golden savepoint of each stateful operator is kept of every format version that was released, and must restore forever:
 //
 //	testdata/savepoints/cases.txt                         the queries, on the tables of halves_test.go
+//	testdata/savepoints/v<version>/<case>/plan.json       the compiled plan of the query
 //	testdata/savepoints/v<version>/<case>/_metadata       a savepoint in the middle of the query's input
 //	testdata/savepoints/v<version>/<case>/results.txt     the changes up to there, and the result at the end
 //
-// The queries, and the rows of the tables, belong to the savepoints and must not change. What there is none of yet is written by
+// The plan is executed, in a session without the tables: a later planner may plan the query otherwise. The rows of the tables
+// belong to the savepoints and must not change. What there is none of yet is written by
 //
 //	go test ./sql -run TestGoldenSavepoints -rewrite
 //
@@ -73,6 +75,7 @@ type savepointRun struct {
 	nodes   map[string]string // the types of its operators, by uid
 	changes []string
 	tables  string // in place of halvesTables
+	bare    bool   // the session has no tables
 }
 
 // Start starts a job and notes what it is made of.
@@ -109,6 +112,9 @@ func (c *savepointCase) session(t *testing.T, run *savepointRun, options ...sql.
 	t.Helper()
 	options = append(options, sqltest.Functions(), sql.Functions(span), sql.With(halves(&run.changes), nil),
 		sql.Set("pipeline.auto-watermark-interval", "0 ms"), sql.Set("pipeline.max-parallelism", "8"))
+	if run.bare {
+		return sql.NewSession(append(options, sql.On(run))...)
+	}
 	make := sql.NewSession(append(options, sql.On(nothing{}))...)
 	setup := cmp.Or(run.tables, halvesTables) + c.setup
 	script := setup
@@ -173,8 +179,11 @@ func (c *savepointCase) write(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	})
+	compile := func(insert string) string {
+		return fmt.Sprintf("COMPILE AND EXECUTE PLAN '%s' FOR %s", filepath.Join(dir, "plan.json"), insert)
+	}
 	synctest.Test(t, func(t *testing.T) {
-		c.start(t, half, same, sql.Set("parallelism.default", "2"))
+		c.start(t, half, compile, sql.Set("parallelism.default", "2"))
 		time.Sleep(halvesStop)
 		path, err := half.job.StopWithSavepoint(t.Context(), dir, false)
 		if err != nil {
@@ -196,7 +205,8 @@ func (c *savepointCase) write(t *testing.T, dir string) {
 
 func same(insert string) string { return insert }
 
-// restore goes on from a savepoint with a statement, and compares what comes of it.
+// restore goes on from a savepoint with a statement, and compares what comes of it. Without a statement it executes the
+// plan.
 func (c *savepointCase) restore(t *testing.T, dir string, statement func(insert string) string, options ...sql.Option) *savepointRun {
 	t.Helper()
 	stored, err := os.ReadFile(filepath.Join(dir, "results.txt"))
@@ -204,7 +214,10 @@ func (c *savepointCase) restore(t *testing.T, dir string, statement func(insert 
 		t.Fatal(err)
 	}
 	before, results, _ := strings.Cut("\n"+string(stored), "\n--------\n")
-	run := &savepointRun{options: []launch.Option{launch.RestoreFrom(dir, launch.NoClaim)}}
+	run := &savepointRun{options: []launch.Option{launch.RestoreFrom(dir, launch.NoClaim)}, bare: statement == nil}
+	if run.bare {
+		statement = func(string) string { return fmt.Sprintf("EXECUTE PLAN '%s'", filepath.Join(dir, "plan.json")) }
+	}
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(halvesStop)
 		if err := c.start(t, run, statement, options...).Wait(); err != nil {
@@ -252,7 +265,7 @@ func TestGoldenSavepoints(t *testing.T) {
 			}
 			for _, x := range []struct{ parallelism, backend string }{{"1", "hashmap"}, {"2", "hashmap"}, {"1", "pebble"}, {"2", "pebble"}} {
 				t.Run(fmt.Sprintf("%s/%s/%s/%s", filepath.Base(version), c.name, x.backend, x.parallelism), func(t *testing.T) {
-					run := c.restore(t, dir, same, sql.Set("parallelism.default", x.parallelism), sql.Set("state.backend.type", x.backend))
+					run := c.restore(t, dir, nil, sql.Set("parallelism.default", x.parallelism), sql.Set("state.backend.type", x.backend))
 					has := withState(t, dir, run)
 					for _, name := range has {
 						covered[name] = true

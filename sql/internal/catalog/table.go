@@ -58,6 +58,8 @@ type Table struct {
 	// Query is what a view stands for, nil for a table; Text is how it was written.
 	Query *ast.Query
 	Text  string
+	// Inline says that it is in no catalog: FROM 'file'.
+	Inline bool
 	// Rows is what a table of the program gives, which has no options: package sql knows what it is.
 	Rows any
 }

@@ -32,6 +32,18 @@ type Decoder struct {
 	Functions Functions
 	// Zone is the session's time zone, which operators get.
 	Zone *time.Location
+
+	columns int // as many does the operator at work read of its input
+}
+
+// columns is how many columns the inputs of an operator have together.
+func columns(op reflect.Value) (n int) {
+	for _, name := range []string{"In", "Left", "Right"} {
+		if f := op.FieldByName(name); f.IsValid() {
+			n += f.Len()
+		}
+	}
+	return n
 }
 
 // Op reads an operator. The tree is what encoding/json reads, with json.Number.
@@ -49,7 +61,11 @@ func (d *Decoder) Op(tree any) (op any, err error) {
 	v := reflect.New(t)
 	fields := maps.Clone(m)
 	delete(fields, "type")
+	d.columns = 0
 	d.fields(v.Elem(), fields, name)
+	if has := columns(v.Elem()); d.columns > has {
+		fail("%s reads column %d, and has %d", name, d.columns-1, has)
+	}
 	if s := v.Elem().FieldByName("Session"); s.IsValid() {
 		s.Set(reflect.ValueOf(exec.Session{Zone: d.Zone}))
 	}
@@ -103,6 +119,15 @@ func (d *Decoder) value(v reflect.Value, tree any, path string) {
 		return
 	}
 	switch t {
+	case typeType:
+		if text, ok := tree.(string); ok {
+			short := readShortType(text)
+			if short == nil {
+				fail("%s is %s, which is no type", path, show(tree))
+			}
+			v.Set(reflect.ValueOf(short))
+			return
+		}
 	case exprType, literalType:
 		x := reflect.ValueOf(d.expr(tree, path))
 		if !x.Type().AssignableTo(t) {
@@ -195,6 +220,13 @@ func show(tree any) string {
 	return string(text)
 }
 
+// MissingFunctionError is about a function of the program that the session does not have.
+type MissingFunctionError struct{ Kind, Name string }
+
+func (e *MissingFunctionError) Error() string {
+	return fmt.Sprintf("the plan calls the %s function %s, which the session does not have", e.Kind, e.Name)
+}
+
 // function finds a function by what named has made of it.
 func function[F any](tree any, path, kind string, builtins, users func(name string) *F) *F {
 	if name, ok := tree.(string); ok {
@@ -210,16 +242,16 @@ func function[F any](tree any, path, kind string, builtins, users func(name stri
 	}
 	f := users(name)
 	if f == nil {
-		fail("the plan calls the %s function %s, which the session does not have; add it with sql.Functions", kind, name)
+		panic(problem{&MissingFunctionError{kind, name}})
 	}
 	return f
 }
 
 func (d *Decoder) expr(tree any, path string) expr.Expr {
 	m := as[map[string]any](tree, path)
-	t := &row.Type{}
-	d.value(reflect.ValueOf(t).Elem(), m["type"], path+".type")
-	if !isComplete(t) {
+	var t *row.Type
+	d.value(reflect.ValueOf(&t).Elem(), m["type"], path+".type")
+	if t == nil || !isComplete(t) {
 		fail("%s.type is %s, which is no type", path, show(m["type"]))
 	}
 	known := 2
@@ -227,7 +259,12 @@ func (d *Decoder) expr(tree any, path string) expr.Expr {
 	switch {
 	case m["column"] != nil:
 		known = 3
-		x = &expr.Input{Index: int(integer(m["column"], path+".column")), Name: as[string](m["name"], path+".name"), T: t}
+		in := &expr.Input{Index: int(integer(m["column"], path+".column")), Name: as[string](m["name"], path+".name"), T: t}
+		if in.Index < 0 {
+			fail("%s is column %d", path, in.Index)
+		}
+		d.columns = max(d.columns, in.Index+1)
+		x = in
 	case m["call"] != nil:
 		known = 3
 		x = d.call(m, t, path)

@@ -1,8 +1,8 @@
 // Package opjson writes the descriptions of operators as JSON and reads them: those of package exec, with their expressions
 // and types.
 //
-//	{"type": "calc_1", "in": [{"name": "k", "type": {"kind": "INT"}}], "exprs": [
-//	  {"call": "+", "args": [{"column": 0, "name": "k", "type": {"kind": "INT"}}, {"literal": 1, "type": {…}}], "type": {"kind": "INT"}}
+//	{"type": "calc_1", "in": [{"name": "k", "type": "INT"}], "exprs": [
+//	  {"call": "+", "args": [{"column": 0, "name": "k", "type": "INT"}, {"literal": 1, "type": "INT NOT NULL"}], "type": "INT"}
 //	], "out": […]}
 //
 // The fields of a description are those of its Go type. A field with its zero value is left out, so that a later release can

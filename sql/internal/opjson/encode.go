@@ -15,6 +15,7 @@ import (
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/builtin"
+	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
 	"github.com/flott-dev/flott/sql/internal/logical"
@@ -22,11 +23,14 @@ import (
 
 // Types that are written in a way of their own, or not at all.
 var (
+	typeType      = reflect.TypeFor[*row.Type]()
 	exprType      = reflect.TypeFor[expr.Expr]()
 	literalType   = reflect.TypeFor[*expr.Literal]()
 	aggregateType = reflect.TypeFor[*agg.Func]()
 	tableType     = reflect.TypeFor[*logical.TableFunc]()
-	left          = map[reflect.Type]bool{reflect.TypeFor[ast.Span](): true, reflect.TypeFor[exec.Session](): true}
+	left          = map[reflect.Type]bool{
+		reflect.TypeFor[ast.Span](): true, reflect.TypeFor[exec.Session](): true, reflect.TypeFor[*catalog.Table](): true,
+	}
 )
 
 // Encode makes a tree of a description: an operator, or a struct of what they are made of.
@@ -91,6 +95,10 @@ func (e *encoder) value(v reflect.Value) any {
 		return form.write(v)
 	}
 	switch t {
+	case typeType:
+		if text := shortType(v.Interface().(*row.Type)); text != "" {
+			return text
+		}
 	case exprType, literalType:
 		return e.expr(v.Interface().(expr.Expr))
 	case aggregateType:

@@ -28,7 +28,7 @@ type printer struct{ *bytes.Buffer }
 
 // value writes a value whose inner lines begin with line.
 func (p printer) value(x any, line string) {
-	inner := line + "  "
+	inner := line + " "
 	switch x := x.(type) {
 	case Object:
 		if isFlat(x) {
@@ -77,9 +77,9 @@ func (p printer) scalar(x any) {
 	p.Truncate(p.Len() - 1) // the end of the line
 }
 
-// isFlat reports whether a value fits on a line: it has one level of objects or lists inside at most, and is short.
+// isFlat reports whether a value fits on a line: it is short, and there is not too much inside.
 func isFlat(x any) bool {
-	return depth(x) <= 2 && width(x) <= 100
+	return depth(x) <= 3 && width(x) <= 140
 }
 
 func depth(x any) int {

@@ -71,6 +71,41 @@ var texts = map[reflect.Type]textForm{
 	reflect.TypeFor[row.ChangeKinds]():   {writeKinds, readKinds},
 }
 
+const notNull = " NOT NULL"
+
+// shortType is a type of which there is nothing to say but its kind and whether it is NOT NULL, as a text; empty for others.
+func shortType(t *row.Type) string {
+	plain := row.Type{Kind: t.Kind, NotNull: t.NotNull, Length: t.Length}
+	text := texts[reflect.TypeFor[row.Kind]()].write(reflect.ValueOf(t.Kind))
+	switch {
+	case t.Kind == row.Varchar && t.Length == row.MaxLength:
+		text = "STRING"
+	case t.Length != 0:
+		return ""
+	}
+	if !reflect.DeepEqual(*t, plain) {
+		return ""
+	}
+	if t.NotNull {
+		text += notNull
+	}
+	return text
+}
+
+// readShortType reads what shortType has written, nil if it is nothing of that.
+func readShortType(text string) *row.Type {
+	word, isNotNull := strings.CutSuffix(text, notNull)
+	t := &row.Type{NotNull: isNotNull}
+	if word == "STRING" {
+		t.Kind, t.Length = row.Varchar, row.MaxLength
+		return t
+	}
+	if !texts[reflect.TypeFor[row.Kind]()].read(word, reflect.ValueOf(&t.Kind).Elem()) {
+		return nil
+	}
+	return t
+}
+
 type textForm struct {
 	write func(v reflect.Value) string
 	read  func(s string, v reflect.Value) bool
