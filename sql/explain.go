@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
+	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/physical"
 )
 
@@ -41,9 +43,17 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 		return nil, err
 	}
 	var b strings.Builder
-	b.WriteString("== Optimized Physical Plan ==\n")
-	physical.Explain(&b, rels, slices.Contains(x.Details, "CHANGELOG_MODE"))
-	if w := physical.Warnings(rels); len(w) > 0 {
+	d := physical.Details{
+		Changes: slices.Contains(x.Details, "CHANGELOG_MODE"), Costs: slices.Contains(x.Details, "ESTIMATED_COST"), Rows: s.rowsOf,
+		Advice: slices.Contains(x.Details, "PLAN_ADVICE"),
+	}
+	if d.Advice {
+		b.WriteString("== Optimized Physical Plan With Advice ==\n")
+	} else {
+		b.WriteString("== Optimized Physical Plan ==\n")
+	}
+	physical.Explain(&b, rels, d)
+	if w := physical.Warnings(rels); len(w) > 0 && !d.Advice {
 		b.WriteString("\n== Warnings ==\n")
 		for _, line := range w {
 			b.WriteString(line + "\n")
@@ -58,4 +68,21 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 		b.WriteString(plan)
 	}
 	return texts([]string{"result"}, [][]string{{b.String()}}), nil
+}
+
+// rowsOf is how many rows a table has, if its connector knows.
+func (s *Session) rowsOf(t *catalog.Table, options map[string]string) (float64, bool) {
+	if t.Rows != nil {
+		return 0, false
+	}
+	source, err := s.source(t, options)
+	if err != nil {
+		return 0, false
+	}
+	sized, ok := source.(connect.Sized)
+	if !ok {
+		return 0, false
+	}
+	n, ok := sized.Size()
+	return float64(n), ok
 }

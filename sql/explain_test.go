@@ -37,7 +37,11 @@ func TestExplain(t *testing.T) {
 			if err := s.Script(t.Context(), setup, func(string, *sql.Result) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
-			got := rows(t, s, "EXPLAIN CHANGELOG_MODE "+strings.TrimSpace(query))
+			query = strings.TrimSpace(query)
+			if !strings.HasPrefix(query, "EXPLAIN") {
+				query = "EXPLAIN CHANGELOG_MODE " + query
+			}
+			got := rows(t, s, query)
 			if *rewrite {
 				if err := os.WriteFile(file, []byte(strings.TrimRight(text, "\n")+"\n--------\n"+got), 0o644); err != nil {
 					t.Fatal(err)
@@ -48,6 +52,16 @@ func TestExplain(t *testing.T) {
 				t.Errorf("the plan is\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+// TestAdviceAboutKeys: the rows of a sink's key are kept where the query has another one, which it should have.
+func TestAdviceAboutKeys(t *testing.T) {
+	s := newSession(sql.With(halves(new([]string)), nil))
+	execute(t, s, halvesTables+"CREATE TABLE kept (s STRING, n BIGINT, PRIMARY KEY (s) NOT ENFORCED) WITH ('connector' = 'kept', 'upsert' = 'true');")
+	got := rows(t, s, "EXPLAIN PLAN_ADVICE INSERT INTO kept SELECT s, COUNT(*) FROM a GROUP BY s, k")
+	if want := "[ADVICE] The rows of each primary key of the sink are kept, since the query's rows have another key."; !strings.Contains(got, want) {
+		t.Errorf("%s\nwant %s", got, want)
 	}
 }
 
