@@ -17,6 +17,7 @@ func (v *Vector) AppendAll(from *Vector, places []int32) {
 		}
 		return
 	}
+	valid := from.areValid(places)
 	switch FormOf(v.Type) {
 	case FormBool:
 		v.Bools = gather(v.Bools, from.Bools, places)
@@ -40,7 +41,7 @@ func (v *Vector) AppendAll(from *Vector, places []int32) {
 	case FormF64:
 		v.F64 = gather(v.F64, from.F64, places)
 	case FormBytes:
-		v.appendBytes(from, places)
+		v.appendBytes(from, places, valid)
 	case FormRow:
 		for c, child := range v.Children {
 			child.AppendAll(from.Children[c], places)
@@ -58,7 +59,19 @@ func (v *Vector) AppendAll(from *Vector, places []int32) {
 			v.Off = append(v.Off, end)
 		}
 	}
-	v.appendValid(from, places)
+	v.appendValid(from, places, valid)
+}
+
+// areValid reports whether none of the values at some places is NULL.
+func (v *Vector) areValid(places []int32) bool {
+	if v.Valid == nil {
+		return true
+	}
+	all := uint64(1)
+	for _, p := range places {
+		all &= v.Valid[p>>6] >> (uint32(p) & 63)
+	}
+	return all != 0
 }
 
 func gather[E any](dst, src []E, places []int32) []E {
@@ -87,31 +100,74 @@ func (v *Vector) appendDecimals(from *Vector, places []int32) {
 	}
 }
 
-func (v *Vector) appendBytes(from *Vector, places []int32) {
+func (v *Vector) appendBytes(from *Vector, places []int32, valid bool) {
 	// The bytes are counted first, so that they get their memory at once. NULL has no bytes that count.
 	n := len(v.Off)
 	v.Off = slices.Grow(v.Off, len(places))[:n+len(places)]
 	off, at := v.Off[n:], uint32(len(v.Data))
 	for i, p := range places {
-		if from.Valid == nil || from.Valid.Has(int(p)) {
+		if valid || from.Valid.Has(int(p)) {
 			at += from.Off[p+1] - from.Off[p]
 		}
 		off[i] = at
 	}
 	at = uint32(len(v.Data))
 	v.Data = slices.Grow(v.Data, int(off[len(off)-1]-at))[:off[len(off)-1]]
-	for i, p := range places {
+	for i := 0; i < len(places); i++ {
+		p := places[i]
+		if valid { // what stands side by side is copied at once
+			for i+1 < len(places) && places[i+1] == places[i]+1 {
+				i++
+			}
+		}
 		if off[i] > at {
 			at += uint32(copy(v.Data[at:off[i]], from.Data[from.Off[p]:]))
 		}
 	}
 }
 
+// Extend appends n values that are not NULL: unspecified ones where they have a fixed size; those of other
+// forms, and the fields of rows, are appended by the caller, before or after.
+func (v *Vector) Extend(n int) {
+	switch FormOf(v.Type) {
+	case FormBool:
+		v.Bools = extend(v.Bools, n)
+	case FormI32:
+		v.I32 = extend(v.I32, n)
+	case FormI64, FormDecimal:
+		v.I64 = extend(v.I64, n)
+		if v.Hi != nil {
+			v.Hi = extend(v.Hi, n)
+		}
+	case FormTimestamp:
+		v.I64 = extend(v.I64, n)
+		if v.Type.Precision > 6 {
+			v.Nanos = zeros(v.Nanos, n)
+		}
+	case FormF32:
+		v.F32 = extend(v.F32, n)
+	case FormF64:
+		v.F64 = extend(v.F64, n)
+	}
+	v.N += n
+	if v.Valid == nil {
+		return
+	}
+	for i := v.N - n; i < v.N; i++ {
+		if i>>6 >= len(v.Valid) {
+			v.Valid = append(v.Valid, ^uint64(0))
+		}
+		v.Valid.Set(i)
+	}
+}
+
+func extend[E any](s []E, n int) []E { return slices.Grow(s, n)[:len(s)+n] }
+
 // appendValid ends the appending of values: it counts them, and says which are NULL.
-func (v *Vector) appendValid(from *Vector, places []int32) {
+func (v *Vector) appendValid(from *Vector, places []int32, valid bool) {
 	n := v.N
 	v.N += len(places)
-	if v.Valid == nil && from.Valid == nil {
+	if v.Valid == nil && valid {
 		return
 	}
 	if v.Valid == nil {

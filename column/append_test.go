@@ -153,3 +153,30 @@ func checkSame(t *testing.T, typ *row.Type, a, b *Vector) {
 		}
 	}
 }
+
+// TestExtend extends vectors with and without NULLs, and fills what is new.
+func TestExtend(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, typ := range []*row.Type{row.Of(row.Boolean), row.Of(row.Int), row.Of(row.BigInt), row.Of(row.Float), row.Of(row.Double), row.TimestampOf(3), row.TimestampOf(9)} {
+		for n := range 150 {
+			got, want := New(typ), New(typ)
+			for range n {
+				appendRandom(rng, got, n%2 == 0)
+			}
+			want.AppendRange(got, 0, n)
+			got.Extend(70)
+			from := New(typ)
+			for i := range 70 {
+				appendRandom(rng, from, false)
+				want.AppendFrom(from, i)
+			}
+			copy(got.Bools[min(n, len(got.Bools)):], from.Bools)
+			copy(got.I32[min(n, len(got.I32)):], from.I32)
+			copy(got.I64[min(n, len(got.I64)):], from.I64)
+			copy(got.F32[min(n, len(got.F32)):], from.F32)
+			copy(got.F64[min(n, len(got.F64)):], from.F64)
+			copy(got.Nanos[min(n, len(got.Nanos)):], from.Nanos)
+			checkSame(t, typ, got, want)
+		}
+	}
+}

@@ -46,5 +46,10 @@ var (
 		Key: "table.plan.force-recompile", Default: "false",
 		Text: "true has COMPILE PLAN overwrite a file that there is. Its state may then be lost: meant for tests.",
 	}))
+	DMLSync = define(Bool(Doc{
+		Key: "table.dml-sync", Default: "true",
+		Text: "Whether the job of an INSERT belongs to its statement, and is waited for before the next one. With false it goes on by " +
+			"itself, and the statement gives its id, for SHOW JOBS and STOP JOB. In Flink the default is false.",
+	}))
 	JobName = define(AnyText(Doc{Key: "pipeline.name", Default: "", Text: "The name of the next job."}))
 )

@@ -45,8 +45,8 @@ type TableSpec struct {
 	Config *config.Configuration
 }
 
-// TableSource is a table that can be read. Optional abilities are MetadataColumns, Limited,
-// Partitioned, Parallel, Sized and LookupTable.
+// TableSource is a table that can be read. Optional abilities are Nested, MetadataColumns,
+// Limited, Partitioned, Parallel, Sized and LookupTable.
 type TableSource interface {
 	// Bounded reports whether the input ends by itself.
 	Bounded() bool
@@ -61,6 +61,9 @@ type Scan struct {
 	// Project are the columns that are read, by their places in TableSpec.Schema and in the order of
 	// the batches; nil is all of them.
 	Project []int
+	// Types are those of the columns of Project, of a Nested: ROWs may have some of the table's fields
+	// only, in the table's order. nil asks for all fields.
+	Types []*row.Type
 	// Metadata are the names of the metadata columns that follow them, of a MetadataColumns.
 	Metadata []string
 	// Limit is how many rows are enough, of a Limited; 0 asks for all of them. More may come.
@@ -68,6 +71,21 @@ type Scan struct {
 	// Partitions are those that are read, of a Partitioned, as Partitioned.Partitions has them; nil
 	// asks for all of them.
 	Partitions []map[string]string
+}
+
+// Field is a column that is read: the i-th of Project, with the fields that are asked for.
+func (s *Scan) Field(schema *row.Schema, i int) row.Field {
+	f := schema.Fields[s.Project[i]]
+	if s.Types != nil {
+		f.Type = s.Types[i]
+	}
+	return f
+}
+
+// Nested is a TableSource that can leave out fields of ROWs.
+type Nested interface {
+	// Nested reports whether Scan.Types has an effect.
+	Nested() bool
 }
 
 // MetadataColumns is a TableSource that knows more of a row than its physical columns.

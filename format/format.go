@@ -27,6 +27,8 @@ type Factory struct {
 	Reads, Writes row.ChangeKinds
 	// Unread says that what columns have that are not read is not looked at.
 	Unread bool
+	// Nested says that decoders can leave out fields of ROWs: Table.Types has an effect.
+	Nested bool
 	// NewDecoder checks a table and returns a function that makes decoders for it. Each decoder
 	// belongs to one goroutine.
 	NewDecoder func(t *Table) (func() Decoder, error)
@@ -44,6 +46,9 @@ type Table struct {
 	// the batch; nil is all of them. The others are checked, so that the same records are errors
 	// whatever is asked for, but are not kept; see Factory.Unread.
 	Project []int
+	// Types are those of the columns of Project, of a format that is Nested: ROWs may have some of the
+	// fields of Schema only, in its order. nil is all fields. The others are checked, as columns are.
+	Types []*row.Type
 	// Options are the values of the factory's options.
 	Options *config.Configuration
 	// Zone is that of the session; nil is UTC.
@@ -58,6 +63,9 @@ func (t *Table) Columns() []row.Field {
 	fields := make([]row.Field, len(t.Project))
 	for i, at := range t.Project {
 		fields[i] = t.Schema.Fields[at]
+		if t.Types != nil {
+			fields[i].Type = t.Types[i]
+		}
 	}
 	return fields
 }

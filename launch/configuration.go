@@ -17,9 +17,10 @@ const ConfigurationVariable = "FLOTT_CONF"
 // is taken:
 //
 //  1. options in code: of stream.NewEnv, of operators, of launch
-//  2. c, in which a key=value that was set later stands before a file
-//  3. the file that FLOTT_CONF names
-//  4. defaults
+//  2. stream.Configuration, which has what SET has set in SQL
+//  3. c, in which a key=value that was set later stands before a file
+//  4. the file that FLOTT_CONF names
+//  5. defaults
 func Configuration(c *config.Configuration) Option {
 	return func(o *job.Options) { o.Configuration = c }
 }
@@ -38,6 +39,7 @@ func configure(env *stream.Env, options []Option) (*config.Configuration, error)
 		}
 	}
 	c.Over(given.Configuration)
+	c.Over(stream.ConfigurationOf(env))
 	env.Configure(c)
 	return c, nil
 }

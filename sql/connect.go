@@ -96,6 +96,17 @@ func (s *Session) sourceKinds(t *catalog.Table, options map[string]string) (row.
 	return src.Kinds(), nil
 }
 
+// nested reports whether the source of a table can leave out fields of ROWs. A table that cannot be read is refused
+// elsewhere.
+func (s *Session) nested(t *catalog.Table, options map[string]string) bool {
+	if t.Rows != nil {
+		return false
+	}
+	src, err := s.source(t, options)
+	n, ok := src.(connect.Nested)
+	return err == nil && ok && n.Nested()
+}
+
 func (s *Session) sinkKinds(t *catalog.Table) (row.ChangeKinds, error) {
 	sink, err := s.sink(t)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 var run = flag.String("cases", "", "run the cases that match only")
 
 func TestGoldenCases(t *testing.T) {
-	files, err := sqltest.Files([]string{"testdata/golden"})
+	files, err := sqltest.Files([]string{"testdata/golden", "testdata/queries"})
 	if err != nil || len(files) < 300 {
 		t.Fatalf("%d cases, %v", len(files), err)
 	}
@@ -60,17 +60,23 @@ type variant struct {
 	parallelism, batchRows int
 	backend                string
 	eachRow                bool
+	shuffle                uint64
 }
 
 // variants are those that each case runs in: the changes of Flink, and the same final result from whatever is put
-// together or dealt out.
+// together, dealt out or comes in another order.
 var variants = []variant{
-	{1, 1024, "hashmap", true}, {1, 1024, "hashmap", false}, {2, 3, "pebble", false}, {4, 1, "hashmap", false},
+	{1, 1024, "hashmap", true, 0},
+	{1, 1024, "hashmap", false, 1},
+	{2, 3, "pebble", false, 0},
+	{4, 1, "hashmap", false, 0},
+	{2, 1024, "hashmap", false, 2},
+	{4, 1024, "pebble", false, 3},
 }
 
 func (x variant) config(data string) *sqltest.Config {
 	return &sqltest.Config{
-		Data: data, EachRow: x.eachRow, Parallelism: x.parallelism, NewSession: func(options ...sql.Option) *sql.Session {
+		Data: data, EachRow: x.eachRow, Parallelism: x.parallelism, Shuffle: x.shuffle, NewSession: func(options ...sql.Option) *sql.Session {
 			options = append(options, sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor(launch.BatchRows(x.batchRows))),
 				sql.Set("state.backend.type", x.backend))
 			return sql.NewSession(options...)

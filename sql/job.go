@@ -1,7 +1,6 @@
 package sql
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -21,12 +20,6 @@ import (
 	"github.com/flott-dev/flott/stream"
 )
 
-// job is a job that a statement has started.
-type job struct {
-	name    string
-	running stream.Running
-}
-
 // builder makes the graph of a job.
 type builder struct {
 	s       *Session
@@ -40,7 +33,7 @@ type builder struct {
 
 // build makes the graph of plans. result takes the rows of a query.
 func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result connect.ColumnSink) (*stream.Env, error) {
-	options := []stream.Option{}
+	options := []stream.Option{stream.Configuration(c)}
 	if config.RuntimeMode.Get(c) == "BATCH" {
 		// Operators know that they are to give final results: the engine need not go stage by stage.
 		options = append(options, stream.RuntimeMode(stream.Streaming))
@@ -271,6 +264,7 @@ func scanOf(t *catalog.Table, n *logical.Scan) (s scan, err error) {
 		if t.Columns[c].Kind == catalog.Physical {
 			s.places[i] = len(s.Project)
 			s.Project = append(s.Project, physical[c])
+			s.Types = append(s.Types, n.Columns()[i].Type)
 		}
 	}
 	for i, c := range n.Reads {
@@ -322,17 +316,4 @@ func (b *builder) sink(r *physical.Rel) error {
 	}
 	columnar.Sink(b.env.Graph(), node, sink)
 	return nil
-}
-
-// start starts a job.
-func (s *Session) start(ctx context.Context, env *stream.Env, name string) (stream.Running, error) {
-	if s.executor == nil {
-		return nil, fmt.Errorf("the session runs no jobs: make it with sql.On(launch.Executor())")
-	}
-	r, err := s.executor.Start(ctx, env, name)
-	if err != nil {
-		return nil, err
-	}
-	s.jobs = append(s.jobs, &job{name, r})
-	return r, nil
 }

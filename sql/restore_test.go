@@ -68,7 +68,7 @@ func (p *parts) Stop()                 {}
 // TestGoldenCasesRestored stops each streaming case after a batch, and goes on from the snapshot: the changes of both
 // parts are those of Flink together.
 func TestGoldenCasesRestored(t *testing.T) {
-	files, err := sqltest.Files([]string{"testdata/golden"})
+	files, err := sqltest.Files([]string{"testdata/golden", "testdata/queries"})
 	if err != nil {
 		t.Fatal(err)
 	}

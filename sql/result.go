@@ -9,7 +9,6 @@ import (
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
-	"github.com/flott-dev/flott/stream"
 )
 
 // Result is what a statement gives: rows, or a job that writes.
@@ -20,11 +19,19 @@ type Result struct {
 	Message string
 
 	rows    *collector
-	job     stream.Running
-	cancel  context.CancelFunc
+	job     *job          // that belongs to the statement
+	id      string        // of a job that does not
 	changes bool          // in streaming mode
 	fixed   *column.Batch // of SHOW and the like
 	zone    *time.Location
+}
+
+// JobID is the id of the job that the statement has started, for SHOW JOBS and STOP JOB; it is empty if there is none.
+func (r *Result) JobID() string {
+	if r.job != nil {
+		return r.job.id
+	}
+	return r.id
 }
 
 // IsChangelog reports whether rows are changes of a result that goes on, as those of a query in streaming mode are.
@@ -44,7 +51,7 @@ func (r *Result) Batches() iter.Seq2[*column.Batch, error] {
 			return
 		}
 		for {
-			b, ok := r.rows.next(r.job.Done())
+			b, ok := r.rows.next(r.job.running.Done())
 			if !ok {
 				break
 			}
@@ -64,7 +71,7 @@ func (r *Result) Wait() error {
 	if r.job == nil {
 		return nil
 	}
-	if err := r.job.Wait(); err != nil {
+	if err := r.job.running.Wait(); err != nil {
 		return runtimeError(err)
 	}
 	return nil
@@ -75,9 +82,9 @@ func (r *Result) Close() {
 	if r.job == nil {
 		return
 	}
-	r.cancel()
+	r.job.cancel()
 	r.rows.close()
-	<-r.job.Done()
+	<-r.job.running.Done()
 }
 
 // runtimeError is what has failed a job.

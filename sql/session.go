@@ -39,10 +39,12 @@ type Session struct {
 	formats    []format.Factory
 	functions  *functions
 	executor   stream.Executor
+	shuffle    uint64
 	params     map[string]*expr.Literal // of the statement that runs
 	set        []*ast.Insert            // of BEGIN STATEMENT SET
 	collecting bool
-	jobs       []*job
+	jobs       []*job // that run, and the last ones that have ended
+	started    int    // jobs
 }
 
 // Option is a setting of a Session.
@@ -59,6 +61,11 @@ func With(connectors []connect.TableFactory, formats []format.Factory) Option {
 // On sets what runs the session's jobs. A session without one can plan and explain.
 func On(e stream.Executor) Option { return func(s *Session) { s.executor = e } }
 
+// Shuffle lets the rows of sources come in another order where none is defined, for tests: the final result of a query
+// must not depend on it. Rows between two watermarks have no order; changes of the same key have one. Each seed gives
+// another order, 0 none.
+func Shuffle(seed uint64) Option { return func(s *Session) { s.shuffle = seed } }
+
 // Set sets an option, as SET 'key' = 'value' does; RESET goes back to it.
 func Set(key, value string) Option {
 	return func(s *Session) { s.options[key], s.defaults[key] = value, value }
@@ -66,7 +73,8 @@ func Set(key, value string) Option {
 
 // NewSession returns a session with an empty catalog.
 func NewSession(options ...Option) *Session {
-	s := &Session{catalog: catalog.NewStore(), options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
+	s := &Session{options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
+	s.catalog = catalog.NewStore(s.makeTable)
 	for _, o := range options {
 		o(s)
 	}
@@ -191,7 +199,7 @@ func location(name string) (*time.Location, error) {
 func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.Config {
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
-		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP",
+		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
 		SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
 	if on, ok := config.MiniBatch.Lookup(c); ok && !on {
@@ -201,8 +209,8 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.C
 }
 
 // optimize applies the rules to the plans of a job.
-func optimize(env *bind.Env, plans ...logical.Node) ([]logical.Node, error) {
-	return rule.Apply(plans, &expr.Context{Zone: env.Zone, Now: time.Now()})
+func (s *Session) optimize(env *bind.Env, plans ...logical.Node) ([]logical.Node, error) {
+	return rule.Apply(plans, &expr.Context{Zone: env.Zone, Now: time.Now()}, s.nested)
 }
 
 // planQuery plans a query.
@@ -215,7 +223,7 @@ func (s *Session) planQuery(c *config.Configuration, q *ast.Query) (*physical.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := optimize(env, bound)
+	n, err := s.optimize(env, bound)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -239,7 +247,7 @@ func (s *Session) planInserts(c *config.Configuration, inserts []*ast.Insert) ([
 		nodes = append(nodes, bound)
 		plans = append(plans, physical.Insert{Span: x.Into.Extent(), Table: t, Overwrite: x.Overwrite, Static: static(env, x)})
 	}
-	if nodes, err = optimize(env, nodes...); err != nil {
+	if nodes, err = s.optimize(env, nodes...); err != nil {
 		return nil, err
 	}
 	for i := range plans {

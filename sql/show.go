@@ -1,12 +1,14 @@
 package sql
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
-	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
 	"github.com/flott-dev/flott/sql/internal/builtin"
@@ -61,28 +63,11 @@ func (s *Session) show(x *ast.Show) (*Result, error) {
 	case "CURRENT DATABASE":
 		return texts([]string{"current database name"}, [][]string{{database}}), nil
 	case "DATABASES":
-		in := current
-		if len(x.Of) > 0 {
-			in = x.Of.Last().Name
-		}
-		names, err := s.catalog.Databases(in)
-		if err != nil {
-			return nil, at(x.Of, err)
-		}
-		return list(x, "database name", names)
+		return s.showDatabases(x, current)
 	case "TABLES", "VIEWS":
-		return s.showTables(x, current, database)
+		return s.showTables(x)
 	case "FUNCTIONS", "USER FUNCTIONS":
-		names := s.functions.Names()
-		if x.What == "FUNCTIONS" {
-			for _, n := range append(builtin.Names(), agg.Names()...) {
-				if n[0] >= 'A' && n[0] <= 'Z' && !strings.Contains(n, " ") {
-					names = append(names, strings.ToLower(n))
-				}
-			}
-		}
-		slices.Sort(names)
-		return list(x, "function name", slices.Compact(names))
+		return s.showFunctions(x)
 	case "COLUMNS":
 		t, err := s.catalog.Table(x.Of.Strings())
 		if err != nil {
@@ -90,33 +75,75 @@ func (s *Session) show(x *ast.Show) (*Result, error) {
 		}
 		return describeTable(t, func(c catalog.Column) bool { return likes(x, c.Name) }), nil
 	case "CREATE TABLE", "CREATE VIEW":
-		t, err := s.catalog.Table(x.Of.Strings())
+		return s.showCreate(x)
+	case "CREATE CATALOG":
+		c, err := s.catalog.Catalog(x.Of.Last().Name)
 		if err != nil {
 			return nil, at(x.Of, err)
 		}
-		return texts([]string{"result"}, [][]string{{t.DDL()}}), nil
+		return texts([]string{"result"}, [][]string{{c.DDL()}}), nil
 	case "JOBS":
-		return s.showJobs(), nil
+		return jobRows(s.jobs), nil
 	case "MODULES":
 		return list(x, "module name", []string{"core"})
 	}
 	return nil, &bind.Error{Span: x.Span, Msg: "SHOW " + x.What + " is not supported yet"}
 }
 
-func (s *Session) showTables(x *ast.Show, current, database string) (*Result, error) {
+func (s *Session) showDatabases(x *ast.Show, in string) (*Result, error) {
 	switch len(x.Of) {
+	case 0:
+	case 1:
+		in = x.Of[0].Name
+	default:
+		return nil, &bind.Error{Span: x.Of.Extent(), Msg: "databases are in a catalog, whose name has one part"}
+	}
+	names, err := s.catalog.Databases(in)
+	if err != nil {
+		return nil, at(x.Of, err)
+	}
+	return list(x, "database name", names)
+}
+
+// showCreate shows the statement that makes a table or a view.
+func (s *Session) showCreate(x *ast.Show) (*Result, error) {
+	t, err := s.catalog.Table(x.Of.Strings())
+	if err != nil {
+		return nil, at(x.Of, err)
+	}
+	if is := "CREATE " + kindOf(t.IsView()); is != x.What {
+		return nil, &bind.Error{Span: x.Of.Extent(), Msg: fmt.Sprintf("%s is a %s", t.Path.Object, lower(kindOf(t.IsView()))), Hint: "SHOW " + is + " shows it"}
+	}
+	return texts([]string{"result"}, [][]string{{t.DDL()}}), nil
+}
+
+// databaseIn is the database of FROM or IN: [catalog.]database.
+func (s *Session) databaseIn(x *ast.Show) (in, database string, err error) {
+	in, database = s.catalog.Current()
+	switch len(x.Of) {
+	case 0:
 	case 1:
 		database = x.Of[0].Name
 	case 2:
-		current, database = x.Of[0].Name, x.Of[1].Name
+		in, database = x.Of[0].Name, x.Of[1].Name
+	default:
+		err = &bind.Error{Span: x.Of.Extent(), Msg: "the name of a database has a catalog before it at most"}
 	}
-	tables, err := s.catalog.Tables(current, database)
+	return in, database, err
+}
+
+func (s *Session) showTables(x *ast.Show) (*Result, error) {
+	in, database, err := s.databaseIn(x)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := s.catalog.Tables(in, database)
 	if err != nil {
 		return nil, at(x.Of, err)
 	}
 	var names []string
 	for _, t := range tables {
-		if x.What == "TABLES" || t.IsView() {
+		if x.What == "TABLES" || t.IsView {
 			names = append(names, t.Path.Object)
 		}
 	}
@@ -126,32 +153,54 @@ func (s *Session) showTables(x *ast.Show, current, database string) (*Result, er
 	return list(x, "table name", names)
 }
 
-func (s *Session) showJobs() *Result {
-	var rows [][]string
-	for _, j := range s.jobs {
-		status := "RUNNING"
-		select {
-		case <-j.running.Done():
-			status = "FINISHED"
-			if j.running.Wait() != nil {
-				status = "FAILED"
-			}
-		default:
+func (s *Session) describe(x *ast.Describe) (*Result, error) {
+	switch x.Kind {
+	case "CATALOG":
+		return s.describeCatalog(x)
+	case "DATABASE":
+		return s.describeDatabase(x)
+	case "FUNCTION":
+		return s.describeFunction(x)
+	case "JOB":
+		j, err := s.jobOf(x.Span, x.Job)
+		if err != nil {
+			return nil, err
 		}
-		rows = append(rows, []string{j.name, status})
+		return jobRows([]*job{j}), nil
+	case "TABLE":
+		t, err := s.catalog.Table(x.Name.Strings())
+		if err != nil {
+			return nil, at(x.Name, err)
+		}
+		return describeTable(t, func(catalog.Column) bool { return true }), nil
 	}
-	return texts([]string{"job name", "status"}, rows)
+	return nil, &bind.Error{Span: x.Span, Msg: "DESCRIBE " + x.Kind + " is not supported yet"}
 }
 
-func (s *Session) describe(x *ast.Describe) (*Result, error) {
-	if x.Kind != "TABLE" {
-		return nil, &bind.Error{Span: x.Span, Msg: "DESCRIBE " + x.Kind + " is not supported yet"}
-	}
-	t, err := s.catalog.Table(x.Name.Strings())
+func (s *Session) describeCatalog(x *ast.Describe) (*Result, error) {
+	c, err := s.catalog.Catalog(x.Name.Last().Name)
 	if err != nil {
 		return nil, at(x.Name, err)
 	}
-	return describeTable(t, func(catalog.Column) bool { return true }), nil
+	rows := [][]string{{"name", c.Name}, {"type", c.Options["type"]}, {"comment", c.Comment}}
+	if x.Extended {
+		options := maps.Clone(c.Options)
+		delete(options, "type")
+		rows = append(rows, optionRows(options)...)
+	}
+	return infos(rows), nil
+}
+
+func (s *Session) describeDatabase(x *ast.Describe) (*Result, error) {
+	in, d, err := s.catalog.Database(x.Name.Strings())
+	if err != nil {
+		return nil, at(x.Name, err)
+	}
+	rows := [][]string{{"catalog", in}, {"name", d.Name}, {"comment", d.Comment}}
+	if x.Extended {
+		rows = append(rows, optionRows(d.Options)...)
+	}
+	return infos(rows), nil
 }
 
 // describeTable is a row for each column, as Flink has them.
@@ -216,46 +265,53 @@ func describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
 	return r
 }
 
-// alter changes a table.
-func (s *Session) alter(x *ast.Alter) (*Result, error) {
-	if x.Kind != "TABLE" && x.Kind != "VIEW" {
+// alter changes an object.
+func (s *Session) alter(ctx context.Context, x *ast.Alter, text string) (*Result, error) {
+	switch x.Kind {
+	case "CATALOG":
+		return s.alterCatalog(ctx, x)
+	case "DATABASE":
+		return s.alterDatabase(ctx, x)
+	case "TABLE", "VIEW":
+	default:
 		return nil, &bind.Error{Span: x.Span, Msg: "ALTER " + x.Kind + " is not supported yet"}
 	}
 	t, err := s.catalog.Table(x.Name.Strings())
 	if err != nil {
-		if x.IfExists {
+		if x.IfExists && catalog.IsMissing(err) {
 			return done, nil
 		}
 		return nil, at(x.Name, err)
 	}
+	if is := kindOf(t.IsView()); is != x.Kind {
+		return nil, &bind.Error{Span: x.Name.Extent(), Msg: fmt.Sprintf("%s is a %s", t.Path.Object, lower(is)), Hint: "ALTER " + is + " changes it"}
+	}
 	if a, ok := x.Action.(*ast.RenameTo); ok {
-		return s.rename(t, a)
+		return s.rename(ctx, t, a)
 	}
-	c, err := s.configuration()
+	env, err := s.tableEnv()
 	if err != nil {
 		return nil, err
 	}
-	env, err := s.env(c)
+	changed, err := bind.Alter(env, t, x.Span, x.Action, text)
 	if err != nil {
 		return nil, err
 	}
-	env.Batch = false
-	changed, err := bind.Alter(env, t, x.Span, x.Action)
-	if err != nil {
-		return nil, err
-	}
-	return done, s.catalog.Put(changed, true)
+	return done, at(x.Name, s.catalog.Alter(ctx, t, changed))
 }
 
-func (s *Session) rename(t *catalog.Table, a *ast.RenameTo) (*Result, error) {
+// rename gives a table another name, in its own database unless it names another one.
+func (s *Session) rename(ctx context.Context, t *catalog.Table, a *ast.RenameTo) (*Result, error) {
 	p, err := s.catalog.Resolve(a.To.Strings())
 	if err != nil {
 		return nil, at(a.To, err)
 	}
+	if len(a.To) == 1 {
+		p.Catalog, p.Database = t.Path.Catalog, t.Path.Database
+	}
 	changed := *t
 	changed.Path = p
-	if err := s.catalog.Put(&changed, false); err != nil {
-		return nil, at(a.To, err)
-	}
-	return done, s.catalog.Drop(t.Path, t.Temporary)
+	return done, at(a.To, s.catalog.Alter(ctx, t, &changed))
 }
+
+func lower(kind string) string { return strings.ToLower(kind) }

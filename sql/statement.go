@@ -18,6 +18,7 @@ import (
 
 // execute runs a statement of a text.
 func (s *Session) execute(ctx context.Context, x ast.Statement, text string) (*Result, error) {
+	s.catalog.Refresh(ctx)
 	switch x := x.(type) {
 	case *ast.QueryStmt:
 		return s.query(ctx, x.Query)
@@ -69,25 +70,15 @@ func (s *Session) query(ctx context.Context, q *ast.Query) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	running, err := s.start(ctx, env, s.jobName(c, "query"))
+	j, err := s.start(ctx, env, s.jobName(c, "query"), false)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
 	zone, err := location(config.LocalTimeZone.Get(c))
 	return &Result{
-		Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: running, cancel: cancel, zone: zone,
+		Schema: &row.Schema{Fields: bound.Columns()}, rows: rows, job: j, zone: zone,
 		changes: config.RuntimeMode.Get(c) != "BATCH",
 	}, err
-}
-
-// jobName is the name of the next job.
-func (s *Session) jobName(c *config.Configuration, otherwise string) string {
-	if name, ok := config.JobName.Lookup(c); ok && name != "" {
-		return name
-	}
-	return fmt.Sprintf("%s-%d", otherwise, len(s.jobs)+1)
 }
 
 func (s *Session) insert(ctx context.Context, x *ast.Insert) (*Result, error) {
@@ -120,13 +111,17 @@ func (s *Session) write(ctx context.Context, c *config.Configuration, rels []*ph
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	running, err := s.start(ctx, env, s.jobName(c, "insert"))
+	isDetached := !config.DMLSync.Get(c)
+	j, err := s.start(ctx, env, s.jobName(c, "insert"), isDetached)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
-	return &Result{Message: "Job started.", job: running, cancel: cancel}, nil
+	if isDetached {
+		r := texts([]string{"job id"}, [][]string{{j.id}})
+		r.id = j.id
+		return r, nil
+	}
+	return &Result{Message: "Job started.", job: j}, nil
 }
 
 // setOption is SET, which shows the options without a key.
@@ -174,19 +169,25 @@ func (s *Session) define(ctx context.Context, x ast.Statement, text string) (*Re
 	case *ast.CreateTable:
 		return s.createTable(ctx, x)
 	case *ast.CreateView:
-		return s.createView(x, text)
+		return s.createView(ctx, x, text)
 	case *ast.Drop:
-		return s.drop(x)
+		return s.drop(ctx, x)
 	case *ast.Show:
 		return s.show(x)
 	case *ast.Describe:
 		return s.describe(x)
+	case *ast.StopJob:
+		return s.stopJob(ctx, x)
 	case *ast.Use:
 		return s.use(x)
 	case *ast.CreateDatabase:
-		return s.createDatabase(x)
+		return s.createDatabase(ctx, x)
+	case *ast.CreateCatalog:
+		return s.createCatalog(ctx, x)
+	case *ast.CreateFunction:
+		return s.createFunction(ctx, x)
 	case *ast.Alter:
-		return s.alter(x)
+		return s.alter(ctx, x, text)
 	case *ast.Update:
 		return nil, &bind.Error{Span: x.Span, Msg: "UPDATE is not supported", Hint: "INSERT INTO a table with a PRIMARY KEY writes new versions of rows"}
 	case *ast.Delete:
@@ -201,17 +202,12 @@ func firstWord(s string) string {
 }
 
 func (s *Session) createTable(ctx context.Context, x *ast.CreateTable) (*Result, error) {
-	c, err := s.configuration()
+	env, err := s.tableEnv()
 	if err != nil {
 		return nil, err
 	}
-	env, err := s.env(c)
-	if err != nil {
-		return nil, err
-	}
-	env.Batch = false // the columns of a table do not depend on the mode
 	if x.IfNotExists {
-		if _, err := s.catalog.Table(x.Name.Strings()); err == nil {
+		if _, err := s.catalog.Listed(x.Name.Strings()); err == nil {
 			return done, nil
 		}
 	}
@@ -220,12 +216,12 @@ func (s *Session) createTable(ctx context.Context, x *ast.CreateTable) (*Result,
 		if err != nil {
 			return nil, err
 		}
-		if err := s.catalog.Put(t, x.Replace); err != nil {
+		if err := s.catalog.Put(ctx, t, x.Replace); err != nil {
 			return nil, at(x.Name, err)
 		}
 		r, err := s.insert(ctx, insert)
 		if err != nil {
-			return nil, errors.Join(err, s.catalog.Drop(t.Path, t.Temporary))
+			return nil, errors.Join(err, s.catalog.Drop(ctx, t.Path, t.Temporary))
 		}
 		return r, nil
 	}
@@ -233,7 +229,7 @@ func (s *Session) createTable(ctx context.Context, x *ast.CreateTable) (*Result,
 	if err != nil {
 		return nil, err
 	}
-	return done, at(x.Name, s.catalog.Put(t, x.Replace))
+	return done, at(x.Name, s.catalog.Put(ctx, t, x.Replace))
 }
 
 // at adds the place of a name to an error about it.
@@ -244,12 +240,8 @@ func at(n ast.Name, err error) error {
 	return err
 }
 
-func (s *Session) createView(x *ast.CreateView, text string) (*Result, error) {
-	c, err := s.configuration()
-	if err != nil {
-		return nil, err
-	}
-	env, err := s.env(c)
+func (s *Session) createView(ctx context.Context, x *ast.CreateView, text string) (*Result, error) {
+	env, err := s.tableEnv()
 	if err != nil {
 		return nil, err
 	}
@@ -259,58 +251,9 @@ func (s *Session) createView(x *ast.CreateView, text string) (*Result, error) {
 		return nil, err
 	}
 	if x.IfNotExists {
-		if _, err := s.catalog.Table(x.Name.Strings()); err == nil {
+		if _, err := s.catalog.Listed(x.Name.Strings()); err == nil {
 			return done, nil
 		}
 	}
-	return done, at(x.Name, s.catalog.Put(t, x.Replace))
-}
-
-func (s *Session) drop(x *ast.Drop) (*Result, error) {
-	if x.Kind == "DATABASE" {
-		err := s.catalog.DropDatabase(x.Name.Strings(), x.Cascade == "CASCADE")
-		if x.IfExists && err != nil && catalog.IsMissing(err) {
-			err = nil
-		}
-		return done, at(x.Name, err)
-	}
-	if x.Kind != "TABLE" && x.Kind != "VIEW" {
-		return nil, &bind.Error{Span: x.Span, Msg: "DROP " + x.Kind + " is not supported yet"}
-	}
-	t, err := s.catalog.Table(x.Name.Strings())
-	if err != nil {
-		if x.IfExists {
-			return done, nil
-		}
-		return nil, at(x.Name, err)
-	}
-	if t.IsView() != (x.Kind == "VIEW") {
-		return nil, &bind.Error{Span: x.Name.Extent(), Msg: fmt.Sprintf("%s is no %s", t.Path.Object, strings.ToLower(x.Kind)), Hint: "DROP " + map[bool]string{true: "VIEW", false: "TABLE"}[t.IsView()]}
-	}
-	if t.Temporary && !x.Temporary {
-		return nil, &bind.Error{Span: x.Name.Extent(), Msg: fmt.Sprintf("there is a temporary %s %s in front of it", strings.ToLower(x.Kind), t.Path.Object), Hint: "DROP TEMPORARY " + x.Kind + " comes first"}
-	}
-	return done, at(x.Name, s.catalog.Drop(t.Path, x.Temporary))
-}
-
-func (s *Session) createDatabase(x *ast.CreateDatabase) (*Result, error) {
-	options := map[string]string{}
-	for _, o := range x.With {
-		options[o.Key] = o.Value
-	}
-	comment := ""
-	if x.Comment != nil {
-		comment = *x.Comment
-	}
-	return done, at(x.Name, s.catalog.CreateDatabase(x.Name.Strings(), comment, options, x.IfNotExists))
-}
-
-func (s *Session) use(x *ast.Use) (*Result, error) {
-	switch x.Kind {
-	case "CATALOG":
-		return done, at(x.Names[0], s.catalog.UseCatalog(x.Names[0].Last().Name))
-	case "DATABASE":
-		return done, at(x.Names[0], s.catalog.UseDatabase(x.Names[0].Strings()))
-	}
-	return nil, &bind.Error{Span: x.Span, Msg: "USE " + x.Kind + " is not supported"}
+	return done, at(x.Name, s.catalog.Put(ctx, t, x.Replace))
 }

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"time"
@@ -83,7 +84,7 @@ func FromStream[T any](s *Session, name string, st *stream.Stream[T], options ..
 	if table.Path, err = s.catalog.Resolve([]string{name}); err != nil {
 		return err
 	}
-	return s.catalog.Put(table, true)
+	return s.catalog.Put(context.Background(), table, true) // a temporary table is in no file
 }
 
 // ToStream plans a query and gives its rows as a stream in an Env, in which the streams are that its tables are made of.
@@ -115,6 +116,7 @@ func toStream[T, O any](s *Session, env *stream.Env, text string, takes row.Chan
 	if !ok {
 		return nil, errorOf(text, &bind.Error{Span: x.Extent(), Msg: "this is no query"})
 	}
+	s.catalog.Refresh(context.Background())
 	c, err := s.configuration()
 	if err != nil {
 		return nil, errorOf(text, err)

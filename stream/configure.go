@@ -8,6 +8,13 @@ import (
 	"github.com/flott-dev/flott/internal/schedule"
 )
 
+// Configuration keeps options with the Env: those that are about a run, such as what it starts from, hold when it is
+// launched, before launch.Configuration and files. Package sql passes on what SET has set.
+func Configuration(c *config.Configuration) Option { return func(e *Env) { e.configuration = c } }
+
+// ConfigurationOf is what the Env was made with by Configuration, nil for nothing.
+func ConfigurationOf(e *Env) *config.Configuration { return e.configuration }
+
 // Configure sets what c has and no option of NewEnv does: options in code stand before configuration. launch
 // calls it with the configuration of a run, see launch.Configuration. It must be
 // called before Explain, which resolves defaults.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
@@ -27,14 +28,15 @@ const (
 
 // Env collects the operators of a job.
 type Env struct {
-	graph    *graph.Graph
-	codecs   codec.Registry
-	mode     Mode
-	settings Settings
-	eachRow  bool
-	inLoop   bool // the body of an iteration is being built
-	errs     []error
-	options  []Option // of NewEnv
+	configuration *config.Configuration // see Configuration
+	graph         *graph.Graph
+	codecs        codec.Registry
+	mode          Mode
+	settings      Settings
+	eachRow       bool
+	inLoop        bool // the body of an iteration is being built
+	errs          []error
+	options       []Option // of NewEnv
 }
 
 // Option is a setting of an Env.

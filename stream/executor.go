@@ -19,3 +19,14 @@ type Running interface {
 	// Stop ends all sources as if their input ended.
 	Stop()
 }
+
+// Controlled is a Running job that says what it is doing and can be stopped so that it goes on later. Those of
+// launch.Executor are.
+type Controlled interface {
+	Running
+	// State is the phase that the job is in: RUNNING, FINISHED, FAILED, CANCELED and others on the way.
+	State() string
+	// StopWithSavepoint ends the job with a savepoint in a new directory below dir, or below the job's own one if that is
+	// empty, and returns its path. With drain the sources end first, so that all windows fire.
+	StopWithSavepoint(ctx context.Context, dir string, drain bool) (path string, err error)
+}

@@ -39,7 +39,6 @@ const (
 
 // notGolden are queries that have none, and why.
 var notGolden = map[string]string{
-	"q6":  "its OVER is about rows that change, which is not supported in streaming mode",
 	"q10": "it writes files, whose names are in the savepoint",
 }
 

@@ -19,7 +19,7 @@ type Probe struct {
 	mu     sync.Mutex
 	result Output
 	hash   nexmark.Hash
-	final  map[int64]nexmark.Hash // by key, of queries that update rows
+	final  map[int64]uint64 // hashes by key, of queries that update rows
 }
 
 // Output is what came out of a job.
@@ -45,7 +45,7 @@ func (p *Probe) FinalHash() string {
 		return ""
 	}
 	for _, h := range p.final {
-		p.hash.Merge(h)
+		p.hash.Add(h)
 	}
 	p.final = nil
 	return p.hash.String()
@@ -71,7 +71,7 @@ type probeSink[R any] struct {
 func (s probeSink[R]) Writer(connect.WriterContext, [][]byte) (connect.Writer[R], error) {
 	w := &probeWriter[R]{probeSink: s}
 	if s.row.key != nil && s.probe.Hash {
-		w.final = map[int64]nexmark.Hash{}
+		w.final = map[int64]uint64{}
 	}
 	return w, nil
 }
@@ -80,7 +80,7 @@ type probeWriter[R any] struct {
 	probeSink[R]
 	out   Output
 	hash  nexmark.Hash
-	final map[int64]nexmark.Hash
+	final map[int64]uint64
 }
 
 func (w *probeWriter[R]) Write(records []R, _ []int64) error {
@@ -103,10 +103,9 @@ func (w *probeWriter[R]) Write(records []R, _ []int64) error {
 			w.hash.Insert()
 			continue
 		}
-		var h nexmark.Hash
-		w.row.hash(&h, r)
-		h.Insert()
-		w.final[w.row.key(r)] = h
+		w.row.hash(&w.hash, r)
+		w.hash.Insert()
+		w.final[w.row.key(r)] = w.hash.Take()
 	}
 	return nil
 }
@@ -121,10 +120,10 @@ func (w *probeWriter[R]) Flush(endOfInput bool) error {
 	p.result.Rows += w.out.Rows
 	p.result.Checksum += w.out.Checksum
 	p.result.Counted += w.out.Counted
-	p.hash.Merge(w.hash)
+	p.hash.Merge(&w.hash)
 	for k, h := range w.final {
 		if p.final == nil {
-			p.final = map[int64]nexmark.Hash{}
+			p.final = map[int64]uint64{}
 		}
 		p.final[k] = h
 	}

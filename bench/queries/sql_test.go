@@ -1,9 +1,12 @@
 package queries
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/flott-dev/flott/connect/nexmark"
+	"github.com/flott-dev/flott/launch"
+	"github.com/flott-dev/flott/sql"
 )
 
 // flinkSQL are the rows and the hashes of the final results that Flink 2.2.1 has for two million events. Rows are
@@ -66,6 +69,31 @@ func BenchmarkSQL(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
+		})
+	}
+}
+
+// BenchmarkPlan parses, binds and plans the queries, and prints their plans, without the statements before them.
+func BenchmarkPlan(b *testing.B) {
+	for _, name := range SQLNames() {
+		b.Run(name, func(b *testing.B) {
+			text, err := SQLScript(name, SQLOptions{}, b.TempDir())
+			if err != nil {
+				b.Fatal(err)
+			}
+			setup, insert, _ := strings.Cut(text, "INSERT INTO")
+			s := SQLSession(&Probe{}, sql.On(launch.Executor()))
+			if err := s.Script(b.Context(), setup, func(_ string, r *sql.Result) error { return r.Wait() }); err != nil {
+				b.Fatal(err)
+			}
+			insert = "EXPLAIN INSERT INTO" + strings.TrimRight(insert, "; \n")
+			for b.Loop() {
+				r, err := s.Execute(b.Context(), insert)
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.Close()
+			}
 		})
 	}
 }

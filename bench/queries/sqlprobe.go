@@ -89,7 +89,7 @@ func (w *columnProbeWriter) hashRows(b *column.Batch) {
 			case v.Type.IsInteger():
 				w.hash.AppendInt(int64(v.I32[p]))
 			default:
-				w.hash.AppendString(string(v.Bytes(p)))
+				w.hash.AppendBytes(v.Bytes(p))
 			}
 		}
 		if b.Kind(p).IsAdd() {
@@ -110,7 +110,7 @@ func (w *columnProbeWriter) Close() error {
 	defer p.mu.Unlock()
 	p.result.Rows += w.out.Rows
 	p.result.Checksum += w.out.Checksum
-	p.hash.Merge(w.hash)
+	p.hash.Merge(&w.hash)
 	return nil
 }
 

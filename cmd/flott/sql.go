@@ -45,11 +45,16 @@ func (c *sqlCmd) Run(ctx context.Context) error {
 		options = append(options, sql.Set(key, value))
 	}
 	out := bufio.NewWriter(os.Stdout)
-	err = sql.NewSession(options...).Script(ctx, text, func(_ string, r *sql.Result) error {
+	s := sql.NewSession(options...)
+	defer s.Close()
+	err = s.Script(ctx, text, func(_ string, r *sql.Result) error {
 		defer out.Flush()
 		defer r.Close()
 		return c.print(out, r)
 	})
+	if err == nil {
+		err = s.Wait(ctx)
+	}
 	var e *sql.Error
 	if errors.As(err, &e) {
 		return errors.New(e.Show())

@@ -41,6 +41,28 @@ func TestSQLErrorsShowTheLine(t *testing.T) {
 	}
 }
 
+// TestSQLWaitsForItsJobs: jobs that go on by themselves have ended when the command does.
+func TestSQLWaitsForItsJobs(t *testing.T) {
+	dir := t.TempDir()
+	c := sqlCmd{Format: "csv", Execute: []string{
+		"SET 'table.dml-sync' = 'false'", "CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = '" + dir + "', 'format' = 'csv')",
+		"INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2)",
+	}}
+	if out := captured(t, func() error { return c.Run(t.Context()) }); strings.Count(out, "job id\n") != 2 {
+		t.Errorf("it prints %s", out)
+	}
+	c = sqlCmd{Format: "csv", Batch: true, Execute: []string{c.Execute[1], "SELECT a FROM t ORDER BY a"}}
+	if out := captured(t, func() error { return c.Run(t.Context()) }); out != "a\n1\n2\n" {
+		t.Errorf("the table has %s", out)
+	}
+	c = sqlCmd{Format: "csv", Execute: []string{"SET 'table.dml-sync' = 'false'", "CREATE TABLE u (a INT) WITH ('connector' = 'blackhole')", "INSERT INTO u SELECT CAST(s AS INT) FROM (VALUES ('x')) AS t(s)"}}
+	var err error
+	captured(t, func() error { err = c.Run(t.Context()); return nil })
+	if err == nil || !strings.Contains(err.Error(), `"x" of type`) {
+		t.Errorf("a job that has failed: %v", err)
+	}
+}
+
 func TestCases(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {

@@ -63,6 +63,7 @@ func (s *tableSource) Readers(most int) (int, error) {
 func (s *tableSource) Bounded() bool          { return !s.cfg.watched }
 func (s *tableSource) Kinds() row.ChangeKinds { return s.format.Reads }
 func (s *tableSource) Metadata() []row.Field  { return slices.Clone(metadata) }
+func (s *tableSource) Nested() bool           { return s.format.Nested }
 func (s *tableSource) Limit() bool            { return s.Bounded() }
 
 // Partitions lists the partitions that have files.
@@ -88,16 +89,16 @@ func (s *tableSource) Partitions() ([]map[string]string, error) {
 
 // Scan makes a source of some of the columns.
 func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
-	project := scan.Project
-	if project == nil {
-		project = make([]int, len(s.spec.Schema.Fields))
-		for i := range project {
-			project[i] = i
+	if scan.Project == nil {
+		scan.Project = make([]int, len(s.spec.Schema.Fields))
+		for i := range scan.Project {
+			scan.Project[i] = i
 		}
 	}
+	project := scan.Project
 	c := &columnSource{table: s.table, cfg: s.cfg, scan: scan, schema: &row.Schema{}}
-	for _, place := range project {
-		c.schema.Fields = append(c.schema.Fields, s.spec.Schema.Fields[place])
+	for i := range project {
+		c.schema.Fields = append(c.schema.Fields, scan.Field(s.spec.Schema, i))
 	}
 	formatted := s.formatted
 	formatted.Project = []int{}
@@ -107,6 +108,7 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 			continue
 		}
 		formatted.Project = append(formatted.Project, slices.Index(s.places, place))
+		formatted.Types = append(formatted.Types, c.schema.Fields[out].Type)
 		c.decoded = append(c.decoded, out)
 	}
 	for i, name := range scan.Metadata {

@@ -191,7 +191,7 @@ func TestHashTakesBackWhatWasInserted(t *testing.T) {
 	other.Retract()
 	row(&other, 2)
 	other.Insert()
-	changed.Merge(other)
+	changed.Merge(&other)
 	if changed.Sum() != kept.Sum() || changed.Rows() != 3 {
 		t.Errorf("sum %v with %d rows, want %v with 3", &changed, changed.Rows(), &kept)
 	}

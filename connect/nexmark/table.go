@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	vectors "github.com/flott-dev/flott/column"
 	conf "github.com/flott-dev/flott/config"
@@ -47,25 +48,59 @@ var Table = connect.TableFactory{
 	NewSource: func(t *connect.TableSpec) (connect.TableSource, error) { return newTable(t) },
 }
 
-// leaf is a field of a part of events: its type, and how it is got.
+// leaf is a field of a part of events: its type, and where it is in an Event.
 type leaf struct {
-	name  string
-	bit   Fields
-	kind  row.Kind
-	whole func(e *Event) int64
-	text  func(e *Event) string
+	name   string
+	bit    Fields
+	kind   row.Kind
+	offset uintptr
 }
 
-func numberLeaf(name string, bit Fields, f func(e *Event) int64) leaf {
-	return leaf{name: name, bit: bit, kind: row.BigInt, whole: f}
+func numberLeaf(name string, bit Fields, at func(e *Event) *int64) leaf {
+	return leaf{name, bit, row.BigInt, offsetOf(at)}
 }
 
-func timeLeaf(name string, bit Fields, f func(e *Event) int64) leaf {
-	return leaf{name: name, bit: bit, kind: row.Timestamp, whole: f}
+func timeLeaf(name string, bit Fields, at func(e *Event) *int64) leaf {
+	return leaf{name, bit, row.Timestamp, offsetOf(at)}
 }
 
-func textLeaf(name string, bit Fields, f func(e *Event) string) leaf {
-	return leaf{name: name, bit: bit, kind: row.Varchar, text: f}
+func textLeaf(name string, bit Fields, at func(e *Event) *string) leaf {
+	return leaf{name, bit, row.Varchar, offsetOf(at)}
+}
+
+func offsetOf[T any](at func(e *Event) *T) uintptr {
+	var e Event
+	return uintptr(unsafe.Pointer(at(&e))) - uintptr(unsafe.Pointer(&e))
+}
+
+// fieldAt is the field of an event at an offset.
+func fieldAt[T any](e *Event, offset uintptr) *T { return (*T)(unsafe.Add(unsafe.Pointer(e), offset)) }
+
+// append appends the field of some events, whose parts are zero in events of other kinds.
+//
+//flott:hot
+func (l *leaf) append(v *vectors.Vector, events []Event) {
+	first := v.N
+	switch l.kind {
+	case row.BigInt:
+		v.Extend(len(events))
+		for i := range events {
+			v.I64[first+i] = *fieldAt[int64](&events[i], l.offset)
+		}
+	case row.Timestamp:
+		v.Extend(len(events))
+		for i := range events {
+			v.I64[first+i] = *fieldAt[int64](&events[i], l.offset) * 1000
+		}
+	default:
+		data, off := v.Data, v.Off
+		for i := range events {
+			data = append(data, *fieldAt[string](&events[i], l.offset)...)
+			off = append(off, uint32(len(data)))
+		}
+		v.Data, v.Off = data, off
+		v.Extend(len(events))
+	}
 }
 
 // parts has the columns other than event_type.
@@ -74,35 +109,35 @@ var parts = map[string]struct {
 	leaves []leaf
 }{
 	"person": {KindPerson, []leaf{
-		numberLeaf("id", PersonID, func(e *Event) int64 { return e.Person.ID }),
-		textLeaf("name", PersonName, func(e *Event) string { return e.Person.Name }),
-		textLeaf("emailAddress", PersonEmailAddress, func(e *Event) string { return e.Person.EmailAddress }),
-		textLeaf("creditCard", PersonCreditCard, func(e *Event) string { return e.Person.CreditCard }),
-		textLeaf("city", PersonCity, func(e *Event) string { return e.Person.City }),
-		textLeaf("state", PersonState, func(e *Event) string { return e.Person.State }),
-		timeLeaf("dateTime", PersonDateTime, func(e *Event) int64 { return e.Person.DateTime }),
-		textLeaf("extra", PersonExtra, func(e *Event) string { return e.Person.Extra }),
+		numberLeaf("id", PersonID, func(e *Event) *int64 { return &e.Person.ID }),
+		textLeaf("name", PersonName, func(e *Event) *string { return &e.Person.Name }),
+		textLeaf("emailAddress", PersonEmailAddress, func(e *Event) *string { return &e.Person.EmailAddress }),
+		textLeaf("creditCard", PersonCreditCard, func(e *Event) *string { return &e.Person.CreditCard }),
+		textLeaf("city", PersonCity, func(e *Event) *string { return &e.Person.City }),
+		textLeaf("state", PersonState, func(e *Event) *string { return &e.Person.State }),
+		timeLeaf("dateTime", PersonDateTime, func(e *Event) *int64 { return &e.Person.DateTime }),
+		textLeaf("extra", PersonExtra, func(e *Event) *string { return &e.Person.Extra }),
 	}},
 	"auction": {KindAuction, []leaf{
-		numberLeaf("id", AuctionID, func(e *Event) int64 { return e.Auction.ID }),
-		textLeaf("itemName", AuctionItemName, func(e *Event) string { return e.Auction.ItemName }),
-		textLeaf("description", AuctionDescription, func(e *Event) string { return e.Auction.Description }),
-		numberLeaf("initialBid", AuctionInitialBid, func(e *Event) int64 { return e.Auction.InitialBid }),
-		numberLeaf("reserve", AuctionReserve, func(e *Event) int64 { return e.Auction.Reserve }),
-		timeLeaf("dateTime", AuctionDateTime, func(e *Event) int64 { return e.Auction.DateTime }),
-		timeLeaf("expires", AuctionExpires, func(e *Event) int64 { return e.Auction.Expires }),
-		numberLeaf("seller", AuctionSeller, func(e *Event) int64 { return e.Auction.Seller }),
-		numberLeaf("category", AuctionCategory, func(e *Event) int64 { return e.Auction.Category }),
-		textLeaf("extra", AuctionExtra, func(e *Event) string { return e.Auction.Extra }),
+		numberLeaf("id", AuctionID, func(e *Event) *int64 { return &e.Auction.ID }),
+		textLeaf("itemName", AuctionItemName, func(e *Event) *string { return &e.Auction.ItemName }),
+		textLeaf("description", AuctionDescription, func(e *Event) *string { return &e.Auction.Description }),
+		numberLeaf("initialBid", AuctionInitialBid, func(e *Event) *int64 { return &e.Auction.InitialBid }),
+		numberLeaf("reserve", AuctionReserve, func(e *Event) *int64 { return &e.Auction.Reserve }),
+		timeLeaf("dateTime", AuctionDateTime, func(e *Event) *int64 { return &e.Auction.DateTime }),
+		timeLeaf("expires", AuctionExpires, func(e *Event) *int64 { return &e.Auction.Expires }),
+		numberLeaf("seller", AuctionSeller, func(e *Event) *int64 { return &e.Auction.Seller }),
+		numberLeaf("category", AuctionCategory, func(e *Event) *int64 { return &e.Auction.Category }),
+		textLeaf("extra", AuctionExtra, func(e *Event) *string { return &e.Auction.Extra }),
 	}},
 	"bid": {KindBid, []leaf{
-		numberLeaf("auction", BidAuction, func(e *Event) int64 { return e.Bid.Auction }),
-		numberLeaf("bidder", BidBidder, func(e *Event) int64 { return e.Bid.Bidder }),
-		numberLeaf("price", BidPrice, func(e *Event) int64 { return e.Bid.Price }),
-		textLeaf("channel", BidChannel, func(e *Event) string { return e.Bid.Channel }),
-		textLeaf("url", BidURL, func(e *Event) string { return e.Bid.URL }),
-		timeLeaf("dateTime", BidDateTime, func(e *Event) int64 { return e.Bid.DateTime }),
-		textLeaf("extra", BidExtra, func(e *Event) string { return e.Bid.Extra }),
+		numberLeaf("auction", BidAuction, func(e *Event) *int64 { return &e.Bid.Auction }),
+		numberLeaf("bidder", BidBidder, func(e *Event) *int64 { return &e.Bid.Bidder }),
+		numberLeaf("price", BidPrice, func(e *Event) *int64 { return &e.Bid.Price }),
+		textLeaf("channel", BidChannel, func(e *Event) *string { return &e.Bid.Channel }),
+		textLeaf("url", BidURL, func(e *Event) *string { return &e.Bid.URL }),
+		timeLeaf("dateTime", BidDateTime, func(e *Event) *int64 { return &e.Bid.DateTime }),
+		textLeaf("extra", BidExtra, func(e *Event) *string { return &e.Bid.Extra }),
 	}},
 }
 
@@ -121,9 +156,10 @@ func (p *part) bits() (f Fields) {
 }
 
 type table struct {
-	parts []part
-	cfg   Config
-	paced bool
+	schema *row.Schema
+	parts  []part
+	cfg    Config
+	paced  bool
 
 	readers int // 0: the job's parallelism
 }
@@ -140,7 +176,7 @@ func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 		return nil, err
 	}
 	c := o.Connector
-	s := &table{paced: pacedOption.Get(c), cfg: Config{
+	s := &table{schema: t.Schema, paced: pacedOption.Get(c), cfg: Config{
 		Seed: int64(seedOption.Get(c)), BaseMillis: int64(timeOption.Get(c)), RatePerSecond: int64(rateOption.Get(c)),
 		Variant: variantOption.Get(c), Events: int64(eventsOption.Get(c)),
 	}}
@@ -192,14 +228,22 @@ func newPart(f row.Field) (p part, err error) {
 
 func (s *table) Bounded() bool          { return s.cfg.Events > 0 }
 func (s *table) Kinds() row.ChangeKinds { return row.InsertOnly }
+func (s *table) Nested() bool           { return true }
+
+// eventsAtOnce are as many as fit into the first-level cache.
+const eventsAtOnce = 64
 
 // Scan makes a source of some of the columns.
 func (s *table) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 	columns := s.parts
 	if scan.Project != nil {
 		columns = nil
-		for _, i := range scan.Project {
-			columns = append(columns, s.parts[i])
+		for i := range scan.Project {
+			p, err := newPart(scan.Field(s.schema, i))
+			if err != nil {
+				return nil, err
+			}
+			columns = append(columns, p)
 		}
 	}
 	schema, fields := &row.Schema{}, NoFields
@@ -214,47 +258,39 @@ func (s *table) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 	tables := NewTables(s.cfg)
 	return datagen.Columns(schema, func(connect.ReaderContext) (datagen.FillColumns, error) {
 		g := tables.Generator()
-		var events []Event
+		var some [eventsAtOnce]Event
 		return func(first, step int64, n int, cols []*vectors.Vector) {
-			if len(events) < n {
-				events = make([]Event, n)
-			}
-			g.GenerateBatch(first, step, fields, events[:n])
-			for i, v := range cols {
-				columns[i].append(v, events[:n])
+			for n > 0 {
+				events := some[:min(n, len(some))]
+				g.GenerateBatch(first, step, fields, events)
+				for i, v := range cols {
+					columns[i].append(v, events)
+				}
+				first += int64(len(events)) * step
+				n -= len(events)
 			}
 		}, nil
 	}, gen), nil
 }
 
-// append appends the column of some events.
+// append appends the column of some events. It is NULL for those of other kinds.
+//
+//flott:hot
 func (p *part) append(v *vectors.Vector, events []Event) {
+	first := v.N
+	v.Extend(len(events))
 	if p.leaves == nil {
 		for i := range events {
-			v.AppendI32(int32(events[i].Kind))
+			v.I32[first+i] = int32(events[i].Kind)
 		}
 		return
 	}
-	others := 0 // events of other kinds, for which there is a NULL
+	for k := range p.leaves {
+		p.leaves[k].append(v.Children[k], events)
+	}
 	for i := range events {
 		if events[i].Kind != p.kind {
-			others++
-			continue
+			v.SetNull(first + i)
 		}
-		v.AppendNulls(others)
-		others = 0
-		for k := range p.leaves {
-			l, c := &p.leaves[k], v.Children[k]
-			switch l.kind {
-			case row.BigInt:
-				c.AppendI64(l.whole(&events[i]))
-			case row.Timestamp:
-				c.AppendTimestamp(l.whole(&events[i])*1000, 0)
-			default:
-				c.AppendString(l.text(&events[i]))
-			}
-		}
-		v.EndRow()
 	}
-	v.AppendNulls(others)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/format/formattest"
 	"github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/row"
 )
 
 const eventSchema = "event_type INT, person ROW<id BIGINT, name STRING, emailAddress STRING, creditCard STRING, city STRING, state STRING, " +
@@ -30,6 +31,26 @@ func scan(t *testing.T, schema string, s connect.Scan) connect.Source[string] {
 		t.Fatal(err)
 	}
 	return connecttest.Rows(columns, formattest.Rows)
+}
+
+// TestTableHasPartsOfROWs compares with a table that has no more.
+func TestTableHasPartsOfROWs(t *testing.T) {
+	const part = "bid ROW<price BIGINT, url STRING, dateTime TIMESTAMP(3)>, person ROW<emailAddress STRING>"
+	var types []*row.Type
+	for _, f := range formattest.Schema(part).Fields {
+		types = append(types, f.Type)
+	}
+	read := func(schema string, s connect.Scan) []string {
+		rows, err := connecttest.NewDriver(t, scan(t, schema, s), 1, nil).Read(0)
+		if err != nil || len(rows) != 300 {
+			t.Fatal(len(rows), err)
+		}
+		return rows
+	}
+	want := read(part, connect.Scan{})
+	if got := read(eventSchema, connect.Scan{Project: []int{3, 1}, Types: types}); !slices.Equal(got, want) {
+		t.Errorf("%s …, want %s", got[0], want[0])
+	}
 }
 
 // TestTableHasTheEvents compares columns with the events as JSON, read by the format json; whole and in

@@ -72,10 +72,11 @@ func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 
 func (s *table) Bounded() bool          { return s.lines.Bounded() }
 func (s *table) Kinds() row.ChangeKinds { return s.format.Reads }
+func (s *table) Nested() bool           { return s.format.Nested }
 
 func (s *table) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 	rows := s.rows
-	rows.Project = scan.Project
+	rows.Project, rows.Types = scan.Project, scan.Types
 	newDecoder, err := s.format.NewDecoder(&rows)
 	return &columnSource{s.lines, &row.Schema{Fields: rows.Columns()}, newDecoder}, err
 }

@@ -106,7 +106,8 @@ func Decode(f format.Factory, table *format.Table, record string) ([]string, err
 	return Rows(b), err
 }
 
-// Projections decodes a record twice with each of up to 64 projections: they accept and reject what the
+// Projections decodes a record twice with each of up to 64 projections, and of a format that is Nested
+// with parts of ROWs too: they accept and reject what the
 // decoder of all columns does, with the same error, and give the same values; and an error leaves no
 // trace in the batch. A record that is wrong is left out for a format that does not look at columns that
 // are not read.
@@ -132,28 +133,74 @@ func Projections(t *testing.T, f format.Factory, table *format.Table, record str
 				some.Project = append(some.Project, i)
 			}
 		}
-		newDecoder, err := f.NewDecoder(&some)
-		if err != nil {
-			t.Fatal(err)
+		projection(t, f, &some, record, full, wantErr)
+		if !f.Nested {
+			continue
 		}
-		d, b := newDecoder(), Batch(f, &some)
-		want := &column.Batch{N: full.N, Kinds: full.Kinds}
-		for _, i := range some.Project {
-			want.Cols = append(want.Cols, full.Cols[i])
-		}
-		for range 2 {
-			if err := d.Decode([]byte(record), b); !reflect.DeepEqual(err, wantErr) {
-				t.Fatalf("columns %v of %q: the error is %v, want %v", some.Project, record, err, wantErr)
+		for odd := range 2 {
+			some.Types = nil
+			for _, i := range some.Project {
+				some.Types = append(some.Types, everyOther(table.Schema.Fields[i].Type, odd))
 			}
+			projection(t, f, &some, record, full, wantErr)
 		}
-		rows := Rows(want)
-		if got := Rows(b); !reflect.DeepEqual(got, append(rows, rows...)) {
-			t.Fatalf("columns %v of %q twice are %v, want %v", some.Project, record, got, rows)
+	}
+}
+
+// everyOther is a type with every other field of ROWs.
+func everyOther(whole *row.Type, odd int) *row.Type {
+	if whole.Kind != row.Row || len(whole.Fields) < 2 {
+		return whole
+	}
+	t := *whole
+	t.Fields = nil
+	for i := odd; i < len(whole.Fields); i += 2 {
+		f := whole.Fields[i]
+		f.Type = everyOther(f.Type, odd)
+		t.Fields = append(t.Fields, f)
+	}
+	return &t
+}
+
+// part has the fields of values that a type has.
+func part(v *column.Vector, t *row.Type) *column.Vector {
+	if t.Kind != row.Row {
+		return v
+	}
+	p := *v
+	p.Type, p.Children = t, nil
+	for i, f := range v.Type.Fields {
+		if c := len(p.Children); c < len(t.Fields) && t.Fields[c].Name == f.Name {
+			p.Children = append(p.Children, part(v.Children[i], t.Fields[c].Type))
 		}
-		for i, c := range b.Cols {
-			if c.N != b.N {
-				t.Fatalf("column %d of %q has %d values for %d rows", i, record, c.N, b.N)
-			}
+	}
+	return &p
+}
+
+// projection decodes a record twice with a projection, and compares with what the whole record gave.
+func projection(t *testing.T, f format.Factory, some *format.Table, record string, full *column.Batch, wantErr error) {
+	t.Helper()
+	newDecoder, err := f.NewDecoder(some)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, b := newDecoder(), Batch(f, some)
+	want := &column.Batch{N: full.N, Kinds: full.Kinds}
+	for k, c := range some.Columns() {
+		want.Cols = append(want.Cols, part(full.Cols[some.Project[k]], c.Type))
+	}
+	for range 2 {
+		if err := d.Decode([]byte(record), b); !reflect.DeepEqual(err, wantErr) {
+			t.Fatalf("columns %v of %q: the error is %v, want %v", some.Columns(), record, err, wantErr)
+		}
+	}
+	rows := Rows(want)
+	if got := Rows(b); !reflect.DeepEqual(got, append(rows, rows...)) {
+		t.Fatalf("columns %v of %q twice are %v, want %v", some.Columns(), record, got, rows)
+	}
+	for i, c := range b.Cols {
+		if c.N != b.N {
+			t.Fatalf("column %d of %q has %d values for %d rows", i, record, c.N, b.N)
 		}
 	}
 }

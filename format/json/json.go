@@ -61,7 +61,7 @@ var Factory = format.Factory{
 	Options: config.Set{
 		failOnMissing, ignoreErrors, timestampFormat, mapNullKey, mapNullLiteral, plainDecimal, ignoreNull, jsonParser,
 	},
-	Reads: row.InsertOnly, Writes: row.InsertOnly,
+	Reads: row.InsertOnly, Writes: row.InsertOnly, Nested: true,
 	NewDecoder: newDecoder,
 	NewEncoder: newEncoder,
 }

@@ -19,7 +19,8 @@ func TestEncode(t *testing.T) {
 	formattest.EncodeCases(t, Factory, Factory, "testdata/encode.txt")
 }
 
-const fuzzSchema = "a INT, b STRING, c ARRAY<ROW<x BIGINT, y TIMESTAMP(3)>>, d MAP<STRING, DECIMAL(5, 2)>, e BYTES, f DOUBLE"
+const fuzzSchema = "a INT, b STRING, c ARRAY<ROW<x BIGINT, y TIMESTAMP(3)>>, d MAP<STRING, DECIMAL(5, 2)>, e BYTES, f DOUBLE, " +
+	"g ROW<p INT, q ROW<x STRING, y INT, z TIMESTAMP(3)>, r ARRAY<INT>>"
 
 // FuzzDecode compares with encoding/json what is JSON, and projections with the whole.
 func FuzzDecode(f *testing.F) {
@@ -27,6 +28,8 @@ func FuzzDecode(f *testing.F) {
 		`{"a":1,"b":"x","c":[{"x":1,"y":"2024-01-01 00:00:00"},null],"d":{"k":1.5},"e":"Cv8=","f":1e5}`,
 		`{"b":{"k":[1, 2.5, "\u0041\n"], "k":null},"d":{"k":1,"k":2},"a":1,"a":2}`, `[{"a":1},{"a":"x"}]`, `{"z":[[[]]]} x`,
 		"{\"b\":\"\\ud83d\\ude00\\ud83d é\x01\"}", `{"a":-0.0e-1,"f":"NaN"}`, `{"a":01}`, ` { "a" : null } `,
+		`{"g":{"p":1,"q":{"x":"\u0041","y":2,"z":"2024-01-01 00:00:00"},"r":[1]},"a":3}`, `{"g":{"q":{"y":"x"},"p":1,"q":{"z":1}}}`,
+		`{"g":null}`, `{"g":[{"p":1}]}`, `{"g":{"q":null,"r":[null,"x"]},"g":{"p":{}}}`,
 		`{"before":{"a":1,"c":[2]},"after":{"a":2,"b":"x","a":3},"op":"u"}`, `{"data":[{"a":1,"b":5},{"a":2}],"old":[{"b":2},{}],"type":"UPDATE"}`,
 		`{"data":{"a":1,"b":5},"old":{"b":null},"type":"update"}`,
 	} {

@@ -124,13 +124,19 @@ func (n *node) setFields(fields []row.Field) {
 	}
 }
 
-// bind makes values go to a vector.
+// bind makes values go to a vector. Fields of a ROW that the vector does not have are checked only.
 func (n *node) bind(v *column.Vector) {
 	n.out = v
 	switch n.op {
 	case opRow:
+		c := 0
 		for i := range n.fields {
-			n.fields[i].bind(v.Children[i])
+			if c == len(v.Children) || v.Type.Fields[c].Name != n.fields[i].name {
+				n.fields[i].unbind()
+				continue
+			}
+			n.fields[i].bind(v.Children[c])
+			c++
 		}
 	case opArray:
 		n.elem.bind(v.Children[0])

@@ -46,6 +46,9 @@ type Config struct {
 	Parallelism int
 	// EachRow compares the changelog too: it is that of a change for each row of the input.
 	EachRow bool
+	// Shuffle is the seed of another order of rows where none is defined: see sql.Shuffle. Cases that depend on the order
+	// are not graded, and changelogs not compared. 0 leaves rows in the order of their files.
+	Shuffle uint64
 	// Timeout is the longest time that a case may take; 0 is a minute.
 	Timeout time.Duration
 }
@@ -55,6 +58,10 @@ func Run(ctx context.Context, cfg *Config, c *Case) Verdict {
 	v := Verdict{Case: c}
 	if q := c.Head["quirk"]; q != "" {
 		v.Outcome, v.Report = Ungraded, "quirk: "+q
+		return v
+	}
+	if cfg.Shuffle != 0 && c.Head["order-sensitive"] != "" {
+		v.Outcome, v.Report = Ungraded, "the result depends on the order of the rows"
 		return v
 	}
 	timeout := cfg.Timeout
@@ -114,6 +121,7 @@ func (v *Verdict) options(cfg *Config) []sql.Option {
 	options := []sql.Option{
 		Functions(), sql.Set("pipeline.auto-watermark-interval", "0 ms"), sql.Set("parallelism.default", fmt.Sprint(max(1, cfg.Parallelism))),
 		sql.Set("table.local-time-zone", "UTC"), sql.Set("restart-strategy.type", "none"),
+		sql.Shuffle(cfg.Shuffle),
 	}
 	if cfg.EachRow {
 		options = append(options, sql.Set("table.exec.mini-batch.enabled", "false"))
@@ -171,7 +179,7 @@ func (v *Verdict) judge(cfg *Config) {
 		return
 	}
 	changes := c.Lines("changelog")
-	if cfg.EachRow && cfg.Parallelism <= 1 && len(changes) > 0 && c.isSingleSource() && !SameChanges(changes, v.Changes) {
+	if cfg.EachRow && cfg.Parallelism <= 1 && cfg.Shuffle == 0 && len(changes) > 0 && c.isSingleSource() && !SameChanges(changes, v.Changes) {
 		v.fail("changes\n%s", Diff(changes, v.Changes))
 	}
 }
@@ -222,6 +230,11 @@ func (c *Case) isSingleSource() bool {
 		return strings.Count(text, "VALUES") == 1 && !strings.Contains(text, "CAST(NULL") && !strings.Contains(text, "JOIN") &&
 			!strings.Contains(c.Sections["setup"], "CREATE")
 	}
+	for _, m := range withNames.FindAllStringSubmatch(text, -1) {
+		if len(regexp.MustCompile(`\b`+m[1]+`\b`).FindAllString(text, -1)) > 2 {
+			return false // two operators read what is named
+		}
+	}
 	reads := 0
 	for _, m := range tableNames.FindAllStringSubmatch(c.Sections["setup"], -1) {
 		reads += len(regexp.MustCompile(`\b`+regexp.QuoteMeta(m[1])+`\b`).FindAllString(text, -1))
@@ -230,6 +243,8 @@ func (c *Case) isSingleSource() bool {
 }
 
 var tableNames = regexp.MustCompile("CREATE (?:TEMPORARY )?(?:TABLE|VIEW) `?(\\w+)")
+
+var withNames = regexp.MustCompile(`(?:WITH|,) (\w+) AS \(SELECT`)
 
 // Files are the case files that paths name: files, or directories with *.case.
 func Files(paths []string) ([]string, error) {

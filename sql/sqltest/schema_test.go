@@ -1,6 +1,7 @@
 package sqltest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ import (
 
 // bound sets a case up in a new catalog and binds its query.
 func bound(c *Case) (cols []row.Field, err error) {
-	store := catalog.NewStore()
+	store := catalog.NewStore(nil)
 	env := &bind.Env{Catalog: store, Functions: goldTypes{}, Batch: c.Head["mode"] == "batch", Zone: time.UTC}
 	for p := parse.New(c.Sections["setup"]); ; {
 		s, err := p.Next()
@@ -30,17 +31,18 @@ func bound(c *Case) (cols []row.Field, err error) {
 			}
 			break
 		}
-		if err := define(env, s); err != nil {
+		if err := define(env, s, c.Sections["setup"]); err != nil {
 			return nil, err
 		}
 	}
-	s, err := parse.Statement(strings.TrimSpace(c.Sections["query"]))
+	query := strings.TrimSpace(c.Sections["query"])
+	s, err := parse.Statement(query)
 	if err != nil {
 		return nil, err
 	}
 	q, ok := s.(*ast.QueryStmt)
 	if !ok {
-		return nil, define(env, s)
+		return nil, define(env, s, query)
 	}
 	n, err := bind.Query(env, q.Query)
 	if err != nil {
@@ -49,14 +51,16 @@ func bound(c *Case) (cols []row.Field, err error) {
 	return n.Columns(), nil
 }
 
-func define(env *bind.Env, s ast.Statement) error {
+// define binds a statement of a text.
+func define(env *bind.Env, s ast.Statement, text string) error {
 	var t *catalog.Table
 	var err error
 	switch s := s.(type) {
 	case *ast.CreateTable:
 		t, err = bind.Table(env, s)
 	case *ast.CreateView:
-		t, err = bind.View(env, s, "")
+		q := s.Query.Extent()
+		t, err = bind.View(env, s, text[q.From:q.To])
 	case *ast.Insert:
 		_, _, err = bind.Insert(env, s)
 		return err
@@ -68,7 +72,7 @@ func define(env *bind.Env, s ast.Statement) error {
 	if err != nil {
 		return err
 	}
-	return env.Catalog.Put(t, false)
+	return env.Catalog.Put(context.Background(), t, false)
 }
 
 var errNotBound = errors.New("not bound")

@@ -157,14 +157,14 @@ func init() {
 		&Func{Name: "JSON_ARRAYAGG", Aliases: []string{"JSON_ARRAYAGG ABSENT"}, Least: 1, Most: 1, NeverNull: true, Ordered: true, Result: jsonArrayType, Doc: "is a JSON array of values that are not NULL."},
 		&Func{Name: "JSON_ARRAYAGG NULL", Least: 1, Most: 1, NeverNull: true, Ordered: true, Result: jsonArrayType, Doc: "is a JSON array of values."},
 		&Func{Name: "SINGLE_VALUE", Least: 1, Most: 1, AlwaysNull: true, Result: first, Doc: "is the only value; it fails where there are several."},
-		&Func{Name: "ROW_NUMBER", OverOnly: true, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is the number of the row, from 1."},
+		&Func{Name: "ROW_NUMBER", OverOnly: true, Ranked: true, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is the number of the row, from 1."},
 		&Func{Name: "RANK", OverOnly: true, Ranked: true, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is 1 and the number of rows before the first that is equal."},
 		&Func{Name: "DENSE_RANK", OverOnly: true, Ranked: true, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is 1 and the number of different rows before."},
 		&Func{Name: "NTILE", Least: 1, Most: 1, OverOnly: true, Ranked: true, NeverNull: true, Result: is(row.Of(row.BigInt)), Doc: "is the number of the part that the row is in, of so many parts."},
 		&Func{Name: "CUME_DIST", OverOnly: true, Ranked: true, NeverNull: true, Result: is(row.Of(row.Double)), Doc: "is the part of the rows that come before the row or are equal."},
 		&Func{Name: "PERCENT_RANK", OverOnly: true, Ranked: true, NeverNull: true, Result: is(row.Of(row.Double)), Doc: "is the rank from 0 to 1."},
-		&Func{Name: "LAG", Least: 1, Most: 3, OverOnly: true, Ranked: true, Result: shifted, Doc: "is the value of a row before, by default of the last one."},
-		&Func{Name: "LEAD", Least: 1, Most: 3, OverOnly: true, Ranked: true, Result: shifted, Doc: "is the value of a row behind, by default of the next one."},
+		&Func{Name: "LAG", Least: 1, Most: 3, OverOnly: true, Result: shifted, Doc: "is the value of a row before, by default of the last one."},
+		&Func{Name: "LEAD", Least: 1, Most: 3, OverOnly: true, Result: shifted, Doc: "is the value of a row behind, by default of the next one."},
 	)
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/flott-dev/flott/sql/internal/catalog"
 )
 
-// Alter binds what ALTER TABLE does, and returns the table as it is then.
-func Alter(env *Env, t *catalog.Table, at ast.Span, action ast.Action) (changed *catalog.Table, err error) {
+// Alter binds what ALTER TABLE or VIEW does, and returns the table as it is then. text is the whole statement's.
+func Alter(env *Env, t *catalog.Table, at ast.Span, action ast.Action, text string) (changed *catalog.Table, err error) {
 	defer catch(&err)
 	b := &binder{env: env, scope: &Scope{}}
 	c := *t
@@ -32,11 +32,14 @@ func Alter(env *Env, t *catalog.Table, at ast.Span, action ast.Action) (changed 
 	case *ast.DropParts:
 		b.dropParts(&c, a)
 	case *ast.SetQuery:
-		n, err := Query(env, a.Query)
+		in := *env
+		in.views = []string{t.Path.String()}
+		q := a.Query.Extent()
+		n, err := viewQuery(&in, &c, a.Query, text[q.From:q.To])
 		if err != nil {
 			return nil, err
 		}
-		c.Query, c.Columns = a.Query, nil
+		c.Columns = nil
 		for _, f := range n.Columns() {
 			c.Columns = append(c.Columns, catalog.Column{Name: f.Name, Type: f.Type})
 		}

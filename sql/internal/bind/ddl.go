@@ -262,18 +262,18 @@ func (b *binder) checkWatermark(t *catalog.Table, at ast.Span) {
 	}
 }
 
-// View binds CREATE VIEW; text is how the query was written.
+// View binds CREATE VIEW; text is how the query was written. The view keeps it with full names.
 func View(env *Env, x *ast.CreateView, text string) (t *catalog.Table, err error) {
 	defer catch(&err)
 	p, err := env.Catalog.Resolve(x.Name.Strings())
 	if err != nil {
 		fail(x.Name.Extent(), "%s", err)
 	}
-	n, err := Query(env, x.Query)
+	t = &catalog.Table{Path: p, Temporary: x.Temporary, Options: map[string]string{}}
+	n, err := viewQuery(env, t, x.Query, text)
 	if err != nil {
 		return nil, err
 	}
-	t = &catalog.Table{Path: p, Temporary: x.Temporary, Query: x.Query, Text: text, Options: map[string]string{}}
 	if x.Comment != nil {
 		t.Comment = *x.Comment
 	}
@@ -290,6 +290,16 @@ func View(env *Env, x *ast.CreateView, text string) (t *catalog.Table, err error
 	return t, nil
 }
 
+// viewQuery binds the query of a view and gives it to the view.
+func viewQuery(env *Env, t *catalog.Table, q *ast.Query, text string) (n logical.Node, err error) {
+	in := *env
+	in.named = named{}
+	if n, err = Query(&in, q); err == nil {
+		t.Text, t.Query, err = in.named.complete(q, text)
+	}
+	return n, err
+}
+
 // Insert binds INSERT INTO: a query that gives the columns of a table that are written, in their order.
 func Insert(env *Env, x *ast.Insert) (t *catalog.Table, n logical.Node, err error) {
 	defer catch(&err)
@@ -301,6 +311,9 @@ func Insert(env *Env, x *ast.Insert) (t *catalog.Table, n logical.Node, err erro
 	}
 	if t.IsView() {
 		fail(x.Into.Extent(), "%s is a view, which cannot be written to", t.Path.Object)
+	}
+	if t.Fixed != nil {
+		fail(x.Into.Extent(), "%s says what there is, and cannot be written to", t.Path.Object)
 	}
 	n, _ = b.query(x.Query)
 	return t, b.sink(t, n, x), nil

@@ -284,32 +284,43 @@ func (b *binder) function(x *ast.Call) expr.Expr {
 	return b.apply(x.Span, d, args)
 }
 
-// scalar finds a function by its name, nil if there is none.
+// scalar finds a function by its name, nil if there is none. The program's stand before built-in ones, and those before
+// functions of a catalog.
 func (b *binder) scalar(x *ast.Call) *builtin.Def {
-	name := x.Name.Last().Name
-	if b.env != nil && b.env.Functions != nil {
-		if d := b.env.Functions.Scalar(name); d != nil {
+	if len(x.Name) == 1 {
+		name := x.Name.Last().Name
+		if b.env != nil && b.env.Functions != nil {
+			if d := b.env.Functions.Scalar(name); d != nil {
+				return d
+			}
+		}
+		if d := builtin.Lookup(name); d != nil || agg.Lookup(name) != nil {
 			return d
 		}
 	}
-	if len(x.Name) > 1 {
-		return nil
+	if as := b.registered(x.Name); as != "" {
+		return b.env.Functions.Scalar(as)
 	}
-	return builtin.Lookup(name)
+	return nil
 }
 
 // aggregateOf finds an aggregate function by its name, nil if there is none.
 func (b *binder) aggregateOf(x *ast.Call) *agg.Func {
-	name := x.Name.Last().Name
-	if b.env != nil && b.env.Functions != nil {
-		if f := b.env.Functions.Aggregate(name); f != nil {
+	if len(x.Name) == 1 {
+		name := x.Name.Last().Name
+		if b.env != nil && b.env.Functions != nil {
+			if f := b.env.Functions.Aggregate(name); f != nil {
+				return f
+			}
+		}
+		if f := agg.Lookup(name); f != nil || builtin.Lookup(name) != nil {
 			return f
 		}
 	}
-	if len(x.Name) > 1 {
-		return nil
+	if as := b.registered(x.Name); as != "" {
+		return b.env.Functions.Aggregate(as)
 	}
-	return agg.Lookup(name)
+	return nil
 }
 
 // json binds a function of JSON, whose options follow its arguments as symbols.

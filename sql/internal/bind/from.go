@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -109,10 +110,14 @@ func (b *binder) table(t *ast.TableName) (logical.Node, *Scope) {
 		}
 		panic(e)
 	}
+	b.env.named.note(t.Name, table.Path)
 	var n logical.Node
-	if table.IsView() {
+	switch {
+	case table.IsView():
 		n = b.view(t, table)
-	} else {
+	case table.Fixed != nil:
+		n = fixed(table)
+	default:
 		n = b.scan(t.Span, table, t.Hints)
 	}
 	s := b.alias(n, alias, t.Span)
@@ -120,6 +125,19 @@ func (b *binder) table(t *ast.TableName) (logical.Node, *Scope) {
 		s.Columns[i].path = []string{table.Path.Catalog, table.Path.Database, alias.Name.Name}
 	}
 	return n, s
+}
+
+// fixed is a table whose rows are there.
+func fixed(t *catalog.Table) logical.Node {
+	rows := make([][]expr.Expr, t.Fixed.N)
+	for i := range rows {
+		for _, c := range t.Fixed.Cols {
+			v := column.New(c.Type)
+			v.AppendAll(c, []int32{int32(i)})
+			rows[i] = append(rows[i], &expr.Literal{Value: v})
+		}
+	}
+	return logical.NewValues(t.Schema().Fields, rows)
 }
 
 // rename gives columns other names.
@@ -140,7 +158,7 @@ func (b *binder) view(t *ast.TableName, v *catalog.Table) logical.Node {
 		fail(t.Span, "the view %s refers to itself", v.Path.Object)
 	}
 	env := *b.env
-	env.views = append(slices.Clone(env.views), v.Path.String())
+	env.views, env.named = append(slices.Clone(env.views), v.Path.String()), nil
 	n, err := Query(&env, v.Query)
 	if err != nil {
 		fail(t.Span, "the view %s cannot be used: %s", v.Path.Object, err)
@@ -404,7 +422,12 @@ func (b *binder) tableFunction(t *ast.Function, left *relation) (logical.Node, *
 	}
 	var f *logical.TableFunc
 	if b.env.Functions != nil {
-		f = b.env.Functions.Table(name)
+		if len(t.Call.Name) == 1 {
+			f = b.env.Functions.Table(name)
+		}
+		if f == nil {
+			f = b.env.Functions.Table(b.registered(t.Call.Name))
+		}
 	}
 	if f == nil {
 		hint := ""

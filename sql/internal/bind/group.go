@@ -199,7 +199,7 @@ func (g *group) column(y expr.Expr, at ast.Span, name string) expr.Expr {
 	case *logical.Outer:
 		return y
 	case *expr.Call: // a field of a column
-		if len(y.Args) == 1 && strings.HasPrefix(y.Func.Name, "FIELD ") {
+		if _, ok := expr.Field(y); ok {
 			c := *y
 			c.Args = []expr.Expr{g.column(y.Args[0], at, name)}
 			return &c

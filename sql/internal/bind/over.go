@@ -44,7 +44,7 @@ func (b *binder) over(x *ast.Call) expr.Expr {
 		c.keys = append(c.keys, sortKey(o))
 	}
 	c.frame = in.frame(w, f.OverOnly)
-	t, err := f.Type(c.args, true) // a frame may have no rows
+	t, err := f.Type(c.args, c.filter != nil || !hasRows(w))
 	if err != nil {
 		fail(x.Span, "%s", err)
 	}
@@ -110,6 +110,12 @@ func (b *binder) frame(w *ast.Window, isRank bool) logical.Frame {
 		fail(w.Span, "the frame begins behind its end")
 	}
 	return f
+}
+
+// hasRows reports whether a frame never is empty, by what Flink knows: where numbers stand in it, it takes it for one that
+// may be.
+func hasRows(w *ast.Window) bool {
+	return w.Frame == nil || w.Frame.From.Offset == nil && (w.Frame.Single || w.Frame.To.Offset == nil)
 }
 
 // bound is how far before the row a frame begins or ends.

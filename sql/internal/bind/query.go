@@ -30,6 +30,7 @@ type Env struct {
 	// Files finds the table that a path of files stands for; nil where there are none.
 	Files func(path string) (*catalog.Table, error)
 	views []string // that are being expanded
+	named named    // of a view that is made
 }
 
 // Functions are functions by name, nil where there is none.

@@ -154,11 +154,8 @@ func (b *binder) items(s *ast.Select) (exprs []expr.Expr, names []string) {
 
 // implicitName is the name of an item that is given none.
 func implicitName(x ast.Expr, i int) string {
-	switch x := x.(type) {
-	case *ast.Column:
+	if x, ok := x.(*ast.Column); ok {
 		return x.Name.Last().Name
-	case *ast.Field:
-		return x.Name.Name
 	}
 	return fmt.Sprintf("EXPR$%d", i)
 }

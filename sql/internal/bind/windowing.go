@@ -26,6 +26,9 @@ func (b *binder) windowing(x *ast.Call) logical.Node {
 	kind := strings.ToUpper(x.Name.Last().Name)
 	args := windowArguments(x, kind)
 	table, ok := args["DATA"].(*ast.TableArg)
+	if q, isQuery := args["DATA"].(*ast.Subquery); isQuery {
+		table, ok = &ast.TableArg{Span: q.Span, Query: q.Query}, true
+	}
 	if !ok {
 		failHint(x.Span, "write "+kind+"(TABLE t, DESCRIPTOR(ts), …)", "the first argument of %s is a table", kind)
 	}
@@ -88,7 +91,7 @@ func windowArguments(x *ast.Call, kind string) map[string]ast.Expr {
 	return args
 }
 
-// tableArg binds TABLE t or TABLE (query) as an argument.
+// tableArg binds TABLE t or a query as an argument.
 func (b *binder) tableArg(t *ast.TableArg) (logical.Node, *Scope) {
 	if t.Query == nil {
 		return b.table(&ast.TableName{Span: t.Span, Name: t.Table})

@@ -123,7 +123,22 @@ func appendUpper(dst, s []byte) []byte {
 }
 
 func appendLower(dst, s []byte) []byte {
-	for i := 0; i < len(s); {
+	begin := len(dst)
+	dst = append(dst, s...)
+	for i, c := range dst[begin:] {
+		if c >= utf8.RuneSelf {
+			return appendLowerFrom(dst[:begin+i], s, i)
+		}
+		if c-'A' <= 'Z'-'A' {
+			dst[begin+i] = c + 'a' - 'A'
+		}
+	}
+	return dst
+}
+
+// appendLowerFrom appends what begins at a place of a text.
+func appendLowerFrom(dst, s []byte, i int) []byte {
+	for i < len(s) {
 		r, n := utf8.DecodeRune(s[i:])
 		switch {
 		case r < utf8.RuneSelf:

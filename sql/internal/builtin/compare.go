@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
@@ -62,10 +63,19 @@ func comparable(a, b expr.Expr) *row.Type {
 func inferCompare(op string, args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 	a, b := args[0].Type(), args[1].Type()
 	t := comparable(args[0], args[1])
+	isOrder := op != "=" && op != "<>" && op[0] != 'I'
+	switch { // what Flink converts for some operators only
+	case isOrder && a.IsNumeric() && b.IsText():
+		t = a.Nullable(!b.NotNull)
+	case isOrder && b.IsNumeric() && a.IsText():
+		t = b.Nullable(!a.NotNull)
+	case a.Kind == row.Boolean && b.IsText() || b.Kind == row.Boolean && a.IsText():
+		t = row.StringType()
+	}
 	if t == nil || t.Kind == row.Null && op != "=" && op != "<>" && a.Kind != row.Null {
 		return nil, nil, cannotApply(op, args)
 	}
-	if ordered := op != "=" && op != "<>" && op[0] != 'I'; ordered && !isOrdered(t) {
+	if isOrder && !isOrdered(t) {
 		return nil, nil, fmt.Errorf("values of type %s have no order, so that %s cannot be applied", t.Nullable(true).SQL(), op)
 	}
 	cast, err := castAll(args, t)
@@ -255,6 +265,14 @@ func compareKernel(op string, c *expr.Call) expr.Kernel {
 			}
 			slow(ctx, n, args, out)
 		}
+	case column.FormBytes:
+		if op == "=" || op == "<>" {
+			return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+				for i := range out.Bools[:n] {
+					out.Bools[i] = bytes.Equal(args[0].Bytes(i), args[1].Bytes(i)) == (op == "=")
+				}
+			}
+		}
 	case column.FormNone:
 		return func(*expr.Context, int, []*column.Vector, *column.Vector) {} // all NULL
 	}
@@ -334,12 +352,15 @@ func inferIn(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 	for i, a := range args {
 		types[i] = a.Type()
 		nullable = nullable || !types[i].NotNull
-		if i > 0 && comparable(args[0], a) == nil {
+		if i > 0 && !isMixed(types[0], types[i]) && comparable(args[0], a) == nil {
 			return nil, nil, cannotApply("IN", []expr.Expr{args[0], a})
 		}
 	}
 	t := types[0]
-	if !t.IsTemporal() {
+	switch {
+	case slices.ContainsFunc(types, func(x *row.Type) bool { return isMixed(x, t) }):
+		t = row.StringType()
+	case !t.IsTemporal():
 		t = Common(types...)
 	}
 	if t == nil {
@@ -348,6 +369,9 @@ func inferIn(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 	cast, err := castAll(args, t)
 	return cast, row.Of(row.Boolean).Nullable(nullable), err
 }
+
+// isMixed reports whether one type is of numbers and the other of texts: IN compares these as texts, as Flink does.
+func isMixed(a, b *row.Type) bool { return a.IsNumeric() && b.IsText() || a.IsText() && b.IsNumeric() }
 
 func inKernel(*expr.Call) expr.Kernel {
 	return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
@@ -361,7 +385,7 @@ func inKernel(*expr.Call) expr.Kernel {
 			for _, a := range args[1:] {
 				if a.IsNull(i) {
 					unknown = true
-				} else if sameValue(x, a, i) {
+				} else if sameValue(x, i, a, i) {
 					found = true
 					break
 				}
@@ -375,12 +399,18 @@ func inKernel(*expr.Call) expr.Kernel {
 }
 
 // sameValue is what = says of two values that are not NULL.
-func sameValue(a, b *column.Vector, i int) bool {
+func sameValue(a *column.Vector, i int, b *column.Vector, j int) bool {
 	switch column.FormOf(a.Type) {
+	case column.FormI32:
+		return a.I32[i] == b.I32[j]
+	case column.FormI64:
+		return a.I64[i] == b.I64[j]
 	case column.FormF32:
-		return a.F32[i] == b.F32[i]
+		return a.F32[i] == b.F32[j]
 	case column.FormF64:
-		return a.F64[i] == b.F64[i]
+		return a.F64[i] == b.F64[j]
+	case column.FormBytes:
+		return bytes.Equal(a.Bytes(i), b.Bytes(j))
 	}
-	return Compare(a, i, b, i) == 0
+	return Compare(a, i, b, j) == 0
 }

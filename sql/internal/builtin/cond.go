@@ -22,7 +22,11 @@ func init() {
 				if len(args) != 3 {
 					return nil, nil, fmt.Errorf("IF takes a condition and two values, not %d arguments", len(args))
 				}
-				return inferCase(args)
+				out, t, err := inferCase(args)
+				if err == nil && !args[0].Type().NotNull { // as Flink has it
+					t = t.Nullable(true)
+				}
+				return out, t, err
 			},
 		},
 		&Def{
@@ -90,7 +94,10 @@ func inferCase(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 	return cast, t, nil
 }
 
-func caseBranches(_ *expr.Call, args []*expr.Program) expr.Branching {
+func caseBranches(call *expr.Call, args []*expr.Program) expr.Branching {
+	if x, values := whens(call); x != nil {
+		return caseOf(expr.Compile(x), values, args)
+	}
 	var ch expr.Chooser
 	var rest, taken, left, places []int32
 	return func(c *expr.Context, b *column.Batch, sel []int32, n int, out *column.Vector) {
@@ -116,6 +123,55 @@ func caseBranches(_ *expr.Call, args []*expr.Program) expr.Branching {
 		if len(rest) > 0 {
 			places = expr.Places(places, rest, sel)
 			ch.Choose(rest, args[len(args)-1].Run(c, b, places, len(places)))
+		}
+		ch.End(out)
+	}
+}
+
+// whens takes CASE x WHEN value THEN … apart, where all values are constants; x is nil if it is another CASE. A value that
+// is not the same each time differs from itself, so that it is none.
+func whens(call *expr.Call) (x expr.Expr, values []*column.Vector) {
+	for k := 0; k+1 < len(call.Args); k += 2 {
+		cond, ok := call.Args[k].(*expr.Call)
+		if !ok || cond.Func.Name != "=" || len(cond.Args) != 2 {
+			return nil, nil
+		}
+		value, ok := cond.Args[1].(*expr.Literal)
+		if !ok || value.IsNull() || k > 0 && !expr.Equal(x, cond.Args[0]) {
+			return nil, nil
+		}
+		x = cond.Args[0]
+		values = append(values, value.Value)
+	}
+	return x, values
+}
+
+// caseOf is CASE x WHEN value THEN …: x is computed once.
+func caseOf(x *expr.Program, values []*column.Vector, args []*expr.Program) expr.Branching {
+	var ch expr.Chooser
+	var places []int32
+	branches := make([][]int32, len(values)+1) // the rows of each, those of ELSE last
+	return func(c *expr.Context, b *column.Batch, sel []int32, n int, out *column.Vector) {
+		for k := range branches {
+			branches[k] = branches[k][:0]
+		}
+		v := x.Run(c, b, sel, n)
+		for r := range n {
+			k := len(values)
+			if !v.IsNull(r) {
+				k = 0
+				for k < len(values) && !sameValue(v, r, values[k], 0) {
+					k++
+				}
+			}
+			branches[k] = append(branches[k], int32(r))
+		}
+		ch.Begin(n)
+		for k, rows := range branches {
+			if len(rows) > 0 {
+				places = expr.Places(places, rows, sel)
+				ch.Choose(rows, args[min(2*k+1, len(args)-1)].Run(c, b, places, len(places)))
+			}
 		}
 		ch.End(out)
 	}
@@ -175,7 +231,7 @@ func nullifKernel(*expr.Call) expr.Kernel {
 	return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
 		out.Reset()
 		for i := range n {
-			if !args[1].IsNull(i) && !args[2].IsNull(i) && sameValue(args[1], args[2], i) {
+			if !args[1].IsNull(i) && !args[2].IsNull(i) && sameValue(args[1], i, args[2], i) {
 				out.AppendNull()
 				continue
 			}

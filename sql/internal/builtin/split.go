@@ -87,18 +87,55 @@ func splitIndex(_ *expr.Context, i int, args []*column.Vector, out *column.Vecto
 	if n < 0 || len(s) == 0 {
 		return false
 	}
-	cut := func(s []byte) (part, rest []byte, more bool) { return bytes.Cut(s, delimiter) }
-	if len(delimiter) == 0 {
-		cut = cutBlank
+	part, ok := s, false
+	switch len(delimiter) {
+	case 0:
+		part, ok = partBlank(s, n)
+	case 1:
+		part, ok = partByte(s, delimiter[0], n)
+	default:
+		part, ok = partOf(s, delimiter, n)
 	}
+	out.Data = append(out.Data, part...)
+	return ok
+}
+
+// partOf is the part of a number between the occurrences of a text; partByte and partBlank are the same for a
+// byte and for white space.
+func partOf(s, delimiter []byte, n int32) (part []byte, ok bool) {
 	for ; ; n-- {
-		part, rest, more := cut(s)
+		part, rest, more := bytes.Cut(s, delimiter)
 		if n == 0 {
-			out.Data = append(out.Data, part...)
-			return true
+			return part, true
 		}
 		if s = rest; !more {
-			return false
+			return nil, false
+		}
+	}
+}
+
+func partByte(s []byte, delimiter byte, n int32) (part []byte, ok bool) {
+	for ; n > 0; n-- {
+		k := bytes.IndexByte(s, delimiter)
+		if k < 0 {
+			return nil, false
+		}
+		s = s[k+1:]
+	}
+	if k := bytes.IndexByte(s, delimiter); k >= 0 {
+		s = s[:k]
+	}
+	return s, true
+}
+
+func partBlank(s []byte, n int32) (part []byte, ok bool) {
+	for ; ; n-- {
+		part, rest, more := cutBlank(s)
+		if n == 0 {
+			return part, true
+		}
+		if s = rest; !more {
+			return nil, false
 		}
 	}
 }

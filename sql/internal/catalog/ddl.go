@@ -9,43 +9,55 @@ import (
 	"github.com/flott-dev/flott/sql/internal/ast"
 )
 
-// DDL is the statement that makes the table.
+// DDL is the statement that makes the table or view.
 func (t *Table) DDL() string {
-	kind := "TABLE"
-	if t.IsView() {
-		kind = "VIEW"
-	}
+	return t.ddl(quote(t.Path.Catalog) + "." + quote(t.Path.Database) + "." + quote(t.Path.Object))
+}
+
+// ddl is the statement with a name.
+func (t *Table) ddl(name string) string {
 	s := "CREATE "
 	if t.Temporary {
 		s += "TEMPORARY "
 	}
-	s += fmt.Sprintf("%s %s.%s.%s", kind, quote(t.Path.Catalog), quote(t.Path.Database), quote(t.Path.Object))
 	if t.IsView() {
 		names := make([]string, len(t.Columns))
 		for i, c := range t.Columns {
-			names[i] = quote(c.Name)
+			names[i] = "  " + quote(c.Name)
 		}
-		return s + " (" + strings.Join(names, ", ") + ")" + comment(t.Comment) + "\nAS " + t.Text + "\n"
+		return s + "VIEW " + name + " (\n" + strings.Join(names, ",\n") + "\n)\n" + commentLine(t.Comment) + "AS " + t.Text + "\n"
 	}
 	var lines []string
 	for _, c := range t.Columns {
 		lines = append(lines, "  "+c.ddl())
 	}
-	if w := t.Watermark; w != nil {
+	if w := t.Watermark; w != nil && w.Expr != nil { // a stream has its own
 		lines = append(lines, fmt.Sprintf("  WATERMARK FOR %s AS %s", quote(w.Column), ast.Quoted(w.Expr)))
 	}
 	if t.PrimaryKey != nil {
 		lines = append(lines, fmt.Sprintf("  CONSTRAINT %s PRIMARY KEY (%s) NOT ENFORCED", quote(t.Constraint), quoted(t.PrimaryKey)))
 	}
-	s += " (\n" + strings.Join(lines, ",\n") + "\n)" + comment(t.Comment)
+	s += "TABLE " + name + " (\n" + strings.Join(lines, ",\n") + "\n)\n" + commentLine(t.Comment) + t.distribution()
 	if t.Partitioned != nil {
-		s += "\nPARTITIONED BY (" + quoted(t.Partitioned) + ")"
+		s += "PARTITIONED BY (" + quoted(t.Partitioned) + ")\n"
 	}
-	var options []string
-	for _, k := range slices.Sorted(maps.Keys(t.Options)) {
-		options = append(options, fmt.Sprintf("  %s = %s", text(k), text(t.Options[k])))
+	return s + optionLines(t.Options)
+}
+
+func (t *Table) distribution() string {
+	into := ""
+	if t.Buckets > 0 {
+		into = fmt.Sprintf(" INTO %d BUCKETS", t.Buckets)
 	}
-	return s + "\nWITH (\n" + strings.Join(options, ",\n") + "\n)\n"
+	switch {
+	case len(t.BucketKey) > 0 && t.BucketKind != "":
+		return "DISTRIBUTED BY " + t.BucketKind + "(" + quoted(t.BucketKey) + ")" + into + "\n"
+	case len(t.BucketKey) > 0:
+		return "DISTRIBUTED BY (" + quoted(t.BucketKey) + ")" + into + "\n"
+	case into != "":
+		return "DISTRIBUTED" + into + "\n"
+	}
+	return ""
 }
 
 func (c *Column) ddl() string {
@@ -64,14 +76,28 @@ func (c *Column) ddl() string {
 	default:
 		s += c.Type.SQL()
 	}
-	return s + comment(c.Comment)
+	if c.Comment != "" {
+		s += " COMMENT " + text(c.Comment)
+	}
+	return s
 }
 
-func comment(s string) string {
+func commentLine(s string) string {
 	if s == "" {
 		return ""
 	}
-	return " COMMENT " + text(s)
+	return "COMMENT " + text(s) + "\n"
+}
+
+func optionLines(options map[string]string) string {
+	if len(options) == 0 {
+		return ""
+	}
+	var lines []string
+	for _, k := range slices.Sorted(maps.Keys(options)) {
+		lines = append(lines, fmt.Sprintf("  %s = %s", text(k), text(options[k])))
+	}
+	return "WITH (\n" + strings.Join(lines, ",\n") + "\n)\n"
 }
 
 func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

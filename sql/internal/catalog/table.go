@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 )
@@ -60,6 +61,10 @@ type Table struct {
 	Text  string
 	// Inline says that it is in no catalog: FROM 'file'.
 	Inline bool
+	// stored is its statement in its catalog's file, empty where it is in none.
+	stored string
+	// Fixed are the rows of a table of information_schema.
+	Fixed *column.Batch
 	// Rows is what a table of the program gives, which has no options: package sql knows what it is.
 	Rows any
 }

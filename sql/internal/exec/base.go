@@ -93,6 +93,21 @@ func (b *base) fail(err error, in *batch.Columns, fields []row.Field) {
 	b.task.Fail(fmt.Errorf("%s", e.Msg), nil)
 }
 
+// room is how many of n rows can be appended to the columns of out.Cur at once: as many as come before the output looks at
+// the size of its batch. endRows ends them.
+func (b *base) room(n int) int {
+	cur := b.out.Cur
+	return min(n, cur.Room(), 32-(cur.N+1)&31)
+}
+
+func (b *base) endRows(kinds []row.ChangeKind) {
+	last := len(kinds) - 1
+	for _, kind := range kinds[:last] {
+		b.out.Cur.Add(kind)
+	}
+	b.out.EndRow(kinds[last])
+}
+
 // one is what operators with one input are made of.
 type one struct {
 	operator.ColumnInput

@@ -115,6 +115,7 @@ func (n *deduplicate) keep(b *batch.Columns, from, to int) {
 			n.winners[g] = p
 		}
 	}
+	n.rows.touch(n.batch.hashes)
 	for g, p := range n.winners {
 		n.batch.setGroup(g)
 		n.meet(b, times, p)
@@ -152,6 +153,5 @@ func (n *deduplicate) meet(b *batch.Columns, times *column.Vector, p int32) {
 		}
 		n.emitRow(b.Cols, p, row.UpdateAfter)
 	}
-	kept := n.rows.change()
-	*kept = append((*kept)[:0], n.buf...)
+	n.rows.put(n.buf)
 }

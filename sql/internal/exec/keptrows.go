@@ -1,23 +1,24 @@
 package exec
 
 import (
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/internal/keyed"
 )
 
-// keptRows is a state with bytes for each key, rows in a layout, which may expire.
+// keptRows is a state with bytes for each key, rows in a layout, which may expire. Bytes are never empty.
 type keptRows struct {
-	values *keyed.Values[[]byte]
-	timed  *keyed.TTLValues[[]byte]
+	bytes *keyed.Bytes
+	timed *keyed.TTLValues[[]byte]
 }
 
 // newKeptRows adds the state to a backend.
 func newKeptRows(b *keyed.Backend, ttl time.Duration) keptRows {
 	var k keptRows
 	if ttl == 0 {
-		k.values = keyed.NewValues(b, mustCodec[[]byte]())
-		b.Add("rows", k.values)
+		k.bytes = keyed.NewBytes(b)
+		b.Add("rows", k.bytes)
 		return k
 	}
 	k.timed = keyed.NewTTLValues(b, mustCodec[keyed.Timed[[]byte]](), mustCodec[[]byte](), timeToLive(ttl))
@@ -27,34 +28,59 @@ func newKeptRows(b *keyed.Backend, ttl time.Duration) keptRows {
 
 func timeToLive(ttl time.Duration) keyed.TTL { return keyed.TTL{Millis: ttl.Milliseconds()} }
 
-// lookup is the bytes of the current key, to be read until the next call; nil without any.
-func (k *keptRows) lookup() []byte {
-	var p *[]byte
-	if k.timed != nil {
-		p = k.timed.Lookup()
-	} else {
-		p = k.values.Lookup()
+// touch reads the bytes of some keys ahead.
+func (k *keptRows) touch(hashes []uint64) {
+	if k.bytes != nil {
+		k.bytes.Touch(hashes)
 	}
+}
+
+// lookup is the bytes of the current key, to be read until the state is changed; nil without any.
+func (k *keptRows) lookup() []byte {
+	if k.bytes != nil {
+		return k.bytes.Get()
+	}
+	p := k.timed.Lookup()
 	if p == nil {
 		return nil
 	}
 	return *p
 }
 
-// change is the bytes of the current key, to be changed until the next call.
-func (k *keptRows) change() *[]byte {
-	if k.timed != nil {
-		p, _ := k.timed.Current()
-		return p
+// put replaces the bytes of the current key.
+func (k *keptRows) put(value []byte) {
+	if k.bytes != nil {
+		k.bytes.Put(value)
+		return
 	}
-	p, _ := k.values.Current()
-	return p
+	p, _ := k.timed.Current()
+	*p = append((*p)[:0], value...)
+}
+
+// append appends to the bytes of the current key.
+func (k *keptRows) append(more []byte) {
+	if k.bytes != nil {
+		k.bytes.Append(more)
+		return
+	}
+	p, _ := k.timed.Current()
+	*p = append(*p, more...)
+}
+
+// cut takes the bytes from one place up to another out of those of the current key, which are more.
+func (k *keptRows) cut(from, to int) {
+	if k.bytes != nil {
+		k.bytes.Cut(from, to)
+		return
+	}
+	p, _ := k.timed.Current()
+	*p = slices.Delete(*p, from, to)
 }
 
 func (k *keptRows) drop() {
-	if k.timed != nil {
-		k.timed.Drop()
+	if k.bytes != nil {
+		k.bytes.Drop()
 		return
 	}
-	k.values.Drop()
+	k.timed.Drop()
 }

@@ -48,6 +48,9 @@ type lookupJoin struct {
 	places []int32          // of the left row of each of them
 	counts []int            // of each left row
 	kept   []bool
+
+	lefts, rights []int32 // the pairs that go out
+	kinds         []row.ChangeKind
 }
 
 func (n *lookupJoin) Open(ctx *operator.Context) (err error) {
@@ -74,21 +77,23 @@ func (n *lookupJoin) Rows(b *batch.Columns, from, to int) int {
 	}
 	n.find(b, from, to)
 	n.filter(b)
+	n.lefts, n.rights, n.kinds = n.lefts[:0], n.rights[:0], n.kinds[:0]
 	at := 0
 	for i := from; i < to; i++ {
 		p := b.Row(i)
 		some := false
 		for range n.counts[i-from] {
 			if n.kept[at] {
-				n.emit(b, p, at)
+				n.pair(b, p, at)
 				some = true
 			}
 			at++
 		}
 		if !some && n.op.Kind == logical.Left {
-			n.emit(b, p, -1)
+			n.pair(b, p, len(n.places)) // the NULLs behind what was found
 		}
 	}
+	n.send(b)
 	return to
 }
 
@@ -152,18 +157,29 @@ func (n *lookupJoin) filter(b *batch.Columns) {
 	}
 }
 
-// emit gives a row with one of the right side, -1 for none.
-func (n *lookupJoin) emit(b *batch.Columns, p, at int) {
-	cur := n.out.Cur
-	for c, v := range b.Cols {
-		cur.Cols[c].AppendFrom(v, p)
-	}
-	for c, v := range n.found {
-		if at < 0 {
-			cur.Cols[len(b.Cols)+c].AppendNull()
-			continue
+// pair notes that a row goes out with one of the right side.
+func (n *lookupJoin) pair(b *batch.Columns, p, at int) {
+	n.lefts, n.rights = append(n.lefts, int32(p)), append(n.rights, int32(at))
+	n.kinds = append(n.kinds, b.Kind(p))
+}
+
+// send gives the pairs.
+func (n *lookupJoin) send(b *batch.Columns) {
+	if n.op.Kind == logical.Left {
+		for _, v := range n.found {
+			v.AppendNull()
 		}
-		cur.Cols[len(b.Cols)+c].AppendFrom(v, at)
 	}
-	n.out.EndRow(b.Kind(p))
+	for from := 0; from < len(n.lefts); {
+		cur := n.out.Cur
+		to := from + n.room(len(n.lefts)-from)
+		for c, v := range b.Cols {
+			cur.Cols[c].AppendAll(v, n.lefts[from:to])
+		}
+		for c, v := range n.found {
+			cur.Cols[len(b.Cols)+c].AppendAll(v, n.rights[from:to])
+		}
+		n.endRows(n.kinds[from:to])
+		from = to
+	}
 }

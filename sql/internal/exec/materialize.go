@@ -3,7 +3,6 @@ package exec
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
@@ -31,11 +30,12 @@ type materializer struct {
 	op   *Materialize
 	rows keptRows
 
-	buf   []byte
-	lasts []byte // the last rows of keys before the batch
-	ends  []int  // of those, -1 for none
-	met   []bool
-	start []int
+	buf    []byte
+	record []byte // buf with its length
+	lasts  []byte // the last rows of keys before the batch
+	ends   []int  // of those, -1 for none
+	met    []bool
+	start  []int
 }
 
 func (n *materializer) Open(ctx *operator.Context) error {
@@ -65,9 +65,8 @@ func (n *materializer) keep(b *batch.Columns, from, _ int) {
 			n.remove()
 			continue
 		}
-		kept := n.rows.change()
-		*kept = binary.AppendUvarint(*kept, uint64(len(n.buf)))
-		*kept = append(*kept, n.buf...)
+		n.record = append(binary.AppendUvarint(n.record[:0], uint64(len(n.buf))), n.buf...)
+		n.rows.append(n.record)
 	}
 	for g := range groups {
 		n.batch.setGroup(g)
@@ -109,8 +108,7 @@ func (n *materializer) remove() {
 			n.rows.drop()
 			return
 		}
-		kept := n.rows.change()
-		*kept = slices.Delete(*kept, at, end)
+		n.rows.cut(at, end)
 		return
 	}
 }

@@ -37,6 +37,7 @@ func (n *normalize) keep(b *batch.Columns, from, _ int) {
 	for i, g := range n.batch.of {
 		n.lasts[g] = int32(b.Row(from + i))
 	}
+	n.rows.touch(n.batch.hashes)
 	for g, p := range n.lasts {
 		n.batch.setGroup(g)
 		n.meet(b, p)
@@ -65,6 +66,5 @@ func (n *normalize) meet(b *batch.Columns, p int32) {
 		}
 		n.emitRow(b.Cols, p, row.UpdateAfter)
 	}
-	kept := n.rows.change()
-	*kept = append((*kept)[:0], n.buf...)
+	n.rows.put(n.buf)
 }

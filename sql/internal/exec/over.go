@@ -2,6 +2,7 @@ package exec
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
@@ -93,10 +94,11 @@ func (n *finalOver) end() {
 	n.all.rows = nil
 }
 
-// anyOver orders rows by any columns. It keeps them all; a row that comes in between changes those behind it, and in
-// RANGE those that are equal in the order:
+// anyOver orders rows by any columns. It keeps them all; a row that comes or goes in between changes those behind it,
+// and in RANGE those that are equal in the order:
 //
 //	rows  1 a  2 b  4 d        + 3 c:  +I c, -U d, +U d with another value
+//	                           - 2 b:  -D b, -U c, +U c, -U d, +U d
 type anyOver struct {
 	one
 	op     *Over
@@ -108,6 +110,7 @@ type anyOver struct {
 	before []*column.Vector
 	subs   [][]byte
 	by     []byte
+	row    []byte
 }
 
 func (n *anyOver) Open(ctx *operator.Context) (err error) {
@@ -157,14 +160,54 @@ func (n *anyOver) Rows(b *batch.Columns, from, to int) int {
 		p := b.Row(i)
 		n.keys.set(p)
 		n.expiry.changed(now)
-		n.compute()
-		n.eval.out, n.before = n.before, n.eval.out
 		n.by = n.sort.append(n.by[:0], p)
-		added := bytes.Clone(n.rows.add(n.by, b, p))
-		n.compute()
-		n.send(added)
+		switch kind := b.Kind(p); kind {
+		case row.UpdateBefore, row.Delete:
+			n.remove(b, p)
+		default:
+			n.add(b, p, kind)
+		}
 	}
 	return to
+}
+
+// add adds a row.
+func (n *anyOver) add(b *batch.Columns, place int, kind row.ChangeKind) {
+	n.compute()
+	n.eval.out, n.before = n.before, n.eval.out
+	added := bytes.Clone(n.rows.add(n.by, b, place))
+	n.compute()
+	was := 0 // the row's place before
+	for i, sub := range n.subs {
+		if bytes.Equal(sub, added) {
+			n.emit(kind, n.cols, i, n.eval.out, i)
+			continue
+		}
+		n.update(i, was)
+		was++
+	}
+}
+
+// remove takes a row away; one that is not there is left out.
+func (n *anyOver) remove(b *batch.Columns, place int) {
+	n.row = n.rows.layout.Append(n.row[:0], b.Cols, place)
+	removed, ok := n.rows.find(n.by, n.row)
+	if !ok {
+		return
+	}
+	removed = bytes.Clone(removed)
+	n.compute()
+	at := slices.IndexFunc(n.subs, func(sub []byte) bool { return bytes.Equal(sub, removed) })
+	n.eval.out, n.before = n.before, n.eval.out
+	n.rows.Delete(removed)
+	n.compute()
+	for i := range at {
+		n.update(i, i)
+	}
+	n.emit(row.Delete, b.Cols, place, n.before, at)
+	for i := at; i < len(n.subs); i++ {
+		n.update(i, i+1)
+	}
 }
 
 // compute computes the rows of the current key.
@@ -184,32 +227,25 @@ func (n *anyOver) compute() {
 	}
 }
 
-// send gives the new row, and those whose values are others than before.
-func (n *anyOver) send(added []byte) {
-	was := 0 // the row's place before
-	for i, sub := range n.subs {
-		if bytes.Equal(sub, added) {
-			n.emit(row.Insert, i, n.eval.out, i)
-			continue
-		}
-		isSame := true
-		for c, v := range n.eval.out {
-			isSame = isSame && column.Same(n.before[c], was, v, i)
-		}
-		if !isSame {
-			if n.op.Before {
-				n.emit(row.UpdateBefore, i, n.before, was)
-			}
-			n.emit(row.UpdateAfter, i, n.eval.out, i)
-		}
-		was++
+// update gives a row whose values are others than before, when it was at another place.
+func (n *anyOver) update(i, was int) {
+	isSame := true
+	for c, v := range n.eval.out {
+		isSame = isSame && column.Same(n.before[c], was, v, i)
 	}
+	if isSame {
+		return
+	}
+	if n.op.Before {
+		n.emit(row.UpdateBefore, n.cols, i, n.before, was)
+	}
+	n.emit(row.UpdateAfter, n.cols, i, n.eval.out, i)
 }
 
-func (n *anyOver) emit(kind row.ChangeKind, i int, values []*column.Vector, at int) {
+func (n *anyOver) emit(kind row.ChangeKind, cols []*column.Vector, i int, values []*column.Vector, at int) {
 	cur := n.out.Cur
 	for c := range n.op.In {
-		cur.Cols[c].AppendFrom(n.cols[c], i)
+		cur.Cols[c].AppendFrom(cols[c], i)
 	}
 	for c, v := range values {
 		cur.Cols[len(n.op.In)+c].AppendFrom(v, at)

@@ -293,6 +293,11 @@ func TestOverByNumberAgainstModel(t *testing.T) {
 			x := []any{maybe(rnd, 2), maybe(rnd, 9), fmt.Sprint(rnd.IntN(4)), i}
 			rows = append(rows, x)
 			r.push(1, ins(x...))
+			if k := rnd.IntN(2 * len(rows)); !op.Final && k < len(rows) && rnd.IntN(2) == 0 {
+				r.push(1, del(rows[k]...))
+				r.push(1, del(rows[k]...)) // is not there any more
+				rows = slices.Delete(rows, k, k+1)
+			}
 			if rnd.IntN(20) == 0 {
 				r.restart()
 			}

@@ -41,6 +41,7 @@ func newOverEval(ctx *operator.Context, op *Over) (*overEval, error) {
 	}
 	// What accumulators have beside their words is here for the time of a partition only.
 	keys := newKeying(ctx, nil, nil)
+	keys.backend.First, keys.backend.Last = 0, 0 // the one without a key, in any subtask
 	keys.setNone()
 	var err error
 	if e.side, err = agg.NewSide(keys.backend); err != nil {

@@ -12,8 +12,11 @@ import (
 
 // Node makes the operator of a subtask.
 func (r *Rank) Node() operator.Node {
-	if r.Final {
+	switch {
+	case r.Final:
 		return newFinalRank(r, r.Partition)
+	case !r.Retract && r.ToColumn < 0 && r.To <= topMax:
+		return newTopRank(r)
 	}
 	n := &rank{op: r}
 	n.init(r.Out, nil)

@@ -96,7 +96,7 @@ func TestRankAgainstModel(t *testing.T) {
 			Partition: [][]int{{0}, {}, {2, 0}}[rnd.IntN(3)], From: 1 + rnd.Int64N(3), Number: rnd.IntN(2) == 0,
 			Retract: rnd.IntN(2) == 0, Before: true,
 		}
-		op.To = op.From + rnd.Int64N(4)
+		op.To = op.From + rnd.Int64N(4) + []int64{0, 0, topMax}[rnd.IntN(3)]
 		op.Final = !op.Retract && rnd.IntN(3) == 0
 		if op.Final {
 			op.Func = []string{"ROW_NUMBER", "RANK", "DENSE_RANK"}[rnd.IntN(3)]

@@ -27,12 +27,17 @@ func (c *Chooser) End(out *column.Vector) {
 		out.AppendAll(v, c.at)
 		return
 	}
-	for r, v := range c.from {
-		if v == nil {
-			out.AppendNull()
-			continue
+	for r := 0; r < len(c.from); {
+		v, end := c.from[r], r+1
+		for end < len(c.from) && c.from[end] == v {
+			end++
 		}
-		out.AppendFrom(v, int(c.at[r]))
+		if v == nil {
+			out.AppendNulls(end - r)
+		} else {
+			out.AppendAll(v, c.at[r:end])
+		}
+		r = end
 	}
 }
 

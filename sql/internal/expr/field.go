@@ -27,6 +27,16 @@ func FieldOf(i int) *Func {
 	}
 }
 
+// Field is the place of the field of a ROW that a call takes.
+func Field(x *Call) (i int, ok bool) {
+	n, ok := strings.CutPrefix(x.Func.Name, "FIELD ")
+	if !ok || len(x.Args) != 1 {
+		return 0, false
+	}
+	i, err := strconv.Atoi(n)
+	return i - 1, err == nil
+}
+
 // fieldPath is a field of a column, or a field of one: the vector of its values is there already. Only which of them
 // are NULL may have to be found, since a NULL row's fields have no meaning.
 type fieldPath struct {
@@ -38,12 +48,8 @@ type fieldPath struct {
 
 // fieldOf is the path of a call, nil if it is no field of a column.
 func fieldOf(x *Call) *fieldPath {
-	n, ok := strings.CutPrefix(x.Func.Name, "FIELD ")
-	if !ok || len(x.Args) != 1 {
-		return nil
-	}
-	at, err := strconv.Atoi(n)
-	if err != nil {
+	at, ok := Field(x)
+	if !ok {
 		return nil
 	}
 	var p *fieldPath
@@ -54,7 +60,7 @@ func fieldOf(x *Call) *fieldPath {
 		p = fieldOf(a)
 	}
 	if p != nil {
-		p.fields = append(p.fields, at-1)
+		p.fields = append(p.fields, at)
 	}
 	return p
 }

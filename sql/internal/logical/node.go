@@ -1,6 +1,8 @@
 package logical
 
 import (
+	"slices"
+
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
@@ -41,6 +43,16 @@ func NewScan(at ast.Span, t *catalog.Table, options map[string]string, reads []i
 		s.cols = append(s.cols, f)
 	}
 	return s
+}
+
+// Narrowed is the scan with other types of its columns: ROWs with some of the fields, which are all that is read.
+func (s *Scan) Narrowed(types []*row.Type) *Scan {
+	n := *s
+	n.cols = slices.Clone(s.cols)
+	for i, t := range types {
+		n.cols[i].Type = t
+	}
+	return &n
 }
 
 // Columns are those that are read.
@@ -263,8 +275,22 @@ type Expand struct {
 	cols  []row.Field
 }
 
-// NewExpand repeats rows for grouping sets.
+// NewExpand repeats rows for grouping sets, in the order that Flink has: a set before those that it contains, others by
+// their keys.
 func NewExpand(in Node, keys []int, sets [][]int) *Expand {
+	sets = slices.Clone(sets)
+	contains := func(a, b []int) bool {
+		return !slices.ContainsFunc(b, func(k int) bool { return !slices.Contains(a, k) })
+	}
+	slices.SortStableFunc(sets, func(a, b []int) int {
+		switch aHasB, bHasA := contains(a, b), contains(b, a); {
+		case aHasB != bHasA && aHasB:
+			return -1
+		case aHasB != bHasA:
+			return 1
+		}
+		return slices.Compare(a, b)
+	})
 	e := &Expand{Input: in, Keys: keys, Sets: sets}
 	e.cols = append(e.cols, in.Columns()...)
 	for _, k := range keys {

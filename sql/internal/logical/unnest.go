@@ -74,6 +74,9 @@ func (u unnest) Append(args []*column.Vector, i int, out []*column.Vector) int {
 	}
 	n := 0
 	for from, to := v.Range(i); from < to; from++ {
+		if elem := v.Children[0]; v.Type.Kind != row.Map && elem.Type.Kind == row.Row && elem.IsNull(from) {
+			continue // Flink has no row for a ROW that is NULL
+		}
 		times := 1
 		if v.Type.Kind == row.Multiset {
 			times = int(v.Children[1].I32[from])
@@ -98,10 +101,6 @@ func (u unnest) element(v *column.Vector, at int, out []*column.Vector) {
 		out[1].AppendFrom(v.Children[1], at)
 	case elem.Type.Kind == row.Row:
 		for f, child := range elem.Children {
-			if elem.IsNull(at) {
-				out[f].AppendNull()
-				continue
-			}
 			out[f].AppendFrom(child, at)
 		}
 	default:

@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/flott-dev/flott/column"
@@ -151,6 +152,12 @@ func (d *Decoder) value(v reflect.Value, tree any, path string) {
 			fail("%s is too large: %d", path, n)
 		}
 		v.SetInt(n)
+	case reflect.Uint64:
+		n, err := strconv.ParseUint(as[json.Number](tree, path).String(), 10, 64)
+		if err != nil {
+			fail("%s is %s, which is no whole number", path, show(tree))
+		}
+		v.SetUint(n)
 	case reflect.String:
 		v.SetString(as[string](tree, path))
 	case reflect.Pointer:

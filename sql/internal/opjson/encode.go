@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -113,6 +114,8 @@ func (e *encoder) value(v reflect.Value) any {
 		return v.Bool()
 	case reflect.Int, reflect.Int64, reflect.Int32:
 		return v.Int()
+	case reflect.Uint64:
+		return v.Uint()
 	case reflect.String:
 		return v.String()
 	case reflect.Pointer:
@@ -183,6 +186,9 @@ func (e *encoder) expr(x expr.Expr) any {
 	switch x := x.(type) {
 	case *expr.Input:
 		if e.canonical {
+			if e.column != nil && x.T.Kind == row.Row {
+				return Object{{"column", e.column(x.Index)}} // whose fields may be those that others read too
+			}
 			if e.column != nil {
 				return Object{{"column", e.column(x.Index)}, {"type", e.value(reflect.ValueOf(x.T))}}
 			}
@@ -196,6 +202,9 @@ func (e *encoder) expr(x expr.Expr) any {
 		for i, a := range x.Args {
 			args[i] = e.expr(a)
 		}
+		if field, ok := fieldOf(x); ok && e.canonical {
+			return Object{{"field", field}, {"args", args}, {"type", e.value(reflect.ValueOf(x.T))}}
+		}
 		d := builtin.Lookup(x.Func.Name)
 		isBuiltin := d != nil && &d.Func == x.Func
 		if !isBuiltin && d == nil {
@@ -205,6 +214,16 @@ func (e *encoder) expr(x expr.Expr) any {
 	}
 	fail("an expression of type %T cannot be written", x)
 	return nil
+}
+
+// fieldOf is the name of the field that a call takes of a row.
+func fieldOf(x *expr.Call) (string, bool) {
+	n, ok := strings.CutPrefix(x.Func.Name, "FIELD ")
+	i, err := strconv.Atoi(n)
+	if !ok || err != nil {
+		return "", false
+	}
+	return x.Args[0].Type().Fields[i-1].Name, true
 }
 
 // literal is a value: a boolean, a number or a text, or else its bytes.

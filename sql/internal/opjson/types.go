@@ -28,6 +28,7 @@ var Types = map[string]reflect.Type{
 	"not-null_1":         reflect.TypeFor[exec.NotNull](),
 	"over_1":             reflect.TypeFor[exec.Over](),
 	"rank_1":             reflect.TypeFor[exec.Rank](),
+	"shuffle_1":          reflect.TypeFor[exec.Shuffle](),
 	"sort_1":             reflect.TypeFor[exec.Sort](),
 	"temporal-join_1":    reflect.TypeFor[exec.TemporalJoin](),
 	"union_1":            reflect.TypeFor[exec.Union](),

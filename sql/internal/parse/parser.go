@@ -321,11 +321,17 @@ func (p *Parser) ident() ast.Ident {
 	return ast.Ident{Span: t.span, Name: t.text}
 }
 
-// name reads a qualified name.
+// name reads a qualified name. The tables of information_schema have names that are reserved words, which need no
+// backticks there.
 func (p *Parser) name() ast.Name {
 	n := ast.Name{p.ident()}
 	for p.is(".") {
 		p.advance()
+		if t := p.peek(); t.kind == tokWord && strings.EqualFold(n.Last().Name, "information_schema") {
+			n = append(n, ast.Ident{Span: t.span, Name: t.text})
+			p.advance()
+			continue
+		}
 		n = append(n, p.ident())
 	}
 	return n

@@ -60,8 +60,11 @@ func (p *planner) overGroup(at ast.Span, in *Rel, calls []logical.OverCall) *Rel
 	p.checkOver(at, in, calls)
 	op.Time = in.Cols[c.Order[0].Column].Type.Attribute
 	if op.Time == row.NoAttribute {
-		r.Kinds |= update
+		r.Kinds |= update | in.Kinds
 		r.setBefore = func(b bool) { op.Before = b }
+		if in.Kinds.Has(row.UpdateBefore) { // of which -D are made
+			r.Kinds |= deletes
+		}
 	}
 	return p.keyed(r, "the rows of each partition")
 }
@@ -69,14 +72,14 @@ func (p *planner) overGroup(at ast.Span, in *Rel, calls []logical.OverCall) *Rel
 // checkOver refuses what a stream cannot have.
 func (p *planner) checkOver(at ast.Span, in *Rel, calls []logical.OverCall) {
 	c := calls[0]
-	if !in.isInsertOnly() {
-		fail(at, "OVER takes new rows only, and its input changes: %s", kindsText(in.Kinds))
-	}
 	if len(c.Order) == 0 {
 		fail(at, "OVER needs an ORDER BY in streaming mode")
 	}
 	first := c.Order[0]
 	isTime := in.Cols[first.Column].Type.Attribute != row.NoAttribute
+	if isTime && !in.isInsertOnly() {
+		fail(at, "OVER by time takes new rows only, and its input changes: %s", kindsText(in.Kinds))
+	}
 	if isTime && first.Desc {
 		fail(at, "in streaming mode OVER orders by time in ascending order only")
 	}

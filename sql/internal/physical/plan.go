@@ -2,7 +2,7 @@ package physical
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -22,6 +22,8 @@ type Config struct {
 	EachRow bool
 	// WatermarkEachRow makes a watermark after each row that advances it.
 	WatermarkEachRow bool
+	// Shuffle is the seed of an order of rows where none is defined; 0 leaves rows as they come.
+	Shuffle uint64
 	// TTL is table.exec.state.ttl.
 	TTL time.Duration
 	// DropNulls drops rows with NULL in a column of a sink that has none, in place of failing.
@@ -115,6 +117,12 @@ func catch(err *error) {
 // finish goes over plans from their roots: what is computed twice is computed once, who sends -U, and what operators are
 // known by.
 func (p *planner) finish(rels []*Rel) {
+	if p.Shuffle != 0 {
+		done := map[*Rel]*Rel{}
+		for _, r := range rels {
+			p.shuffle(r, done)
+		}
+	}
 	digests := map[*Rel]string{}
 	once := map[string]*Rel{}
 	for _, r := range rels {
@@ -175,7 +183,7 @@ func (p *planner) scan(n *logical.Scan) *Rel {
 		fail(n.Span, "the table %s has rows that change, and batch mode reads new rows only; SET 'execution.runtime-mode' = 'streaming'", n.Table.Path.Object)
 	}
 	r := &Rel{
-		Name: "TableSource", Detail: n.Table.Path.Object + "(" + names(n.Columns()) + ")", Cols: n.Columns(), Kinds: kinds,
+		Name: "TableSource", Detail: n.Table.Path.Object + "(" + readText(n) + ")", Cols: n.Columns(), Kinds: kinds,
 		Source: &Source{n.Table, n},
 	}
 	to := make([]int, len(n.Table.Columns))
@@ -327,7 +335,7 @@ func mergeable(c *exec.Calc, cond expr.Expr, exprs []expr.Expr) bool {
 
 // isField reports whether a call takes a field of a column, which costs nothing.
 func isField(x *expr.Call) bool {
-	if !strings.HasPrefix(x.Func.Name, "FIELD ") {
+	if _, ok := expr.Field(x); !ok {
 		return false
 	}
 	switch a := x.Args[0].(type) {
@@ -393,9 +401,18 @@ func (p *planner) expand(n *logical.Expand) *Rel {
 	for _, s := range n.Sets {
 		op.Numbers = append(op.Numbers, n.Number(s))
 	}
+	kept := func(column int) bool {
+		return column < 0 || !slices.Contains(n.Keys, column) || !slices.ContainsFunc(n.Sets, func(set []int) bool {
+			return !slices.ContainsFunc(set, func(k int) bool { return n.Keys[k] == column })
+		})
+	}
+	w := in.Window.attached()
+	if w != nil && !(kept(w.Start) && kept(w.End) && kept(w.Time)) {
+		w = nil // some sets are about all windows
+	}
 	return &Rel{
 		Op: op, Name: "Expand", Detail: fmt.Sprintf("%d sets of %s", len(n.Sets), columnNames(in.Cols, n.Keys)), Ins: []*Rel{in},
-		Cols: n.Columns(), Dist: []Distribution{{}}, Kinds: in.Kinds, needs: same,
+		Cols: n.Columns(), Dist: []Distribution{{}}, Kinds: in.Kinds, needs: same, Window: w,
 	}
 }
 

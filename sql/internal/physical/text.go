@@ -2,6 +2,7 @@ package physical
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,31 @@ import (
 
 func names(cols []row.Field) string {
 	return strings.Join(logical.Names(cols), ", ")
+}
+
+// readText are the columns of a scan, those of which some fields are read with these: id, bid(auction, price).
+func readText(n *logical.Scan) string {
+	list := logical.Names(n.Columns())
+	for i, c := range n.Columns() {
+		list[i] += partsText(c.Type, n.Table.Columns[n.Reads[i]].Type)
+	}
+	return strings.Join(list, ", ")
+}
+
+// partsText are the fields that are read of a ROW, empty where that is all of them.
+func partsText(read, whole *row.Type) string {
+	var list []string
+	narrow := len(read.Fields) < len(whole.Fields)
+	for _, f := range read.Fields {
+		of := slices.IndexFunc(whole.Fields, func(w row.Field) bool { return w.Name == f.Name })
+		parts := partsText(f.Type, whole.Fields[of].Type)
+		narrow = narrow || parts != ""
+		list = append(list, f.Name+parts)
+	}
+	if !narrow {
+		return ""
+	}
+	return "(" + strings.Join(list, ", ") + ")"
 }
 
 func columnNames(cols []row.Field, at []int) string {
@@ -144,6 +170,7 @@ func text(x expr.Expr, in []row.Field) string {
 			args[i] = text(a, in)
 		}
 		name := x.Func.Name
+		field, isField := expr.Field(x)
 		switch {
 		case operators[name] && len(args) == 2:
 			return "(" + args[0] + " " + name + " " + args[1] + ")"
@@ -151,20 +178,12 @@ func text(x expr.Expr, in []row.Field) string {
 			return args[0] + " " + name
 		case name == "CAST", name == "TRY_CAST":
 			return name + "(" + args[0] + " AS " + x.T.Nullable(true).SQL() + ")"
-		case strings.HasPrefix(name, "FIELD ") && len(args) == 1:
-			return args[0] + "." + fieldName(x)
+		case isField:
+			return args[0] + "." + x.Args[0].Type().Fields[field].Name
 		}
 		return strings.TrimPrefix(name, "UNARY ") + "(" + strings.Join(args, ", ") + ")"
 	}
 	return fmt.Sprintf("%T", x)
-}
-
-func fieldName(x *expr.Call) string {
-	var i int
-	if _, err := fmt.Sscanf(x.Func.Name, "FIELD %d", &i); err != nil {
-		return "?"
-	}
-	return x.Args[0].Type().Fields[i-1].Name
 }
 
 func literalText(l *expr.Literal) string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/logical"
@@ -217,14 +218,19 @@ func (r *reader) parts(rel *physical.Rel, m map[string]any) error {
 		}
 	}
 	if tree, ok := m["source"]; ok {
-		rel.Source = &physical.Source{Scan: &logical.Scan{}}
-		if rel.Source.Table, err = r.withTable(tree, rel.Source.Scan); err != nil {
+		var scan logical.Scan
+		t, err := r.withTable(tree, &scan)
+		if err != nil {
 			return err
 		}
-		if rel.Source.Table == nil || slices.ContainsFunc(rel.Source.Reads, func(c int) bool { return c < 0 || c >= len(rel.Source.Table.Columns) }) {
-			return fmt.Errorf("the table does not have the columns %v", rel.Source.Reads)
+		if t == nil || len(scan.Reads) != len(rel.Cols) || slices.ContainsFunc(scan.Reads, func(c int) bool { return c < 0 || c >= len(t.Columns) }) {
+			return fmt.Errorf("the table does not have the columns %v", scan.Reads)
 		}
-		rel.Source.Scan.Table, rel.Source.Options = rel.Source.Table, merged(rel.Source.Table.Options, rel.Source.Options)
+		types := make([]*row.Type, len(rel.Cols))
+		for i, c := range rel.Cols {
+			types[i] = c.Type
+		}
+		rel.Source = &physical.Source{Table: t, Scan: logical.NewScan(ast.Span{}, t, merged(t.Options, scan.Options), scan.Reads).Narrowed(types)}
 	}
 	if tree, ok := m["lookup"]; ok {
 		l := &physical.Lookup{}

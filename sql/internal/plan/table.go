@@ -56,6 +56,9 @@ var columnKinds = []string{catalog.Physical: "", catalog.Computed: "COMPUTED", c
 
 // tableOf is a table as it is written.
 func tableOf(t *catalog.Table, objects string) (*table, error) {
+	if t.Fixed != nil {
+		return nil, fmt.Errorf("the table %s has the state of the session, which a plan cannot have", t.Path.Object)
+	}
 	if t.Rows != nil {
 		return nil, fmt.Errorf("the table %s is made of a stream of the program, which a plan cannot have", t.Path.Object)
 	}

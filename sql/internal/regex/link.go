@@ -12,7 +12,20 @@ func (l *linker) link(t tree, next node) node {
 	switch t := t.(type) {
 	case seq:
 		for i := len(t) - 1; i >= 0; i-- {
-			next = l.link(t[i], next)
+			from := i
+			for from > 0 && isPlain(t[from]) && isPlain(t[from-1]) {
+				from--
+			}
+			if from == i {
+				next = l.link(t[i], next)
+				continue
+			}
+			var run []rune
+			for _, x := range t[from : i+1] {
+				run = append(run, x.(*text).r)
+			}
+			next = &literal{string(run), next}
+			i = from
 		}
 		return next
 	case alt:
@@ -45,6 +58,12 @@ func (l *linker) link(t tree, next node) node {
 		return &again{2 * t.group, t.fold, next}
 	}
 	panic("regex: unknown tree")
+}
+
+// isPlain reports whether a tree is a character that is compared as it is.
+func isPlain(t tree) bool {
+	c, ok := t.(*text)
+	return ok && c.fold == nil
 }
 
 func (l *linker) repeat(t *repeat, next node) node {

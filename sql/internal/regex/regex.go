@@ -10,6 +10,7 @@ type Regex struct {
 	start    node
 	prefix   []byte     // what each match begins with
 	anchored bool       // each match begins at the begin of the text
+	within   within     // what each match has in it
 	first    *[256]bool // the bytes that matches begin with, nil if they can be empty
 	m        matcher
 }
@@ -40,6 +41,9 @@ func Compile(pattern string) (*Regex, error) {
 	l := &linker{}
 	re := &Regex{start: l.link(t, finish{})}
 	re.prefix, re.anchored = lead(t)
+	if s, ok := t.(seq); ok && len(re.prefix) == 0 {
+		re.within = inside(s)
+	}
 	first := [256]bool{}
 	if !firstBytes(t, &first) {
 		re.first = &first
@@ -63,6 +67,11 @@ func (re *Regex) Find(s []byte, from int) bool {
 				return false
 			}
 			i += k
+		}
+		if len(re.within.text) > 0 {
+			if i = re.within.skip(s, i); i < 0 {
+				return false
+			}
 		}
 		if re.anchored && i > 0 {
 			return false

@@ -2,6 +2,7 @@ package regex
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -91,6 +92,34 @@ func TestFind(t *testing.T) {
 		}
 		if got := all(re, c.s); got != c.want {
 			t.Errorf("%s in %q finds %q, want %q", c.pattern, c.s, got, c.want)
+		}
+	}
+}
+
+// TestWithin compares with searches that try every place.
+func TestWithin(t *testing.T) {
+	if re, err := Compile("(&|^)channel_id=([^&]*)"); err != nil || string(re.within.text) != "channel_id=" || re.within.max != 1 {
+		t.Errorf("%v, %+v", err, re.within)
+	}
+	pieces := []string{"(&|^)", "(é|bc|)", "ab", "é", "[^a]", "c", "x*", "(?<=a)", "b?", "(?>a|ab)", "(a*|c)", "$", "(?i)b", "."}
+	texts := []string{"a", "b", "c", "é", "&", "x", "ab", "日"}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	some := func(from []string, n int) (s string) {
+		for range rnd.IntN(n) {
+			s += from[rnd.IntN(len(from))]
+		}
+		return s
+	}
+	for range 20_000 {
+		pattern, s := some(pieces, 6), some(texts, 12)
+		re, err := Compile(pattern)
+		if err != nil {
+			t.Fatal(pattern, err)
+		}
+		got := all(re, s)
+		re.within = within{}
+		if want := all(re, s); got != want {
+			t.Fatalf("%s in %q finds %q, want %q", pattern, s, got, want)
 		}
 	}
 }

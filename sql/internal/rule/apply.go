@@ -6,6 +6,7 @@ import (
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/builtin"
+	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/expr"
 	"github.com/flott-dev/flott/sql/internal/logical"
 )
@@ -22,8 +23,9 @@ func fail(at ast.Span, format string, args ...any) {
 	panic(&Error{at, fmt.Sprintf(format, args...)})
 }
 
-// Apply applies all rules to the plans of a job. Constants are computed with c.
-func Apply(plans []logical.Node, c *expr.Context) (out []logical.Node, err error) {
+// Apply applies all rules to the plans of a job. Constants are computed with c. nested reports whether fields of the ROWs
+// of a table can be left out where it is read.
+func Apply(plans []logical.Node, c *expr.Context, nested func(t *catalog.Table, options map[string]string) bool) (out []logical.Node, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -43,7 +45,7 @@ func Apply(plans []logical.Node, c *expr.Context) (out []logical.Node, err error
 		n = PushFilters(n)
 		out[i] = MergeProjects(n)
 	}
-	return Prune(out), nil
+	return Narrow(Prune(out), nested), nil
 }
 
 // bottomUp rewrites a plan from its leaves: f gets a node whose inputs have been rewritten.

@@ -8,6 +8,7 @@
 //	PushFilters   conditions go to where their columns come from
 //	MergeProjects projections of projections become one
 //	Prune         columns that nobody reads are not made
+//	Narrow        fields of ROWs that nobody reads are not made
 //
 // # Non-obvious
 //

@@ -14,24 +14,31 @@ import (
 	"github.com/flott-dev/flott/sql/internal/parse"
 )
 
-// env has the tables t(a, b, c) of INT, and u(x, y) of BIGINT.
+// env has the tables t(a, b, c) of INT, u(x, y) of BIGINT, and n(k, r) where r has rows in rows.
 func env(t *testing.T) *bind.Env {
 	t.Helper()
-	s := catalog.NewStore()
+	s := catalog.NewStore(nil)
 	for name, cols := range map[string][]row.Field{
 		"t": {{Name: "a", Type: row.Of(row.Int)}, {Name: "b", Type: row.Of(row.Int)}, {Name: "c", Type: row.Of(row.Int)}},
+		"n": {{Name: "k", Type: row.Of(row.Int)}, {Name: "r", Type: rowOf(
+			row.Field{Name: "d", Type: row.Of(row.Int)}, row.Field{Name: "e", Type: rowOf(
+				row.Field{Name: "f", Type: row.Of(row.Int)}, row.Field{Name: "g", Type: row.Of(row.Int)},
+			)}, row.Field{Name: "h", Type: row.Of(row.Int)},
+		)}},
 		"u": {{Name: "x", Type: row.Of(row.BigInt)}, {Name: "y", Type: row.Of(row.BigInt)}},
 	} {
 		table := &catalog.Table{Path: catalog.Path{Catalog: catalog.DefaultCatalog, Database: catalog.DefaultDatabase, Object: name}, Options: map[string]string{}}
 		for _, c := range cols {
 			table.Columns = append(table.Columns, catalog.Column{Name: c.Name, Type: c.Type})
 		}
-		if err := s.Put(table, false); err != nil {
+		if err := s.Put(t.Context(), table, false); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return &bind.Env{Catalog: s, Zone: time.UTC}
 }
+
+func rowOf(fields ...row.Field) *row.Type { return &row.Type{Kind: row.Row, Fields: fields} }
 
 func bound(t *testing.T, text string) logical.Node {
 	t.Helper()
@@ -51,7 +58,7 @@ func show(n logical.Node) string {
 	var what string
 	switch n := n.(type) {
 	case *logical.Scan:
-		return n.Table.Path.Object + "(" + strings.Join(logical.Names(n.Columns()), " ") + ")"
+		return n.Table.Path.Object + fieldsText(n.Columns())
 	case *logical.Project:
 		what = exprs(n.Exprs)
 	case *logical.Filter:
@@ -74,6 +81,17 @@ func show(n logical.Node) string {
 		ins = append(ins, show(in))
 	}
 	return strings.TrimPrefix(fmt.Sprintf("%T", n), "*logical.") + "(" + what + ")[" + strings.Join(ins, ", ") + "]"
+}
+
+// fieldsText are the names of columns, with those of the fields of ROWs.
+func fieldsText(fields []row.Field) string {
+	names := logical.Names(fields)
+	for i, f := range fields {
+		if f.Type.Kind == row.Row {
+			names[i] += fieldsText(f.Type.Fields)
+		}
+	}
+	return "(" + strings.Join(names, " ") + ")"
 }
 
 func exprs(xs []expr.Expr) string {
@@ -131,6 +149,19 @@ func TestRules(t *testing.T) {
 		{"merge projects", "SELECT p + p FROM (SELECT a + b AS p FROM t)", "Project(+($0 $0))[Project(+($0 $1))[t(a b c)]]"},
 		{"prune", "SELECT a FROM t WHERE c = 1", "Project($0)[Filter(=($1 1))[t(a c)]]"},
 		{"prune", "SELECT b FROM t JOIN u ON a = x", "Project($1)[Join(InnerJoin: =(CAST($0) $2))[t(a b), u(x)]]"},
+		{"narrow", "SELECT k, n.r.h FROM n WHERE n.r.d = 1", "Project($0 FIELD 2($1))[Filter(=(FIELD 1($1) 1))[n(k r(d h))]]"},
+		{"narrow", "SELECT n.r.e.g, n.r.h FROM n", "Project(FIELD 1(FIELD 1($1)) FIELD 2($1))[n(k r(e(g) h))]"},
+		{"narrow", "SELECT n.r.e, n.r.e.g FROM n", "Project(FIELD 1($1) FIELD 2(FIELD 1($1)))[n(k r(e(f g)))]"},
+		{"narrow", "SELECT q.e.g FROM (SELECT n.r.e FROM n) AS q WHERE q.e.f > 0", "Project(FIELD 2($0))[Filter(>(FIELD 1($0) 0))[Project(FIELD 1($1))[n(k r(e(f g)))]]]"},
+		{"narrow", "SELECT r FROM n WHERE n.r.h = 1", "Project($1)[Filter(=(FIELD 3($1) 1))[n(k r(d e(f g) h))]]"},
+		{"narrow", "SELECT n.r.h FROM n WHERE r IS NULL", "Project(FIELD 1($1))[Filter(IS NULL($1))[n(k r(h))]]"},
+		{"narrow", "SELECT k FROM n WHERE n.r.e IS NOT NULL", "Project($0)[Filter(IS NOT NULL(FIELD 1($1)))[n(k r(e(f)))]]"},
+		{"narrow", "SELECT CASE WHEN k > 0 THEN r END FROM n", "Project(CASE(>($0 0) $1 CAST(NULL)))[n(k r(d e(f g) h))]"},
+		{
+			"narrow", "SELECT l.r.h, m.k FROM n AS l JOIN n AS m ON l.r.e.f = m.k",
+			"Project(FIELD 2($1) $2)[Join(InnerJoin: =(FIELD 1(FIELD 1($1)) $2))[n(k r(e(f) h)), n(k r(e(f) h))]]",
+		},
+		{"narrow", "SELECT COUNT(r) FROM n", "Project($0)[Aggregate(by [] COUNT[0])[Project($1)[n(k r(d e(f g) h))]]]"},
 	} {
 		n := bound(t, c.query)
 		switch c.rule {
@@ -146,10 +177,23 @@ func TestRules(t *testing.T) {
 			n = MergeProjects(n)
 		case "prune":
 			n = Prune([]logical.Node{n})[0]
+		case "narrow":
+			n = Narrow([]logical.Node{n}, anyTable)[0]
 		}
 		if got := show(n); got != c.want {
 			t.Errorf("%s: %s\ngives %s\nwant  %s", c.rule, c.query, got, c.want)
 		}
+	}
+}
+
+func anyTable(*catalog.Table, map[string]string) bool { return true }
+
+// TestNarrowAsksTheTable: a source that cannot leave out fields is read with all of them.
+func TestNarrowAsksTheTable(t *testing.T) {
+	none := func(*catalog.Table, map[string]string) bool { return false }
+	n := Narrow([]logical.Node{bound(t, "SELECT n.r.e.g FROM n")}, none)[0]
+	if got := show(n); got != "Project(FIELD 2(FIELD 2($1)))[n(k r(d e(f g) h))]" {
+		t.Error(got)
 	}
 }
 
@@ -167,7 +211,7 @@ func TestRefusedSubqueries(t *testing.T) {
 		"SELECT (SELECT x + a FROM u) FROM t":                          "in its conditions only",
 		"SELECT a FROM t LEFT JOIN u ON a = (SELECT MAX(x) FROM u)":    "outer join",
 	} {
-		_, err := Apply([]logical.Node{bound(t, query)}, &expr.Context{Zone: time.UTC})
+		_, err := Apply([]logical.Node{bound(t, query)}, &expr.Context{Zone: time.UTC}, anyTable)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", query, err, want)
 		}
