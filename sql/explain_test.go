@@ -65,6 +65,31 @@ func TestAdviceAboutKeys(t *testing.T) {
 	}
 }
 
+// TestKeyThatIsNotRead: the changes of a table without -U are found by its key, whether the query reads it or not.
+func TestKeyThatIsNotRead(t *testing.T) {
+	s := newSession(sql.With(halves(new([]string)), nil))
+	execute(t, s, halvesTables)
+	for query, want := range map[string]string{
+		"SELECT v FROM u":                "ChangelogNormalize(key=[k])",
+		"SELECT COUNT(*), MAX(v) FROM u": "ChangelogNormalize(key=[k])",
+	} {
+		if got := rows(t, s, "EXPLAIN "+query); !strings.Contains(got, want) {
+			t.Errorf("%s\n%s\nwant %s", query, got, want)
+		}
+	}
+	const query = "SELECT CAST(COUNT(*) AS INT) AS n, MAX(v) AS m FROM "
+	if with, without := lastRow(t, s, query+"u"), lastRow(t, s, query+"(SELECT k, v FROM u)"); with != without {
+		t.Errorf("without the key %s, with it %s", without, with)
+	}
+}
+
+// lastRow is the last row of a query.
+func lastRow(t *testing.T, s *sql.Session, query string) string {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(rows(t, s, query)), "\n")
+	return lines[len(lines)-1]
+}
+
 // TestUIDs: what is called otherwise keeps its state, and so does a query beside which another one is added.
 func TestUIDs(t *testing.T) {
 	table := "CREATE TABLE t (a INT, b INT) WITH ('connector' = 'datagen');CREATE TABLE u (x INT, n BIGINT) WITH ('connector' = 'blackhole');"

@@ -101,7 +101,7 @@ func (s *Session) planStatement(c *config.Configuration, x ast.Statement) ([]*ph
 
 // fixed reports whether an option belongs to a plan, and not to the session that runs it.
 func fixed(key string) bool {
-	return strings.HasPrefix(key, "table.") && !strings.HasPrefix(key, "table.plan.") || key == config.WatermarkInterval.Key
+	return strings.HasPrefix(key, "table.") && !strings.HasPrefix(key, "table.plan.") && key != config.DMLSync.Key || key == config.WatermarkInterval.Key
 }
 
 // planOptions are the session's options that belong to a plan.

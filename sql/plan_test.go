@@ -166,6 +166,9 @@ func TestPlanFiles(t *testing.T) {
 	is("query", run(s, "COMPILE PLAN 'x' FOR SELECT 1"), "COMPILE PLAN takes INSERT or a statement set")
 	is("batch", run(session(from+to, sql.Set("execution.runtime-mode", "batch")), strings.ReplaceAll(plan, "FILE", "'x'")), "plans are compiled in streaming mode only")
 	is("run in batch", run(session(from+to, sql.Set("execution.runtime-mode", "batch")), "EXECUTE PLAN FILE"), "plans run in streaming mode only")
+	if r, err := session(from+to, sql.Set("table.dml-sync", "false")).Execute(t.Context(), "EXECUTE PLAN '"+file+"'"); err != nil || r.Schema == nil {
+		t.Errorf("a plan that runs by itself gives %v, %v", r, err)
+	}
 	is("set", run(s, "COMPILE AND EXECUTE PLAN '"+file+"2' FOR STATEMENT SET BEGIN INSERT INTO o SELECT k, v FROM t; INSERT INTO o SELECT k, COUNT(*) FROM t GROUP BY k; END"), "")
 
 	// What the plan has not, the catalog has.
