@@ -7,7 +7,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -381,13 +380,18 @@ func statefulOperators(t *testing.T) []string {
 			})
 		}
 	}
-	packages, err := parser.ParseDir(token.NewFileSet(), "internal/exec", func(f fs.FileInfo) bool {
-		return !strings.HasSuffix(f.Name(), "_test.go")
-	}, 0)
+	files, err := filepath.Glob("internal/exec/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range packages["exec"].Files {
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, decl := range f.Decls {
 			look(decl)
 		}
