@@ -38,6 +38,18 @@ var (
 		Key: "table.exec.legacy-cast-behaviour", Default: "DISABLED",
 		Text: "ENABLED makes a CAST that fails NULL, as TRY_CAST is.",
 	}, nil, "ENABLED", "DISABLED"))
+	PlanCompileObjects = define(Enum(Doc{
+		Key: "table.plan.compile.catalog-objects", Default: "ALL",
+		Text: "What COMPILE PLAN writes of tables into the file: ALL, the SCHEMA without options, or the IDENTIFIER.",
+	}, nil, "ALL", "SCHEMA", "IDENTIFIER"))
+	PlanRestoreObjects = define(Enum(Doc{
+		Key: "table.plan.restore.catalog-objects", Default: "ALL",
+		Text: "What EXECUTE PLAN takes of tables from the file: ALL that is in there, and the rest from the catalog; ALL_ENFORCED, where nothing may be missing; or the IDENTIFIER, by which the catalog has the rest.",
+	}, nil, "ALL", "ALL_ENFORCED", "IDENTIFIER"))
+	PlanForceRecompile = define(Bool(Doc{
+		Key: "table.plan.force-recompile", Default: "false",
+		Text: "true has COMPILE PLAN overwrite a file that there is. Its state may then be lost: meant for tests.",
+	}))
 	DMLSync = define(Bool(Doc{
 		Key: "table.dml-sync", Default: "true",
 		Text: "Whether the job of an INSERT belongs to its statement, and is waited for before the next one. With false it goes on by " +

@@ -46,7 +46,7 @@ type TableSpec struct {
 }
 
 // TableSource is a table that can be read. Optional abilities are Nested, MetadataColumns,
-// Limited, Partitioned, Parallel and LookupTable.
+// Limited, Partitioned, Parallel, Sized and LookupTable.
 type TableSource interface {
 	// Bounded reports whether the input ends by itself.
 	Bounded() bool
@@ -101,6 +101,12 @@ type Parallel interface {
 	// Readers is that number, at least 1. No more than most, the job's parallelism, are wanted, unless the table asks for them
 	// by an option.
 	Readers(most int) (int, error)
+}
+
+// Sized is a TableSource that knows how many rows it has: for estimates.
+type Sized interface {
+	// Size is that number; ok is false where it is not known.
+	Size() (rows int64, ok bool)
 }
 
 // Limited is a TableSource that may stop early.

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
+	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/physical"
 )
 
@@ -27,16 +29,31 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 		rels, err = s.planInserts(c, []*ast.Insert{y})
 	case *ast.StatementSet:
 		rels, err = s.planInserts(c, y.Inserts)
+	case *ast.Execute:
+		return s.explain(&ast.Explain{Span: x.Span, Details: x.Details, Statement: y.Statement})
+	case *ast.ExecutePlan:
+		var restore func()
+		if rels, _, restore, err = s.readPlan(y.Span, y.File); err == nil {
+			restore()
+		}
 	default:
-		return nil, &bind.Error{Span: x.Span, Msg: "EXPLAIN takes a query, INSERT or a statement set"}
+		return nil, &bind.Error{Span: x.Span, Msg: "EXPLAIN takes a query, INSERT, a statement set or EXECUTE PLAN"}
 	}
 	if err != nil {
 		return nil, err
 	}
 	var b strings.Builder
-	b.WriteString("== Optimized Physical Plan ==\n")
-	physical.Explain(&b, rels, slices.Contains(x.Details, "CHANGELOG_MODE"))
-	if w := physical.Warnings(rels); len(w) > 0 {
+	d := physical.Details{
+		Changes: slices.Contains(x.Details, "CHANGELOG_MODE"), Costs: slices.Contains(x.Details, "ESTIMATED_COST"), Rows: s.rowsOf,
+		Advice: slices.Contains(x.Details, "PLAN_ADVICE"),
+	}
+	if d.Advice {
+		b.WriteString("== Optimized Physical Plan With Advice ==\n")
+	} else {
+		b.WriteString("== Optimized Physical Plan ==\n")
+	}
+	physical.Explain(&b, rels, d)
+	if w := physical.Warnings(rels); len(w) > 0 && !d.Advice {
 		b.WriteString("\n== Warnings ==\n")
 		for _, line := range w {
 			b.WriteString(line + "\n")
@@ -51,4 +68,21 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 		b.WriteString(plan)
 	}
 	return texts([]string{"result"}, [][]string{{b.String()}}), nil
+}
+
+// rowsOf is how many rows a table has, if its connector knows.
+func (s *Session) rowsOf(t *catalog.Table, options map[string]string) (float64, bool) {
+	if t.Rows != nil {
+		return 0, false
+	}
+	source, err := s.source(t, options)
+	if err != nil {
+		return 0, false
+	}
+	sized, ok := source.(connect.Sized)
+	if !ok {
+		return 0, false
+	}
+	n, ok := sized.Size()
+	return float64(n), ok
 }

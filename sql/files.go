@@ -57,7 +57,7 @@ func (s *Session) file(path string) (*catalog.Table, error) {
 		return nil, fmt.Errorf("%s: %w", files[0], err)
 	}
 	t := &catalog.Table{
-		Path: catalog.Path{Catalog: catalog.DefaultCatalog, Database: catalog.DefaultDatabase, Object: path}, Temporary: true,
+		Path: catalog.Path{Catalog: catalog.DefaultCatalog, Database: catalog.DefaultDatabase, Object: path}, Temporary: true, Inline: true,
 		Options: map[string]string{"connector": "filesystem", "path": path, "format": format},
 	}
 	if format == "csv" {

@@ -47,6 +47,10 @@ func (s *Session) execute(ctx context.Context, x ast.Statement, text string) (*R
 		return s.resetOption(x)
 	case *ast.Explain:
 		return s.explain(x)
+	case *ast.CompilePlan:
+		return s.compilePlan(ctx, x)
+	case *ast.ExecutePlan:
+		return s.executePlan(ctx, x.Span, x.File)
 	}
 	return s.define(ctx, x, text)
 }
@@ -98,6 +102,11 @@ func (s *Session) inserts(ctx context.Context, inserts []*ast.Insert) (*Result, 
 	if err != nil {
 		return nil, err
 	}
+	return s.write(ctx, c, rels)
+}
+
+// write starts the job of INSERT statements.
+func (s *Session) write(ctx context.Context, c *config.Configuration, rels []*physical.Rel) (*Result, error) {
 	env, err := s.build(c, rels, nil)
 	if err != nil {
 		return nil, err

@@ -100,10 +100,11 @@ func (w *columnProbeWriter) hashRows(b *column.Batch) {
 	}
 }
 
-func (w *columnProbeWriter) Flush(endOfInput bool) error {
-	if !endOfInput {
-		return nil
-	}
+func (w *columnProbeWriter) Flush(bool) error          { return nil }
+func (w *columnProbeWriter) Snapshot() ([]byte, error) { return nil, nil }
+
+// Close adds what was written to the probe: also that of a job that was stopped before the end of its input.
+func (w *columnProbeWriter) Close() error {
 	p := w.probe
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,9 +113,6 @@ func (w *columnProbeWriter) Flush(endOfInput bool) error {
 	p.hash.Merge(&w.hash)
 	return nil
 }
-
-func (w *columnProbeWriter) Snapshot() ([]byte, error) { return nil, nil }
-func (w *columnProbeWriter) Close() error              { return nil }
 
 // sideTable is the connector 'side': a table (k BIGINT, v STRING) with v the text of k, for 0 <= k < rows, which is
 // looked up.

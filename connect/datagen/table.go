@@ -84,6 +84,9 @@ type table struct {
 // Readers implements connect.Parallel.
 func (t *table) Readers(most int) (int, error) { return cmp.Or(t.readers, most), nil }
 
+// Size implements connect.Sized.
+func (t *table) Size() (rows int64, ok bool) { return t.o.Count, t.Bounded() }
+
 func newTable(t *connect.TableSpec) (*table, error) {
 	o, err := base.Parse(t)
 	if err != nil {

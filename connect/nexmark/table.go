@@ -167,6 +167,9 @@ type table struct {
 // Readers implements connect.Parallel.
 func (s *table) Readers(most int) (int, error) { return cmp.Or(s.readers, most), nil }
 
+// Size implements connect.Sized.
+func (s *table) Size() (rows int64, ok bool) { return s.cfg.Events, s.Bounded() }
+
 func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 	o, err := base.Parse(t)
 	if err != nil {

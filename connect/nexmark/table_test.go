@@ -88,6 +88,24 @@ func TestTableIsASource(t *testing.T) {
 	connecttest.Source(t, func() connect.Source[string] { return scan(t, eventSchema, connect.Scan{}) }, connecttest.Options[string]{})
 }
 
+func TestTableSize(t *testing.T) {
+	for num, want := range map[string]int64{"300": 300, "0": -1} {
+		table, err := Table.NewSource(&connect.TableSpec{
+			Name: "t", Schema: formattest.Schema("event_type INT"), Options: map[string]string{"events.num": num},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, ok := table.(connect.Sized).Size()
+		if !ok {
+			n = -1
+		}
+		if n != want {
+			t.Errorf("%s events: %d rows, want %d", num, n, want)
+		}
+	}
+}
+
 func TestTableErrors(t *testing.T) {
 	for schema, want := range map[string]string{
 		"event INT":                     "there is no column event; there are event_type, person, auction and bid",

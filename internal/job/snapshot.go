@@ -397,7 +397,7 @@ func (j *Job) checkRestore() error {
 		maximum, ok := known[uid]
 		if !ok {
 			if hasState(o) {
-				lost = append(lost, fmt.Sprintf("%q (uid %s)", o.Name, uid))
+				lost = append(lost, fmt.Sprintf("%q (uid %s)%s", o.Name, uid, j.instead(o.Name)))
 			}
 			continue
 		}
@@ -410,10 +410,29 @@ func (j *Job) checkRestore() error {
 	if len(lost) > 0 && !j.opts.AllowNonRestored {
 		slices.Sort(lost)
 		return fmt.Errorf("the snapshot has state of operators that the job does not have: %s; give "+
-			"the operators their uid again, or allow non-restored state",
+			"the operators their uid again, which in SQL follows from what they compute, or allow non-restored state",
 			strings.Join(lost, ", "))
 	}
 	return nil
+}
+
+// instead is the operator that the job may have in place of one that it does not have: of the same name, or else of the same
+// kind, which the name of an operator of SQL begins with.
+func (j *Job) instead(name string) string {
+	kind, _, isCall := strings.Cut(name, "(")
+	other := ""
+	for _, n := range j.plan.Nodes {
+		if j.opts.Restore.Operators[n.UID] != nil {
+			continue
+		}
+		if n.Name == name {
+			return fmt.Sprintf(", where the job has one of the name (uid %s) on other input or of other types", n.UID)
+		}
+		if isCall && other == "" && strings.HasPrefix(n.Name, kind+"(") {
+			other = fmt.Sprintf(", where the job has %q (uid %s)", n.Name, n.UID)
+		}
+	}
+	return other
 }
 
 func hasState(o *checkpoint.OperatorState) bool {

@@ -177,10 +177,11 @@ func (t *Task) park(account *account) {
 }
 
 // arm sets the clock for the earliest processing-time timer, or the barrier that becomes unaligned
-// next.
+// next. A timer that is due waits for something else, since the step before would have run it: for
+// room, or for ever, behind the end.
 func (t *Task) arm() {
 	at := t.deadline()
-	if len(t.timers) > 0 && (at == 0 || t.timers[0].at < at) {
+	if len(t.timers) > 0 && !t.timers.due(t.now) && (at == 0 || t.timers[0].at < at) {
 		at = t.timers[0].at
 	}
 	if at == 0 || t.armed == at {

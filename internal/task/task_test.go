@@ -526,6 +526,32 @@ func TestTimers(t *testing.T) {
 	r.steps(operator.Waiting)
 }
 
+// TestTimersThatCannotRun: a timer that is due when its task has ended, or is blocked, does not wake it again and again.
+func TestTimersThatCannotRun(t *testing.T) {
+	for name, prepare := range map[string]func(r *rig){
+		"ended":   func(r *rig) { r.control(operator.EndOfInput, 0) },
+		"blocked": func(r *rig) { r.send(1); r.nodes[0].busy = 1 << 30 },
+	} {
+		r := newRig(t, nil)
+		r.nodes[0].Ctx.WakeAt(1500)
+		prepare(r)
+		s := task.NewStepper(t.Context(), r.Task)
+		steps := func() {
+			for n := 0; s.Runnable(); n++ {
+				if _, err := s.Step(); err != nil || n > 100 {
+					t.Fatalf("%s: after %d steps: %v", name, n, err)
+				}
+			}
+		}
+		steps()
+		r.clock.Advance(time.Second)
+		steps()
+		if at, ok := r.clock.Next(); ok {
+			t.Errorf("%s: the task is woken at %v, and it is %v", name, at, r.clock.Now())
+		}
+	}
+}
+
 func TestWatermarkOfAnEndedChannel(t *testing.T) {
 	r := newRig(t, nil)
 	other := r.gate.NewChannel(0, 0, false)

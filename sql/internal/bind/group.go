@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/expr"
 	"github.com/flott-dev/flott/sql/internal/logical"
 )
@@ -425,19 +426,5 @@ func (g *group) grouping(x *ast.Call) expr.Expr {
 		return &expr.Literal{Span: x.Span, Value: v}
 	}
 	set := &expr.Input{Span: x.Span, Index: len(g.keys), Name: "$e", T: t}
-	keys := len(g.keys)
-	return &expr.Call{Span: x.Span, Args: []expr.Expr{set}, T: t, Func: &expr.Func{
-		Name: fmt.Sprintf("%s %v of %d", name, at, keys), Strict: true, Total: true,
-		Compile: func(*expr.Call) expr.Kernel {
-			return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
-				for r := range n {
-					bits := int64(0)
-					for _, i := range at {
-						bits = bits<<1 | args[0].I64[r]>>(keys-1-i)&1
-					}
-					out.I64[r] = bits
-				}
-			}
-		},
-	}}
+	return &expr.Call{Span: x.Span, Args: []expr.Expr{set}, T: t, Func: builtin.Grouping(name, at, len(g.keys))}
 }

@@ -17,15 +17,24 @@ func Cast(at ast.Span, x expr.Expr, to *row.Type, try bool) (expr.Expr, error) {
 	if from.Equal(t) {
 		return x, nil
 	}
-	kernel, total := castKernel(from, t, try), try || widenKernel(from, t) != nil
-	if kernel == nil {
+	f := castFunc(from, t, try)
+	if f == nil {
 		return nil, fmt.Errorf("a value of type %s cannot be cast to %s", from.Nullable(true).SQL(), to.Nullable(true).SQL())
+	}
+	return &expr.Call{Span: at, Func: f, Args: []expr.Expr{x}, T: t}, nil
+}
+
+// castFunc is the function of a cast, nil if there is none.
+func castFunc(from, to *row.Type, try bool) *expr.Func {
+	kernel, total := castKernel(from, to, try), try || widenKernel(from, to) != nil
+	if kernel == nil {
+		return nil
 	}
 	f := &expr.Func{Name: "CAST", Strict: true, Total: total, Compile: func(*expr.Call) expr.Kernel { return kernel }}
 	if try {
 		f.Name = "TRY_CAST"
 	}
-	return &expr.Call{Span: at, Func: f, Args: []expr.Expr{x}, T: t}, nil
+	return f
 }
 
 // outcome is what became of a cast.

@@ -54,6 +54,9 @@ func literalText(l *expr.Literal) string {
 	if l.Type().Kind == row.Raw {
 		return string(l.Value.Bytes(0))
 	}
+	if l.Type().IsBinary() {
+		return fmt.Sprintf("X'%X'", l.Value.Bytes(0))
+	}
 	s := string(AppendText(nil, &expr.Context{Zone: time.UTC}, l.Value, 0))
 	if l.Type().IsText() || l.Type().IsTemporal() || l.Type().IsInterval() {
 		return "'" + s + "'"

@@ -59,6 +59,8 @@ type Table struct {
 	// Query is what a view stands for, nil for a table; Text is how it was written.
 	Query *ast.Query
 	Text  string
+	// Inline says that it is in no catalog: FROM 'file'.
+	Inline bool
 	// stored is its statement in its catalog's file, empty where it is in none.
 	stored string
 	// Fixed are the rows of a table of information_schema.

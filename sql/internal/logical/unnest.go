@@ -8,10 +8,33 @@ import (
 	"github.com/flott-dev/flott/sql/internal/expr"
 )
 
+// The names of the table functions that statements do not call by a name.
+const (
+	unnestName     = "UNNEST"
+	ordinalityName = "UNNEST WITH ORDINALITY"
+)
+
+// BuiltinTable finds a table function that is no function of the program, nil if there is none.
+func BuiltinTable(name string) *TableFunc {
+	switch name {
+	case unnestName:
+		return Unnest(false)
+	case ordinalityName:
+		return Unnest(true)
+	case Replicate.Name:
+		return Replicate
+	}
+	return nil
+}
+
 // Unnest is the table function of UNNEST, with a column of numbers where ordinality is asked for.
 func Unnest(ordinality bool) *TableFunc {
+	name := unnestName
+	if ordinality {
+		name = ordinalityName
+	}
 	return &TableFunc{
-		Name: "UNNEST",
+		Name: name,
 		Infer: func(args []expr.Expr) ([]expr.Expr, []row.Field, error) {
 			cols, err := unnested(args[0].Type())
 			if ordinality {

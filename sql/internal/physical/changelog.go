@@ -4,9 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/builtin"
@@ -70,7 +68,11 @@ func share(r *Rel, digests map[*Rel]string, once map[string]*Rel) *Rel {
 		digests[r] = ""
 		return r
 	}
-	d := r.digest(func(in *Rel) string { return digests[in] })
+	parts := []string{r.content(nil, false)}
+	for _, in := range r.Ins {
+		parts = append(parts, digests[in])
+	}
+	d := digest(parts)
 	if same := once[d]; same != nil {
 		return same
 	}
@@ -78,25 +80,10 @@ func share(r *Rel, digests map[*Rel]string, once map[string]*Rel) *Rel {
 	return r
 }
 
-// digest is what an operator computes of inputs that are known by names.
-func (r *Rel) digest(name func(*Rel) string) string {
+func digest(parts []string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%s\n", r.Name, r.Detail, names(r.Cols))
-	if r.TTL != "" {
-		fmt.Fprintf(h, "%s\n", r.TTL)
-	}
-	for _, in := range r.Ins {
-		fmt.Fprintf(h, "%s\n", name(in))
-	}
-	if r.Values != nil {
-		for _, row := range r.Values.Rows {
-			fmt.Fprintf(h, "(%s)\n", texts(row, nil))
-		}
-	}
-	if r.Source != nil {
-		for _, k := range slices.Sorted(maps.Keys(r.Source.Options)) {
-			fmt.Fprintf(h, "%s=%s\n", k, r.Source.Options[k])
-		}
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d %s\n", len(p), p)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }
@@ -124,61 +111,6 @@ func (r *Rel) isVolatile() bool {
 		}
 	}
 	return false
-}
-
-// identify gives operators the names that their state is known by: a digest of what they compute of their inputs. Which
-// columns of a table are read besides does not count: that depends on who else reads it.
-func (p *planner) identify(r *Rel) string {
-	if r.UID != "" {
-		return r.UID
-	}
-	for _, in := range r.Ins {
-		p.identify(in)
-	}
-	uid := strings.ToLower(r.Name) + "-" + r.meaning()
-	n := p.uids[uid]
-	p.uids[uid]++
-	if n > 0 {
-		uid = fmt.Sprintf("%s-%d", uid, n+1)
-	}
-	r.UID = uid
-	return uid
-}
-
-// meaning is a digest of what an operator computes of inputs that have their names.
-func (r *Rel) meaning() string {
-	c := *r
-	c.TTL = "" // another one does not change what the state means
-	switch op := r.Op.(type) {
-	case nil:
-		if r.Source != nil {
-			c.Detail, c.Cols = r.Source.Table.Path.String(), nil
-		}
-	case *exec.Watermark:
-		c.Detail, c.Cols = builtin.ExprText(op.Expr, r.Cols), nil
-		if calc, ok := r.Ins[0].Op.(*exec.Calc); ok && r.Ins[0].Ins[0].Source != nil { // computed columns of the table
-			c.Detail = builtin.ExprText(calc.Exprs[op.Column], calc.In) + " " + c.Detail
-			c.Ins = r.Ins[0].Ins
-		}
-	case *exec.GroupAggregate, *exec.Join, *exec.Rank, *exec.Over:
-		c.Cols = nil
-	}
-	return c.digest(func(in *Rel) string { return in.essence().UID })
-}
-
-// essence is what a relation is made of when columns are left out only.
-func (r *Rel) essence() *Rel {
-	c, ok := r.Op.(*exec.Calc)
-	if !ok || c.Cond != nil {
-		return r
-	}
-	for i, x := range c.Exprs {
-		in, ok := x.(*expr.Input)
-		if !ok || r.Ins[0].Cols[in.Index].Name != r.Cols[i].Name {
-			return r
-		}
-	}
-	return r.Ins[0].essence()
 }
 
 // conjuncts are the parts of a condition that AND puts together.

@@ -3,25 +3,52 @@ package physical
 import (
 	"fmt"
 	"strings"
+
+	"github.com/flott-dev/flott/sql/internal/catalog"
 )
 
-// Explain writes plans, an operator a line, each above its inputs; what is computed once for several is written once. With
-// changes it says which kinds of changes the rows are.
-func Explain(b *strings.Builder, rels []*Rel, changes bool) {
-	e := &explainer{b: b, changes: changes, uses: map[*Rel]int{}, numbers: map[*Rel]int{}}
+// Details are what Explain shows beside the operators.
+type Details struct {
+	// Changes are the kinds of changes that rows are.
+	Changes bool
+	// Costs are estimates, see Cost. Rows is how many rows a table has, if that is known.
+	Costs bool
+	Rows  func(t *catalog.Table, options map[string]string) (rows float64, ok bool)
+	// Advice is what could be better, in lines behind the plan.
+	Advice bool
+}
+
+// Explain writes plans, an operator a line, each above its inputs; what is computed once for several is written once.
+func Explain(b *strings.Builder, rels []*Rel, d Details) {
+	e := &explainer{
+		b: b, details: d, uses: map[*Rel]int{}, numbers: map[*Rel]int{},
+		costs: &estimator{size: d.Rows, rows: map[*Rel]float64{}, costs: map[*Rel]Cost{}},
+	}
 	for _, r := range rels {
 		e.count(r)
 	}
 	for _, r := range rels {
 		e.write(r, "", "")
 	}
+	if !d.Advice {
+		return
+	}
+	b.WriteString("\n")
+	for i, a := range e.advice {
+		fmt.Fprintf(b, "advice[%d]: %s\n", i+1, a)
+	}
+	if len(e.advice) == 0 {
+		b.WriteString("No available advice...\n")
+	}
 }
 
 type explainer struct {
 	b       *strings.Builder
-	changes bool
+	details Details
 	uses    map[*Rel]int
 	numbers map[*Rel]int // of what is used several times, when it was written
+	costs   *estimator
+	advice  []Advice
 }
 
 func (e *explainer) count(r *Rel) {
@@ -40,12 +67,16 @@ func (e *explainer) write(r *Rel, first, rest string) {
 		return
 	}
 	e.b.WriteString(first + label(r))
+	e.advise(r)
 	if e.uses[r] > 1 {
 		e.numbers[r] = len(e.numbers) + 1
 		fmt.Fprintf(e.b, " (reuse_id=[%d])", e.numbers[r])
 	}
-	if e.changes {
+	if e.details.Changes {
 		e.b.WriteString(" changelogMode=" + kindsText(r.Kinds))
+	}
+	if e.details.Costs {
+		e.b.WriteString(e.costs.text(r))
 	}
 	e.b.WriteString("\n")
 	for i, in := range r.Ins {
@@ -59,6 +90,20 @@ func (e *explainer) write(r *Rel, first, rest string) {
 			continue
 		}
 		e.write(in, begin, next)
+	}
+}
+
+// advise writes the numbers of what there is to say about an operator.
+func (e *explainer) advise(r *Rel) {
+	if !e.details.Advice {
+		return
+	}
+	for i, a := range r.advice() {
+		e.advice = append(e.advice, a)
+		e.b.WriteString(map[bool]string{true: " advice=[", false: ", "}[i == 0] + fmt.Sprint(len(e.advice)))
+		if i == len(r.advice())-1 {
+			e.b.WriteString("]")
+		}
 	}
 }
 

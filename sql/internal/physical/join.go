@@ -567,7 +567,7 @@ func (p *planner) lookupJoin(s *sides) *Rel {
 		Cond: and(rest), Out: s.columns(true),
 	}
 	return &Rel{
-		Op: op, Name: "LookupJoin", Detail: "table=[" + t.Path.Object + "], " + s.detail(), Ins: []*Rel{s.left}, Cols: op.Out,
+		Op: op, Lookup: &Lookup{t, source.Source.Options, keys, wanted}, Name: "LookupJoin", Detail: "table=[" + t.Path.Object + "], " + s.detail(), Ins: []*Rel{s.left}, Cols: op.Out,
 		Dist: []Distribution{{}}, Kinds: s.left.Kinds, needs: same,
 	}
 }

@@ -200,9 +200,29 @@ func (p *planner) scan(n *logical.Scan) *Rel {
 		r.Keys = mapKeys([][]int{k}, to)
 	}
 	if kinds.Has(row.UpdateAfter) && !kinds.Has(row.UpdateBefore) {
+		if keyed := withKey(n); keyed != n { // changes are found by it
+			return p.calc(p.scan(keyed), nil, inputs(r.Cols), r.Cols)
+		}
 		return p.normalize(r, n)
 	}
 	return r
+}
+
+// withKey is a scan that reads the columns of the table's primary key too, behind the others.
+func withKey(n *logical.Scan) *logical.Scan {
+	reads, types := slices.Clone(n.Reads), []*row.Type{}
+	for _, c := range n.Columns() {
+		types = append(types, c.Type)
+	}
+	for _, k := range n.Table.Keys() {
+		if !slices.Contains(reads, k) {
+			reads, types = append(reads, k), append(types, n.Table.Columns[k].Type.Plain())
+		}
+	}
+	if len(reads) == len(n.Reads) {
+		return n
+	}
+	return logical.NewScan(n.Span, n.Table, n.Options, reads).Narrowed(types)
 }
 
 // normalize makes a changelog with -U of a source that has none.

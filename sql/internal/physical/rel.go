@@ -28,6 +28,8 @@ type Rel struct {
 	// Source and Sink are the tables of connectors.
 	Source *Source
 	Sink   *Sink
+	// Lookup is the table that a lookup join looks rows up in.
+	Lookup *Lookup
 	// Values are a source of rows of expressions.
 	Values *exec.Values
 	// UID is what the operator's state is known by: it follows from what it computes.
@@ -54,6 +56,15 @@ type Sink struct {
 	Table     *catalog.Table // nil for a query's result
 	Overwrite bool
 	Static    map[string]string
+}
+
+// Lookup is a table in which rows are looked up by some of its columns.
+type Lookup struct {
+	Table *catalog.Table
+	// Options are the table's, with those of hints.
+	Options map[string]string
+	// Keys are the columns that are compared, and Project those that are wanted, among the physical ones.
+	Keys, Project []int
 }
 
 // Distribution is how rows are dealt out to the subtasks of an operator.

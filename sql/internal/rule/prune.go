@@ -168,8 +168,11 @@ func (p *pruner) prune(n logical.Node, wanted []bool) (out logical.Node, to []in
 		need := slices.Clone(p.shared(n, wanted))
 		need[n.Column] = true
 		want(need, n.Expr)
+		own := slices.Clone(wanted)
+		own[n.Column] = true
+		want(own, n.Expr)
 		in, to := p.prune(n.Input, need)
-		return logical.NewWatermark(in, to[n.Column], moved(n.Expr, to)), to
+		return only(logical.NewWatermark(in, to[n.Column], moved(n.Expr, to)), to, own)
 	case *logical.SetOp:
 		return p.pruneUnion(n, wanted)
 	}
@@ -228,10 +231,11 @@ func kept(wanted []bool) (to []int, n int) {
 }
 
 func (p *pruner) pruneScan(n *logical.Scan, wanted []bool) (logical.Node, []int) {
+	own := wanted
 	wanted = p.shared(n, wanted)
 	to, count := kept(wanted)
 	if count == len(wanted) {
-		return n, to
+		return only(n, to, own)
 	}
 	var reads []int
 	for i, c := range n.Reads {
@@ -239,7 +243,30 @@ func (p *pruner) pruneScan(n *logical.Scan, wanted []bool) (logical.Node, []int)
 			reads = append(reads, c)
 		}
 	}
-	return logical.NewScan(n.Span, n.Table, n.Options, reads), to
+	return only(logical.NewScan(n.Span, n.Table, n.Options, reads), to, own)
+}
+
+// only leaves the columns out that others want: an operator that keeps rows keeps the same ones whoever else reads the
+// table.
+func only(n logical.Node, to []int, wanted []bool) (logical.Node, []int) {
+	var at []int
+	var cols []row.Field
+	out := make([]int, len(to))
+	extra := false
+	for i, k := range to {
+		out[i] = -1
+		switch {
+		case wanted[i]:
+			out[i] = len(at)
+			at, cols = append(at, k), append(cols, n.Columns()[k])
+		case k >= 0:
+			extra = true
+		}
+	}
+	if !extra {
+		return n, to
+	}
+	return ordered(n, at, cols), out
 }
 
 func (p *pruner) pruneProject(n *logical.Project, wanted []bool) (logical.Node, []int) {

@@ -3,7 +3,6 @@ package rule
 import (
 	"fmt"
 
-	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/ast"
@@ -69,31 +68,12 @@ func countBoth(s *logical.SetOp) logical.Node {
 		times = call(at, "-", l, r)
 	}
 	kept := filter(counted, call(at, ">", times, bigint(0)))
-	repeated := logical.NewApply(kept, replicate, []expr.Expr{times}, false, []row.Field{{Name: "$n", Type: big}})
+	repeated := logical.NewApply(kept, logical.Replicate, []expr.Expr{times}, false, []row.Field{{Name: "$n", Type: big}})
 	exprs := make([]expr.Expr, width)
 	for i := range exprs {
 		exprs[i] = logical.Input(repeated, i)
 	}
 	return logical.NewProject(repeated, exprs, logical.Names(s.Columns()))
-}
-
-// replicate is a table function that gives so many rows.
-var replicate = &logical.TableFunc{
-	Name: "$REPLICATE",
-	Infer: func(args []expr.Expr) ([]expr.Expr, []row.Field, error) {
-		return args, []row.Field{{Name: "$n", Type: row.Of(row.BigInt).Nullable(false)}}, nil
-	},
-	New: func([]*row.Type, []row.Field) logical.Table { return replicator{} },
-}
-
-type replicator struct{}
-
-func (replicator) Append(args []*column.Vector, i int, out []*column.Vector) int {
-	n := args[0].I64[i]
-	for k := range n {
-		out[0].AppendI64(k)
-	}
-	return int(n)
 }
 
 // rowNumber numbers the rows of each partition.
