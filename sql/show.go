@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
@@ -73,7 +74,7 @@ func (s *Session) show(x *ast.Show) (*Result, error) {
 		if err != nil {
 			return nil, at(x.Of, err)
 		}
-		return describeTable(t, func(c catalog.Column) bool { return likes(x, c.Name) }), nil
+		return s.describeTable(t, func(c catalog.Column) bool { return likes(x, c.Name) }), nil
 	case "CREATE TABLE", "CREATE VIEW":
 		return s.showCreate(x)
 	case "CREATE CATALOG":
@@ -174,7 +175,7 @@ func (s *Session) describe(x *ast.Describe) (*Result, error) {
 		if err != nil {
 			return nil, at(x.Name, err)
 		}
-		return describeTable(t, func(catalog.Column) bool { return true }), nil
+		return s.describeTable(t, func(catalog.Column) bool { return true }), nil
 	}
 	return nil, &bind.Error{Span: x.Span, Msg: "DESCRIBE " + x.Kind + " is not supported yet"}
 }
@@ -205,8 +206,20 @@ func (s *Session) describeDatabase(x *ast.Describe) (*Result, error) {
 	return infos(rows), nil
 }
 
+// shown is the type of a column, without NOT NULL. In streaming mode it says whether it is an attribute of time.
+func (s *Session) shown(t *catalog.Table, c *catalog.Column) *row.Type {
+	ty := *c.Type.Nullable(true)
+	if c, err := s.configuration(); err == nil && config.RuntimeMode.Get(c) == "BATCH" {
+		return ty.Plain()
+	}
+	if t.Watermark != nil && t.Watermark.Column == c.Name {
+		ty.Attribute = row.Rowtime
+	}
+	return &ty
+}
+
 // describeTable is a row for each column, as Flink has them.
-func describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
+func (s *Session) describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
 	names := []string{"name", "type", "null", "key", "extras", "watermark"}
 	comments := slices.ContainsFunc(t.Columns, func(c catalog.Column) bool { return c.Comment != "" })
 	if comments {
@@ -234,7 +247,7 @@ func describeTable(t *catalog.Table, wanted func(catalog.Column) bool) *Result {
 		}
 		r.fixed.N++
 		put(0, c.Name)
-		put(1, c.Type.Nullable(true).SQL())
+		put(1, s.shown(t, &c).String())
 		r.fixed.Cols[2].AppendBool(!c.Type.NotNull)
 		key := ""
 		if slices.Contains(t.PrimaryKey, c.Name) {

@@ -252,6 +252,12 @@ func (b *binder) function(x *ast.Call) expr.Expr {
 		return b.over(x)
 	}
 	d := b.scalar(x)
+	if d == nil && name == "CURRENT_DATABASE" && len(x.Name) == 1 && len(x.Args) == 0 && b.env != nil {
+		_, database := b.env.Catalog.Current()
+		v := column.New(row.StringType().Nullable(false))
+		v.AppendString(database)
+		return &expr.Literal{Span: x.Span, Value: v}
+	}
 	if d == nil {
 		if b.aggregateOf(x) != nil {
 			fail(x.Span, "the aggregate %s cannot stand here", name)
