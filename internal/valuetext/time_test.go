@@ -1,7 +1,6 @@
 package valuetext
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -82,7 +81,7 @@ func TestTimestamps(t *testing.T) {
 	if m, n := Cut(5, 999, 7); m != 5 || n != 900 {
 		t.Errorf("cut to tenths of microseconds: %d %d", m, n)
 	}
-	if got := fmt.Sprintf("%s", AppendTimestamp(nil, -1, 900, 'T')); got != "1969-12-31T23:59:59.9999999" {
+	if got := string(AppendTimestamp(nil, -1, 900, 'T')); got != "1969-12-31T23:59:59.9999999" {
 		t.Errorf("it is written %s", got)
 	}
 }

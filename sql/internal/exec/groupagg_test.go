@@ -286,7 +286,6 @@ func (g *modelGroup) values() string {
 	array := "NULL"
 	var json string
 	if len(g.ints) > 0 {
-		array = "[" + strings.Join(g.ints, ", ") + "]"
 		var parts []string
 		for _, s := range g.ints {
 			if s == "" {
