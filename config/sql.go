@@ -14,13 +14,13 @@ var (
 	}))
 	MiniBatch = define(Bool(Doc{
 		Key: "table.exec.mini-batch.enabled", Default: "false",
-		Text: "true puts the rows of a time together for each key; false gives a change for each row. Not set, the rows of one batch are put together, and nothing waits for more.",
+		Text: "true has groups, deduplications and what keeps rows by a primary key wait for rows, and gives one change for each key; table.exec.mini-batch.allow-latency and .size have to be set then. false gives a change for each row. Not set, the rows of one batch are put together, and nothing waits for more. It has no effect in batch mode.",
 	}))
 	MiniBatchLatency = define(Duration(Doc{
-		Key: "table.exec.mini-batch.allow-latency", Default: "0 ms", Text: "How long rows are put together.",
+		Key: "table.exec.mini-batch.allow-latency", Default: "0 ms", Text: "How long a row may wait for others, in each operator that puts rows together. Checkpoints and the end of the input do not wait.",
 	}))
 	MiniBatchSize = define(Int(Doc{
-		Key: "table.exec.mini-batch.size", Default: "-1", Text: "How many rows are put together.",
+		Key: "table.exec.mini-batch.size", Default: "-1", Text: "How many rows wait at most, in each subtask of an operator that puts rows together.",
 	}, -1, math.MaxInt))
 	WatermarkInterval = define(Duration(Doc{
 		Key: "pipeline.auto-watermark-interval", Default: "200 ms",

@@ -44,6 +44,7 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	if op.Retract {
 		r.Kinds |= deletes
 	}
+	p.bundled(r)
 	if len(keys) == 0 || op.TTL > 0 {
 		return r
 	}

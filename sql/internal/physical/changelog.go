@@ -166,8 +166,11 @@ func (r *Rel) meaning() string {
 	return c.digest(func(in *Rel) string { return in.essence().UID })
 }
 
-// essence is what a relation is made of when columns are left out only.
+// essence is what a relation is made of when columns are left out, or rows wait, only.
 func (r *Rel) essence() *Rel {
+	if isMiniBatch(r) {
+		return r.Ins[0].essence()
+	}
 	c, ok := r.Op.(*exec.Calc)
 	if !ok || c.Cond != nil {
 		return r

@@ -516,6 +516,7 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 		if !s.right.isKey(s.rightKeys) {
 			fail(at, "a join FOR SYSTEM_TIME AS OF needs a PRIMARY KEY of the right side, all of whose columns are in its equations")
 		}
+		keepVersions(s.right)
 	}
 	r := &Rel{
 		Op: op, Name: "TemporalJoin", Detail: s.detail() + ", asOf=[" + s.left.Cols[time.Index].Name + "]", Ins: []*Rel{s.left, s.right},
@@ -526,6 +527,28 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 		fail(at, "the left side of a join FOR SYSTEM_TIME AS OF has new rows only, and this one changes: %s", kindsText(s.left.Kinds))
 	}
 	return p.keyed(r, "the versions of the right side")
+}
+
+// keepVersions has the right side give each version of a row, where it would put those of a batch together.
+func keepVersions(r *Rel) {
+	for {
+		switch op := r.Op.(type) {
+		case *exec.Calc, *exec.Watermark:
+			r = r.Ins[0]
+			continue
+		case *exec.Deduplicate:
+			op.EachRow = true
+		case *exec.Normalize:
+			op.EachRow = true
+		default:
+			return
+		}
+		r.Detail += ", versions=[all]"
+		if in := r.Ins[0]; isMiniBatch(in) {
+			r.Ins, r.Dist = in.Ins, in.Dist
+		}
+		return
+	}
 }
 
 // lookupJoin asks a connector for the rows of the right side, nil where it cannot.

@@ -20,6 +20,8 @@ type Config struct {
 	Batch bool
 	// EachRow gives a change for each row of the input, where rows of a batch could be put together.
 	EachRow bool
+	// MiniBatch is what operators that put rows together wait for; its Size is 0 where nothing waits.
+	MiniBatch exec.MiniBatch
 	// WatermarkEachRow makes a watermark after each row that advances it.
 	WatermarkEachRow bool
 	// Shuffle is the seed of an order of rows where none is defined; 0 leaves rows as they come.
@@ -210,11 +212,11 @@ func (p *planner) normalize(r *Rel, n *logical.Scan) *Rel {
 		fail(n.Span, "the table %s sends changes without the rows before, and needs a PRIMARY KEY … NOT ENFORCED", n.Table.Path.Object)
 	}
 	op := &exec.Normalize{In: r.Cols, Keys: r.Keys[0], EachRow: p.EachRow, TTL: p.TTL}
-	return p.keyed(&Rel{
+	return p.keyed(p.bundled(&Rel{
 		Op: op, Name: "ChangelogNormalize", Detail: "key=[" + columnNames(r.Cols, op.Keys) + "]", Ins: []*Rel{r}, Cols: r.Cols,
 		Dist: []Distribution{{Hash, op.Keys}}, Kinds: insertOnly | update | deletes, Keys: r.Keys,
 		setBefore: func(b bool) { op.Before = b }, needs: none,
-	}, "the rows of "+n.Table.Path.Object+" by primary key")
+	}), "the rows of "+n.Table.Path.Object+" by primary key")
 }
 
 // none needs no -U.
@@ -473,6 +475,29 @@ func (p *planner) keyed(r *Rel, what string) *Rel {
 	return r
 }
 
+// bundled has the rows of an operator come in mini-batches, where there are any.
+func (p *planner) bundled(r *Rel) *Rel {
+	if p.MiniBatch.Size == 0 || p.Batch {
+		return r
+	}
+	r.Ins, r.Dist = []*Rel{p.miniBatch(r.Ins[0], r.Dist[0], p.MiniBatch)}, []Distribution{{}}
+	return r
+}
+
+// miniBatch hands rows on in mini-batches, to where they are dealt out.
+func (p *planner) miniBatch(in *Rel, d Distribution, op exec.MiniBatch) *Rel {
+	op.In = in.Cols
+	return &Rel{
+		Op: &op, Name: "MiniBatch", Detail: fmt.Sprintf("size=[%d], latency=[%s]", op.Size, op.Latency), Ins: []*Rel{in}, Cols: in.Cols,
+		Dist: []Distribution{d}, Kinds: in.Kinds, Keys: in.Keys, Window: in.Window.attached(), needs: same,
+	}
+}
+
+func isMiniBatch(r *Rel) bool {
+	_, ok := r.Op.(*exec.MiniBatch)
+	return ok
+}
+
 // sink writes a table.
 func (p *planner) sink(i Insert) *Rel {
 	in := p.plan(i.Plan)
@@ -544,10 +569,10 @@ func sinkKeys(t *catalog.Table, cols []int) []int {
 // materialize keeps the rows of each primary key of a sink, since its input may change them out of order.
 func (p *planner) materialize(in *Rel, keys []int) *Rel {
 	op := &exec.Materialize{In: in.Cols, Keys: keys, EachRow: p.EachRow, TTL: p.TTL}
-	return p.keyed(&Rel{
+	return p.keyed(p.bundled(&Rel{
 		Op: op, Name: "SinkUpsertMaterializer", Detail: "key=[" + columnNames(in.Cols, keys) + "]", Ins: []*Rel{in}, Cols: in.Cols,
 		Dist: []Distribution{{Hash, keys}}, Kinds: insertOnly | 1<<row.UpdateAfter | deletes, Keys: [][]int{keys},
-	}, "the rows of each primary key")
+	}), "the rows of each primary key")
 }
 
 // sort orders rows.
