@@ -22,6 +22,10 @@ var (
 	MiniBatchSize = define(Int(Doc{
 		Key: "table.exec.mini-batch.size", Default: "-1", Text: "How many rows wait at most, in each subtask of an operator that puts rows together.",
 	}, -1, math.MaxInt))
+	AggPhaseStrategy = define(Enum(Doc{
+		Key: "table.optimizer.agg-phase-strategy", Default: "AUTO",
+		Text: "TWO_PHASE computes sums and the like of the rows of a batch before they are dealt out by key, and merges them behind; ONE_PHASE deals out the rows. AUTO is TWO_PHASE where there are no keys and more than one subtask: else it pays with few keys, or where one has most of the rows. In streaming mode rows are dealt out, unless table.exec.mini-batch.enabled is set. Aggregates that have more than a few numbers to a group (DISTINCT, of texts, lists) are computed in one phase.",
+	}, nil, "AUTO", "ONE_PHASE", "TWO_PHASE"))
 	WatermarkInterval = define(Duration(Doc{
 		Key: "pipeline.auto-watermark-interval", Default: "200 ms",
 		Text: "0 gives a watermark after each row that advances it; else there is one with each batch.",

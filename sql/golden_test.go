@@ -73,10 +73,17 @@ var variants = []variant{
 	{4, 1, "hashmap", false, 0, ""},
 	{2, 1024, "hashmap", false, 2, ""},
 	{4, 1024, "pebble", false, 3, ""},
-	{2, 3, "hashmap", false, 0, miniBatch},
+	{2, 3, "hashmap", false, 0, miniBatch + onePhase},
+	{2, 1024, "hashmap", false, 4, miniBatch + twoPhase},
+	{4, 3, "pebble", false, 0, miniBatch + twoPhase},
 }
 
-const miniBatch = "table.exec.mini-batch.enabled=true;table.exec.mini-batch.allow-latency=1 h;table.exec.mini-batch.size=7"
+const miniBatch = "table.exec.mini-batch.enabled=true;table.exec.mini-batch.allow-latency=1 h;table.exec.mini-batch.size=7;"
+
+const (
+	onePhase = "table.optimizer.agg-phase-strategy=ONE_PHASE;"
+	twoPhase = "table.optimizer.agg-phase-strategy=TWO_PHASE;"
+)
 
 func (x variant) config(data string) *sqltest.Config {
 	return &sqltest.Config{

@@ -203,6 +203,15 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) (*physical.
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
 		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
+	switch config.AggPhaseStrategy.Get(c) {
+	case "AUTO":
+		p.TwoPhaseGlobal = config.Parallelism.Get(c) > 1
+	case "TWO_PHASE":
+		p.TwoPhase = true
+	}
+	if !p.Batch && !config.MiniBatch.Get(c) {
+		p.TwoPhase, p.TwoPhaseGlobal = false, false
+	}
 	switch on, ok := config.MiniBatch.Lookup(c); {
 	case ok && !on:
 		p.EachRow = true

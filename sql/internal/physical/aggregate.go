@@ -34,6 +34,9 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 		keys[i] = i
 	}
 	r.Keys = [][]int{keys}
+	if p.TwoPhase || p.TwoPhaseGlobal && len(keys) == 0 {
+		p.split(r, op)
+	}
 	if p.Batch {
 		return r
 	}
@@ -49,6 +52,22 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 		return r
 	}
 	return p.keyed(r, "the groups by "+columnNames(cols, keys))
+}
+
+// split has a group aggregate merge what is computed of its rows where these come from, if that can be sent.
+func (p *planner) split(r *Rel, op *exec.GroupAggregate) {
+	in := r.Ins[0]
+	local := &exec.LocalAggregate{In: in.Cols, Keys: op.Keys, Calls: op.Calls, Retract: op.Retract}
+	cols, ok := local.Fields()
+	if !ok {
+		return
+	}
+	r.Name = "GlobalGroupAggregate"
+	op.In, op.Partials, op.Keys = cols, local, r.Keys[0]
+	r.Ins = []*Rel{{
+		Op: local, Name: "LocalGroupAggregate", Detail: r.Detail, Ins: []*Rel{in}, Cols: cols, Dist: []Distribution{{}}, Kinds: insertOnly,
+	}}
+	r.Dist = []Distribution{distribution(op.Keys)}
 }
 
 // plainColumns are columns without time attributes.

@@ -22,6 +22,9 @@ type Config struct {
 	EachRow bool
 	// MiniBatch is what operators that put rows together wait for; its Size is 0 where nothing waits.
 	MiniBatch exec.MiniBatch
+	// TwoPhase computes of the rows of a group what can be sent and merged before rows are dealt out; TwoPhaseGlobal does
+	// so where all rows are of one group.
+	TwoPhase, TwoPhaseGlobal bool
 	// WatermarkEachRow makes a watermark after each row that advances it.
 	WatermarkEachRow bool
 	// Shuffle is the seed of an order of rows where none is defined; 0 leaves rows as they come.
