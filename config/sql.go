@@ -26,6 +26,13 @@ var (
 		Key: "table.optimizer.agg-phase-strategy", Default: "AUTO",
 		Text: "TWO_PHASE computes sums and the like of the rows of a batch before they are dealt out by key, and merges them behind; ONE_PHASE deals out the rows. AUTO is TWO_PHASE where there are no keys and more than one subtask: else it pays with few keys, or where one has most of the rows. In streaming mode rows are dealt out, unless table.exec.mini-batch.enabled is set. Aggregates that have more than a few numbers to a group (DISTINCT, of texts, lists) are computed in one phase.",
 	}, nil, "AUTO", "ONE_PHASE", "TWO_PHASE"))
+	DistinctSplit = define(Bool(Doc{
+		Key: "table.optimizer.distinct-agg.split.enabled", Default: "false",
+		Text: "true computes COUNT, SUM, AVG, MIN and MAX beside DISTINCT in two steps: in buckets of what is distinct, then of all buckets. So a key with most of the rows does not have them all in one subtask. It has an effect with table.exec.mini-batch.enabled.",
+	}))
+	DistinctBuckets = define(Int(Doc{
+		Key: "table.optimizer.distinct-agg.split.bucket-num", Default: "1024", Text: "How many buckets table.optimizer.distinct-agg.split.enabled makes of each column.",
+	}, 1, math.MaxInt32))
 	WatermarkInterval = define(Duration(Doc{
 		Key: "pipeline.auto-watermark-interval", Default: "200 ms",
 		Text: "0 gives a watermark after each row that advances it; else there is one with each batch.",

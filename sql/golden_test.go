@@ -76,6 +76,7 @@ var variants = []variant{
 	{2, 3, "hashmap", false, 0, miniBatch + onePhase},
 	{2, 1024, "hashmap", false, 4, miniBatch + twoPhase},
 	{4, 3, "pebble", false, 0, miniBatch + twoPhase},
+	{2, 3, "hashmap", false, 0, miniBatch + split},
 }
 
 const miniBatch = "table.exec.mini-batch.enabled=true;table.exec.mini-batch.allow-latency=1 h;table.exec.mini-batch.size=7;"
@@ -83,6 +84,7 @@ const miniBatch = "table.exec.mini-batch.enabled=true;table.exec.mini-batch.allo
 const (
 	onePhase = "table.optimizer.agg-phase-strategy=ONE_PHASE;"
 	twoPhase = "table.optimizer.agg-phase-strategy=TWO_PHASE;"
+	split    = "table.optimizer.distinct-agg.split.enabled=true;table.optimizer.distinct-agg.split.bucket-num=4;" + twoPhase
 )
 
 func (x variant) config(data string) *sqltest.Config {

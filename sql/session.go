@@ -216,6 +216,9 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) (*physical.
 	case ok && !on:
 		p.EachRow = true
 	case on && !env.Batch:
+		if config.DistinctSplit.Get(c) {
+			p.DistinctBuckets = config.DistinctBuckets.Get(c)
+		}
 		p.MiniBatch = exec.MiniBatch{Size: config.MiniBatchSize.Get(c), Latency: config.MiniBatchLatency.Get(c)}
 		return p, checkMiniBatch(p.MiniBatch)
 	}

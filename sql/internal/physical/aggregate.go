@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
 	"github.com/flott-dev/flott/sql/internal/logical"
+	"github.com/flott-dev/flott/sql/internal/rule"
 )
 
 func (p *planner) aggregate(n *logical.Aggregate) *Rel {
@@ -18,6 +19,17 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	if in.Window.isOf(n.Keys) && (!p.Batch || in.Window.of != nil) {
 		return p.windowAggregate(in, n)
 	}
+	if p.DistinctBuckets > 0 {
+		if partial, final := rule.SplitDistinct(n, p.DistinctBuckets); partial != nil {
+			p.planned[n.Input] = in
+			return p.groupAggregate(p.groupAggregate(p.plan(partial.Input), partial), final)
+		}
+	}
+	return p.groupAggregate(in, n)
+}
+
+// groupAggregate groups by keys only.
+func (p *planner) groupAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	cols := plainColumns(n.Columns())
 	op := &exec.GroupAggregate{
 		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, EachRow: p.EachRow, TTL: ttl(n.TTL, p.TTL),

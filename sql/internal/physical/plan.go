@@ -25,6 +25,8 @@ type Config struct {
 	// TwoPhase computes of the rows of a group what can be sent and merged before rows are dealt out; TwoPhaseGlobal does
 	// so where all rows are of one group.
 	TwoPhase, TwoPhaseGlobal bool
+	// DistinctBuckets splits what is DISTINCT into so many buckets first; 0 does not.
+	DistinctBuckets int
 	// WatermarkEachRow makes a watermark after each row that advances it.
 	WatermarkEachRow bool
 	// Shuffle is the seed of an order of rows where none is defined; 0 leaves rows as they come.
@@ -65,12 +67,18 @@ func fail(at ast.Span, format string, args ...any) {
 type planner struct {
 	*Config
 	uids map[string]int
+	// planned are relations whose operators have been chosen, as inputs of what takes the place of their consumers.
+	planned map[logical.Node]*Rel
+}
+
+func newPlanner(c *Config) *planner {
+	return &planner{Config: c, uids: map[string]int{}, planned: map[logical.Node]*Rel{}}
 }
 
 // Query plans a query whose rows are the result.
 func Query(c *Config, n logical.Node) (r *Rel, err error) {
 	defer catch(&err)
-	p := &planner{Config: c, uids: map[string]int{}}
+	p := newPlanner(c)
 	r = p.plan(n)
 	sink := &Rel{Name: "Result", Ins: []*Rel{r}, Cols: r.Cols, Dist: []Distribution{{}}, Kinds: r.Kinds, Keys: r.Keys, Sink: &Sink{}}
 	if p.ordersRows(r) {
@@ -94,7 +102,7 @@ func (p *planner) ordersRows(r *Rel) bool {
 // Job plans INSERT statements that run together.
 func Job(c *Config, inserts []Insert) (rels []*Rel, err error) {
 	defer catch(&err)
-	p := &planner{Config: c, uids: map[string]int{}}
+	p := newPlanner(c)
 	for _, i := range inserts {
 		rels = append(rels, p.sink(i))
 	}
@@ -150,6 +158,9 @@ func (p *planner) finish(rels []*Rel) {
 
 // plan chooses operators for a relation.
 func (p *planner) plan(n logical.Node) *Rel {
+	if r := p.planned[n]; r != nil {
+		return r
+	}
 	switch n := n.(type) {
 	case *logical.Scan:
 		return p.scan(n)
