@@ -40,7 +40,7 @@ type Config struct {
 	// SourceKinds are the kinds of changes that a table's rows are.
 	SourceKinds func(t *catalog.Table, options map[string]string) (row.ChangeKinds, error)
 	// Lookup makes a lookup of a table's rows by some of its columns; nil where its connector cannot.
-	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error)
+	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), exec.LookupOptions, error)
 	// SinkKinds are the kinds of changes that a table takes.
 	SinkKinds func(t *catalog.Table) (row.ChangeKinds, error)
 }
