@@ -14,14 +14,25 @@ var (
 	}))
 	MiniBatch = define(Bool(Doc{
 		Key: "table.exec.mini-batch.enabled", Default: "false",
-		Text: "true puts the rows of a time together for each key; false gives a change for each row. Not set, the rows of one batch are put together, and nothing waits for more.",
+		Text: "true has groups, deduplications and what keeps rows by a primary key wait for rows, and gives one change for each key; table.exec.mini-batch.allow-latency and .size have to be set then. false gives a change for each row. Not set, the rows of one batch are put together, and nothing waits for more. It has no effect in batch mode.",
 	}))
 	MiniBatchLatency = define(Duration(Doc{
-		Key: "table.exec.mini-batch.allow-latency", Default: "0 ms", Text: "How long rows are put together.",
+		Key: "table.exec.mini-batch.allow-latency", Default: "0 ms", Text: "How long a row may wait for others, in each operator that puts rows together. Checkpoints and the end of the input do not wait.",
 	}))
 	MiniBatchSize = define(Int(Doc{
-		Key: "table.exec.mini-batch.size", Default: "-1", Text: "How many rows are put together.",
+		Key: "table.exec.mini-batch.size", Default: "-1", Text: "How many rows wait at most, in each subtask of an operator that puts rows together.",
 	}, -1, math.MaxInt))
+	AggPhaseStrategy = define(Enum(Doc{
+		Key: "table.optimizer.agg-phase-strategy", Default: "AUTO",
+		Text: "TWO_PHASE computes sums and the like of the rows of a batch before they are dealt out by key, and merges them behind; ONE_PHASE deals out the rows. AUTO is TWO_PHASE where there are no keys and more than one subtask: else it pays with few keys, or where one has most of the rows. In streaming mode rows are dealt out, unless table.exec.mini-batch.enabled is set. Aggregates that have more than a few numbers to a group (DISTINCT, of texts, lists) are computed in one phase.",
+	}, nil, "AUTO", "ONE_PHASE", "TWO_PHASE"))
+	DistinctSplit = define(Bool(Doc{
+		Key: "table.optimizer.distinct-agg.split.enabled", Default: "false",
+		Text: "true computes COUNT, SUM, AVG, MIN and MAX beside DISTINCT in two steps: in buckets of what is distinct, then of all buckets. So a key with most of the rows does not have them all in one subtask. It has an effect with table.exec.mini-batch.enabled.",
+	}))
+	DistinctBuckets = define(Int(Doc{
+		Key: "table.optimizer.distinct-agg.split.bucket-num", Default: "1024", Text: "How many buckets table.optimizer.distinct-agg.split.enabled makes of each column.",
+	}, 1, math.MaxInt32))
 	WatermarkInterval = define(Duration(Doc{
 		Key: "pipeline.auto-watermark-interval", Default: "200 ms",
 		Text: "0 gives a watermark after each row that advances it; else there is one with each batch.",

@@ -70,7 +70,17 @@ func (s *Session) source(t *catalog.Table, options map[string]string) (connect.T
 	if err != nil {
 		return nil, err
 	}
-	return f.NewSource(spec)
+	src, err := f.NewSource(spec)
+	if err != nil {
+		return nil, err
+	}
+	_, isLookup := src.(connect.LookupTable)
+	if _, given, err := lookupConfig(t, options); err != nil {
+		return nil, err
+	} else if given && !isLookup {
+		return nil, fmt.Errorf("the table %s has options that begin with %s, and the connector '%s' looks nothing up", t.Path.Object, lookupPrefix, f.Name)
+	}
+	return src, nil
 }
 
 func (s *Session) sink(t *catalog.Table) (connect.TableSink, error) {
@@ -116,20 +126,4 @@ func (s *Session) sinkKinds(t *catalog.Table) (row.ChangeKinds, error) {
 		return 0, err
 	}
 	return sink.Kinds(), nil
-}
-
-// lookup makes a lookup of a table's rows; nil where its connector cannot.
-func (s *Session) lookup(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error) {
-	if t.Rows != nil {
-		return nil, nil
-	}
-	src, err := s.source(t, options)
-	if err != nil {
-		return nil, err
-	}
-	l, ok := src.(connect.LookupTable)
-	if !ok {
-		return nil, nil
-	}
-	return l.NewLookup(connect.LookupScan{Keys: keys, Project: project})
 }

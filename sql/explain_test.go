@@ -33,7 +33,7 @@ func TestExplain(t *testing.T) {
 			} else {
 				setup, query = "", text
 			}
-			s := newSession()
+			s := withSide(&side{})
 			if err := s.Script(t.Context(), setup, func(string, *sql.Result) error { return nil }); err != nil {
 				t.Fatal(err)
 			}

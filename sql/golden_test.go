@@ -61,27 +61,51 @@ type variant struct {
 	backend                string
 	eachRow                bool
 	shuffle                uint64
+	set                    string // options: key=value, separated by semicolons
 }
 
 // variants are those that each case runs in: the changes of Flink, and the same final result from whatever is put
 // together, dealt out or comes in another order.
 var variants = []variant{
-	{1, 1024, "hashmap", true, 0},
-	{1, 1024, "hashmap", false, 1},
-	{2, 3, "pebble", false, 0},
-	{4, 1, "hashmap", false, 0},
-	{2, 1024, "hashmap", false, 2},
-	{4, 1024, "pebble", false, 3},
+	{1, 1024, "hashmap", true, 0, ""},
+	{1, 1024, "hashmap", false, 1, ""},
+	{2, 3, "pebble", false, 0, ""},
+	{4, 1, "hashmap", false, 0, ""},
+	{2, 1024, "hashmap", false, 2, ""},
+	{4, 1024, "pebble", false, 3, ""},
+	{2, 3, "hashmap", false, 0, miniBatch + onePhase},
+	{2, 1024, "hashmap", false, 4, miniBatch + twoPhase},
+	{4, 3, "pebble", false, 0, miniBatch + twoPhase},
+	{2, 3, "hashmap", false, 0, miniBatch + split},
 }
+
+const miniBatch = "table.exec.mini-batch.enabled=true;table.exec.mini-batch.allow-latency=1 h;table.exec.mini-batch.size=7;"
+
+const (
+	onePhase = "table.optimizer.agg-phase-strategy=ONE_PHASE;"
+	twoPhase = "table.optimizer.agg-phase-strategy=TWO_PHASE;"
+	split    = "table.optimizer.distinct-agg.split.enabled=true;table.optimizer.distinct-agg.split.bucket-num=4;" + twoPhase
+)
 
 func (x variant) config(data string) *sqltest.Config {
 	return &sqltest.Config{
 		Data: data, EachRow: x.eachRow, Parallelism: x.parallelism, Shuffle: x.shuffle, NewSession: func(options ...sql.Option) *sql.Session {
 			options = append(options, sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor(launch.BatchRows(x.batchRows))),
 				sql.Set("state.backend.type", x.backend))
+			options = append(options, settings(x.set)...)
 			return sql.NewSession(options...)
 		},
 	}
+}
+
+// settings are options of a session: key=value, separated by semicolons.
+func settings(text string) (options []sql.Option) {
+	for _, s := range strings.Split(text, ";") {
+		if key, value, ok := strings.Cut(s, "="); ok {
+			options = append(options, sql.Set(key, value))
+		}
+	}
+	return options
 }
 
 // differences are the reasons why cases give something else than Flink.

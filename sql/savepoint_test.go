@@ -223,14 +223,14 @@ func (c *savepointCase) restore(t *testing.T, dir string, statement func(insert 
 			t.Fatal(err)
 		}
 	})
-	want := split(results)
-	if got := c.result(append(split(before), run.changes...)); !slices.Equal(got, want) {
+	want := textLines(results)
+	if got := c.result(append(textLines(before), run.changes...)); !slices.Equal(got, want) {
 		t.Errorf("the result is\n%s", sqltest.Diff(want, got))
 	}
 	return run
 }
 
-func split(lines string) []string {
+func textLines(lines string) []string {
 	if lines = strings.Trim(lines, "\n"); lines == "" {
 		return nil
 	}

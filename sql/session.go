@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -196,16 +197,43 @@ func location(name string) (*time.Location, error) {
 }
 
 // planConfig is what planning depends on.
-func (s *Session) planConfig(c *config.Configuration, env *bind.Env) *physical.Config {
+func (s *Session) planConfig(c *config.Configuration, env *bind.Env) (*physical.Config, error) {
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
 		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
-	if on, ok := config.MiniBatch.Lookup(c); ok && !on {
-		p.EachRow = true
+	switch config.AggPhaseStrategy.Get(c) {
+	case "AUTO":
+		p.TwoPhaseGlobal = config.Parallelism.Get(c) > 1
+	case "TWO_PHASE":
+		p.TwoPhase = true
 	}
-	return p
+	if !p.Batch && !config.MiniBatch.Get(c) {
+		p.TwoPhase, p.TwoPhaseGlobal = false, false
+	}
+	switch on, ok := config.MiniBatch.Lookup(c); {
+	case ok && !on:
+		p.EachRow = true
+	case on && !env.Batch:
+		if config.DistinctSplit.Get(c) {
+			p.DistinctBuckets = config.DistinctBuckets.Get(c)
+		}
+		p.MiniBatch = exec.MiniBatch{Size: config.MiniBatchSize.Get(c), Latency: config.MiniBatchLatency.Get(c)}
+		return p, checkMiniBatch(p.MiniBatch)
+	}
+	return p, nil
+}
+
+// checkMiniBatch refuses mini-batches of which nobody has said when they end.
+func checkMiniBatch(m exec.MiniBatch) error {
+	switch {
+	case m.Latency <= 0:
+		return errors.New("'table.exec.mini-batch.enabled' needs a 'table.exec.mini-batch.allow-latency' above 0: how long a row may wait, such as '1 s'")
+	case m.Size <= 0:
+		return errors.New("'table.exec.mini-batch.enabled' needs a 'table.exec.mini-batch.size' above 0: how many rows may wait in a subtask, such as '5000'")
+	}
+	return nil
 }
 
 // optimize applies the rules to the plans of a job.
@@ -227,7 +255,11 @@ func (s *Session) planQuery(c *config.Configuration, q *ast.Query) (*physical.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := physical.Query(s.planConfig(c, env), n[0])
+	p, err := s.planConfig(c, env)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := physical.Query(p, n[0])
 	return r, bound, err
 }
 
@@ -253,7 +285,11 @@ func (s *Session) planInserts(c *config.Configuration, inserts []*ast.Insert) ([
 	for i := range plans {
 		plans[i].Plan = nodes[i]
 	}
-	return physical.Job(s.planConfig(c, env), plans)
+	p, err := s.planConfig(c, env)
+	if err != nil {
+		return nil, err
+	}
+	return physical.Job(p, plans)
 }
 
 // static are the values of PARTITION (c = 'value') as texts.

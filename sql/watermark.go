@@ -35,11 +35,11 @@ var (
 
 const watermarkPrefix = "scan.watermark."
 
-// connectorOptions are the options of a table without those about its watermark.
+// connectorOptions are the options of a table without those about its watermark and about how its rows are looked up.
 func connectorOptions(options map[string]string) map[string]string {
 	out := map[string]string{}
 	for k, v := range options {
-		if !strings.HasPrefix(k, watermarkPrefix) {
+		if !strings.HasPrefix(k, watermarkPrefix) && !strings.HasPrefix(k, lookupPrefix) {
 			out[k] = v
 		}
 	}

@@ -139,6 +139,7 @@ func init() {
 		&Func{Name: "SUM", Least: 1, Most: 1, Result: numeric("SUM", sumOf), Doc: "is the sum of the values, NULL without one."},
 		&Func{Name: "$SUM0", Least: 1, Most: 1, Result: numeric("$SUM0", sumOf), Doc: "is the sum of the values, 0 without one."},
 		&Func{Name: "AVG", Least: 1, Most: 1, Result: numeric("AVG", averageOf), Doc: "is the average of the values; that of whole numbers is a whole one."},
+		&Func{Name: "$AVG", Least: 2, Most: 2, Result: numeric("$AVG", averageOf), Doc: "is the average of values of which there are sums and counts."},
 		&Func{Name: "MIN", Least: 1, Most: 1, Result: comparableTypes("MIN"), Doc: "is the least of the values."},
 		&Func{Name: "MAX", Least: 1, Most: 1, Result: comparableTypes("MAX"), Doc: "is the greatest of the values."},
 		&Func{Name: "STDDEV_POP", Least: 1, Most: 1, Result: numeric("STDDEV_POP", averageOf), Doc: "is the standard deviation of all values."},

@@ -93,6 +93,10 @@ func (m *maker) function() accumulator {
 		s := newSum(m.argType(0), m.call.T, args[0])
 		s.average, s.zero, s.ofRows = name == "AVG", name == "$SUM0", m.isPlain()
 		return m.skipNulls(s)
+	case "$AVG":
+		s := newSum(m.argType(0), m.call.T, args[0])
+		s.average = true
+		return m.skipNulls(&averageOfSums{s, args[1]})
 	case "MIN", "MAX":
 		return m.extreme(name == "MAX")
 	case "STDDEV_POP", "STDDEV_SAMP":

@@ -74,11 +74,12 @@ type Groups struct {
 
 // Set computes calls. It belongs to one goroutine.
 type Set struct {
-	merging merging
-	accs    []accumulator
-	size    int
-	root    *sideRef
-	members []*members // of DISTINCT calls, where these are not in the Side
+	merging  merging
+	accs     []accumulator
+	size     int
+	root     *sideRef
+	members  []*members // of DISTINCT calls, where these are not in the Side
+	partials []uint64   // memory of MergePartials
 }
 
 // NewSet returns the accumulators of calls on columns. retract says that rows may be taken away.

@@ -112,6 +112,11 @@ func (s *sum) update(r *Rows) {
 	if !s.ofRows {
 		countRows(r, s.n)
 	}
+	s.add(r)
+}
+
+// add adds the values.
+func (s *sum) add(r *Rows) {
 	v := r.Cols[s.arg]
 	switch column.FormOf(s.t) {
 	case column.FormI32:
@@ -267,4 +272,15 @@ func (s *sum) merge(dst, src Acc, _ *merging) {
 		}
 		*word(dst, s.at) = math.Float64bits(x)
 	}
+}
+
+// averageOfSums is AVG of what SUM and COUNT have computed of parts: $AVG.
+type averageOfSums struct {
+	*sum
+	count int // the column
+}
+
+func (a *averageOfSums) update(r *Rows) {
+	addWhole(r, r.Cols[a.count].I64, a.n)
+	a.add(r)
 }

@@ -44,12 +44,13 @@ func oneOf(words ...string) func(string) bool {
 type hints struct {
 	ttl map[string]time.Duration // by the names of tables
 	// joins are hints about joins, by what they say.
-	joins map[string][]string
+	joins   map[string][]string
+	retries map[string]*logical.LookupRetry
 }
 
 // hintsOf checks the hints of a SELECT, and finds out what they say of its tables.
 func hintsOf(s *ast.Select) *hints {
-	h := &hints{ttl: map[string]time.Duration{}, joins: map[string][]string{}}
+	h := &hints{ttl: map[string]time.Duration{}, joins: map[string][]string{}, retries: map[string]*logical.LookupRetry{}}
 	names := tableNames(s.From)
 	for _, x := range s.Hints {
 		name := strings.ToUpper(x.Name)
@@ -132,6 +133,12 @@ func (h *hints) lookup(x ast.Hint, names []string) {
 		fail(x.Span, "the options %s of LOOKUP go together", strings.Join(retryOptions, ", "))
 	}
 	h.joins[options["table"]] = append(h.joins[options["table"]], "LOOKUP")
+	if given > 0 {
+		r := &logical.LookupRetry{Async: strings.EqualFold(options["async"], "true")}
+		r.Attempts, _ = strconv.Atoi(options["max-attempts"]) // both have been checked
+		r.Delay, _ = config.ParseDuration(options["fixed-delay"])
+		h.retries[options["table"]] = r
+	}
 }
 
 // checkTable refuses the name of a table that is none of FROM.
@@ -205,6 +212,7 @@ func (h *hints) join(n *logical.Join, j *ast.Join) {
 		return
 	}
 	n.LeftTTL, n.RightTTL = h.ttlOf(j.X), h.ttlOf(j.Y)
+	n.Retry = h.retries[tableName(j.Y)]
 	for _, t := range []ast.Table{j.X, j.Y} {
 		for _, name := range h.joins[tableName(t)] {
 			n.Hints = append(n.Hints, name+"("+tableName(t)+")")

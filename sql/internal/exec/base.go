@@ -166,6 +166,7 @@ type keying struct {
 	key     *colcodec.Key
 	at      []int // the key columns of the input
 	backend *keyed.Backend
+	isLocal bool // rows come as they are: hashes that they have are of other keys
 
 	cols   []*column.Vector
 	hashes []uint64
@@ -201,7 +202,7 @@ func (k *keying) begin(b *batch.Columns) {
 		k.cols = append(k.cols, b.Cols[c])
 	}
 	k.hashes = b.Hashes
-	if k.hashes == nil || len(k.at) == 0 { // without keys, hashes are those of an operator before
+	if k.hashes == nil || len(k.at) == 0 || k.isLocal { // without keys, hashes are those of an operator before
 		k.own = resized(k.own, b.N)
 		k.hashes = k.own
 		k.hashesOf(k.hashes, k.cols)

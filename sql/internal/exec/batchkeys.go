@@ -32,9 +32,6 @@ type batchKeys struct {
 
 func (k *batchKeys) init(keys *keying) {
 	k.keying, k.isGlobal = keys, len(keys.at) == 0
-	if k.isGlobal { // in the first key group, which is the first subtask's
-		keys.backend.HashOf = func([]byte) uint64 { return 0 }
-	}
 	for _, t := range keys.key.Types() {
 		k.floats = k.floats || hasFloat(t)
 	}

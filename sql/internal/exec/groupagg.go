@@ -14,10 +14,14 @@ import (
 // Node makes the operator of a subtask.
 func (a *GroupAggregate) Node() operator.Node {
 	n := &groupAggregate{op: a}
+	of := a.In
+	if a.Partials != nil {
+		of = a.Partials.In
+	}
 	if a.TTL > 0 {
-		n.set = agg.NewSet(a.In, a.Calls, a.Retract)
+		n.set = agg.NewSet(of, a.Calls, a.Retract)
 	} else {
-		n.set = agg.NewPlainSet(a.In, a.Calls, a.Retract)
+		n.set = agg.NewPlainSet(of, a.Calls, a.Retract)
 	}
 	n.init(a.Out, nil)
 	n.ColumnInput.Init(n, &n.out)
@@ -129,11 +133,15 @@ func (n *groupAggregate) run(b *batch.Columns, from, to int) {
 	n.accs, n.fresh = sized(n.accs, groups), sized(n.fresh, groups)
 	n.table.upsertAll(n.batch.hashes, n.batch.words, n.batch.keys, n.accs, n.fresh)
 	n.refresh()
-	n.choose(b, from, to)
+	if n.op.Partials == nil {
+		n.choose(b, from, to)
+	} else {
+		n.choosePartials(b, from, to)
+	}
 	if !n.op.Final {
 		n.valuesBefore()
 	}
-	if err := n.set.Update(&n.rows); err != nil {
+	if err := n.update(b); err != nil {
 		n.fail(err, &b.Batch, n.op.In)
 	}
 	n.findGone()

@@ -21,6 +21,7 @@ type LookupJoin struct {
 	LeftKeys []int
 	Right    []row.Field
 	New      func(ctx connect.ReaderContext) (connect.Lookup, error)
+	Options  LookupOptions
 	Cond     expr.Expr // on the columns of both sides; nil is TRUE
 	Out      []row.Field
 }
@@ -57,11 +58,19 @@ func (n *lookupJoin) Open(ctx *operator.Context) (err error) {
 	if err := n.stateless.Open(ctx); err != nil {
 		return err
 	}
-	n.lookup, err = n.op.New(connect.ReaderContext{
+	lookup, err := n.op.New(connect.ReaderContext{
 		Context: ctx.Cancelled, Subtask: ctx.Subtask, Parallelism: ctx.Parallelism, Metrics: ctx.Metrics,
 		Now: func() time.Time { return ctx.Clock.Now() },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	var keys []row.Field
+	for _, k := range n.op.LeftKeys {
+		keys = append(keys, n.op.Left[k])
+	}
+	n.lookup = n.op.Options.layered(lookup, types(keys), types(n.op.Right), lookupEnv{ctx.Cancelled, ctx.Clock})
+	return nil
 }
 
 func (n *lookupJoin) Close() error {

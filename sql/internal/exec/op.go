@@ -67,6 +67,9 @@ type GroupAggregate struct {
 	Keys  []int
 	Calls []logical.Call
 	Out   []row.Field
+	// Partials gives the input, with the same Calls, of which this merges what they have accumulated; nil where the
+	// input is rows.
+	Partials *LocalAggregate
 	// Retract says that the input has -U and -D.
 	Retract bool
 	// Before says that -U is sent before +U.

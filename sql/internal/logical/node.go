@@ -153,7 +153,16 @@ type Join struct {
 	LeftTTL, RightTTL *time.Duration
 	// Hints are those that say how to join, as texts.
 	Hints []string
+	// Retry is what a hint says of rows that are looked up and not there; nil where none does.
+	Retry *LookupRetry
 	cols  []row.Field
+}
+
+// LookupRetry is how often a key is looked up that has no rows, and what lies between.
+type LookupRetry struct {
+	Attempts int
+	Delay    time.Duration
+	Async    bool // was asked for, too
 }
 
 // NewJoin joins two relations.

@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
 	"github.com/flott-dev/flott/sql/internal/logical"
+	"github.com/flott-dev/flott/sql/internal/rule"
 )
 
 func (p *planner) aggregate(n *logical.Aggregate) *Rel {
@@ -18,6 +19,17 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	if in.Window.isOf(n.Keys) && (!p.Batch || in.Window.of != nil) {
 		return p.windowAggregate(in, n)
 	}
+	if p.DistinctBuckets > 0 {
+		if partial, final := rule.SplitDistinct(n, p.DistinctBuckets); partial != nil {
+			p.planned[n.Input] = in
+			return p.groupAggregate(p.groupAggregate(p.plan(partial.Input), partial), final)
+		}
+	}
+	return p.groupAggregate(in, n)
+}
+
+// groupAggregate groups by keys only.
+func (p *planner) groupAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	cols := plainColumns(n.Columns())
 	op := &exec.GroupAggregate{
 		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, EachRow: p.EachRow, TTL: ttl(n.TTL, p.TTL),
@@ -34,6 +46,9 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 		keys[i] = i
 	}
 	r.Keys = [][]int{keys}
+	if p.TwoPhase || p.TwoPhaseGlobal && len(keys) == 0 {
+		p.split(r, op)
+	}
 	if p.Batch {
 		return r
 	}
@@ -44,10 +59,27 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	if op.Retract {
 		r.Kinds |= deletes
 	}
+	p.bundled(r)
 	if len(keys) == 0 || op.TTL > 0 {
 		return r
 	}
 	return p.keyed(r, "the groups by "+columnNames(cols, keys))
+}
+
+// split has a group aggregate merge what is computed of its rows where these come from, if that can be sent.
+func (p *planner) split(r *Rel, op *exec.GroupAggregate) {
+	in := r.Ins[0]
+	local := &exec.LocalAggregate{In: in.Cols, Keys: op.Keys, Calls: op.Calls, Retract: op.Retract}
+	cols, ok := local.Fields()
+	if !ok {
+		return
+	}
+	r.Name = "GlobalGroupAggregate"
+	op.In, op.Partials, op.Keys = cols, local, r.Keys[0]
+	r.Ins = []*Rel{{
+		Op: local, Name: "LocalGroupAggregate", Detail: r.Detail, Ins: []*Rel{in}, Cols: cols, Dist: []Distribution{{}}, Kinds: insertOnly,
+	}}
+	r.Dist = []Distribution{distribution(op.Keys)}
 }
 
 // plainColumns are columns without time attributes.

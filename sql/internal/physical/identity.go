@@ -99,6 +99,9 @@ func (r *Rel) tableColumns() []string {
 
 // reference is an input: its uid, and of a table also which columns are in its rows.
 func (r *Rel) reference() string {
+	if isMiniBatch(r) { // rows wait there, and stay what they are
+		return r.Ins[0].reference()
+	}
 	if columns := r.tableColumns(); columns != nil {
 		return fmt.Sprintf("%s %q", r.UID, columns)
 	}

@@ -70,8 +70,11 @@ func (p *planner) hinted(n *logical.Join, r *Rel) {
 		switch _, isLookup := r.Op.(*exec.LookupJoin); {
 		case !strings.HasPrefix(h, "LOOKUP"):
 			r.Ignored = append(r.Ignored, h+" has no effect: there is one way of joining here")
+		case isLookup && n.Retry == nil:
+			r.Ignored = append(r.Ignored, h+" has no effect: rows are looked up one after the other")
+		case isLookup && n.Retry.Async:
+			r.Ignored = append(r.Ignored, h+": 'async' has no effect: rows are looked up one after the other")
 		case isLookup:
-			r.Ignored = append(r.Ignored, h+" has no effect: rows are looked up one after the other, without retries")
 		default:
 			r.Ignored = append(r.Ignored, h+" has no effect: the table is not looked up")
 		}
@@ -516,6 +519,7 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 		if !s.right.isKey(s.rightKeys) {
 			fail(at, "a join FOR SYSTEM_TIME AS OF needs a PRIMARY KEY of the right side, all of whose columns are in its equations")
 		}
+		keepVersions(s.right)
 	}
 	r := &Rel{
 		Op: op, Name: "TemporalJoin", Detail: s.detail() + ", asOf=[" + s.left.Cols[time.Index].Name + "]", Ins: []*Rel{s.left, s.right},
@@ -526,6 +530,28 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 		fail(at, "the left side of a join FOR SYSTEM_TIME AS OF has new rows only, and this one changes: %s", kindsText(s.left.Kinds))
 	}
 	return p.keyed(r, "the versions of the right side")
+}
+
+// keepVersions has the right side give each version of a row, where it would put those of a batch together.
+func keepVersions(r *Rel) {
+	for {
+		switch op := r.Op.(type) {
+		case *exec.Calc, *exec.Watermark:
+			r = r.Ins[0]
+			continue
+		case *exec.Deduplicate:
+			op.EachRow = true
+		case *exec.Normalize:
+			op.EachRow = true
+		default:
+			return
+		}
+		r.Detail += ", versions=[all]"
+		if in := r.Ins[0]; isMiniBatch(in) {
+			r.Ins, r.Dist = in.Ins, in.Dist
+		}
+		return
+	}
 }
 
 // lookupJoin asks a connector for the rows of the right side, nil where it cannot.
@@ -551,7 +577,7 @@ func (p *planner) lookupJoin(s *sides) *Rel {
 	for _, c := range project {
 		wanted = append(wanted, physical(c))
 	}
-	lookup, err := p.Lookup(t, source.Source.Options, keys, wanted)
+	lookup, options, err := p.Lookup(t, source.Source.Options, keys, wanted)
 	if err != nil {
 		fail(s.at, "%s", err)
 	}
@@ -564,12 +590,37 @@ func (p *planner) lookupJoin(s *sides) *Rel {
 	}
 	op := &exec.LookupJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, LeftKeys: s.leftKeys, Right: plainColumns(s.right.Cols), New: lookup,
-		Cond: and(rest), Out: s.columns(true),
+		Cond: and(rest), Out: s.columns(true), Options: options,
+	}
+	if r := s.n.Retry; r != nil {
+		op.Options.Attempts, op.Options.Delay = r.Attempts, r.Delay
 	}
 	return &Rel{
-		Op: op, Lookup: &Lookup{t, source.Source.Options, keys, wanted}, Name: "LookupJoin", Detail: "table=[" + t.Path.Object + "], " + s.detail(), Ins: []*Rel{s.left}, Cols: op.Out,
+		Op: op, Lookup: &Lookup{t, source.Source.Options, keys, wanted}, Name: "LookupJoin", Detail: "table=[" + t.Path.Object + "], " + s.detail() + lookupText(&op.Options), Ins: []*Rel{s.left}, Cols: op.Out,
 		Dist: []Distribution{{}}, Kinds: s.left.Kinds, needs: same,
 	}
+}
+
+// lookupText is what is not so for all lookups.
+func lookupText(o *exec.LookupOptions) string {
+	s := ""
+	if o.Cache {
+		s = ", cache=[PARTIAL"
+		if o.MaxRows > 0 {
+			s += fmt.Sprintf(", maxRows=%d", o.MaxRows)
+		}
+		if o.AfterWrite > 0 {
+			s += ", expireAfterWrite=" + o.AfterWrite.String()
+		}
+		if o.AfterAccess > 0 {
+			s += ", expireAfterAccess=" + o.AfterAccess.String()
+		}
+		s += "]"
+	}
+	if o.Attempts > 1 {
+		s += fmt.Sprintf(", retry=[lookup_miss, FIXED_DELAY, %s, %d]", o.Delay, o.Attempts)
+	}
+	return s
 }
 
 // lookedUp is the source that a relation reads, with the scanned column of each of its columns, and a condition on

@@ -245,7 +245,7 @@ func (p *planner) deduplicate(in *Rel, c logical.OverCall, number bool, cols []r
 		r.Kinds |= update
 		r.setBefore = func(b bool) { op.Before = b }
 	}
-	p.keyed(r, "a row for each "+columnNames(in.Cols, c.Partition))
+	p.keyed(p.bundled(r), "a row for each "+columnNames(in.Cols, c.Partition))
 	if !number {
 		return r
 	}

@@ -21,6 +21,13 @@ type Config struct {
 	Batch bool
 	// EachRow gives a change for each row of the input, where rows of a batch could be put together.
 	EachRow bool
+	// MiniBatch is what operators that put rows together wait for; its Size is 0 where nothing waits.
+	MiniBatch exec.MiniBatch
+	// TwoPhase computes of the rows of a group what can be sent and merged before rows are dealt out; TwoPhaseGlobal does
+	// so where all rows are of one group.
+	TwoPhase, TwoPhaseGlobal bool
+	// DistinctBuckets splits what is DISTINCT into so many buckets first; 0 does not.
+	DistinctBuckets int
 	// WatermarkEachRow makes a watermark after each row that advances it.
 	WatermarkEachRow bool
 	// Shuffle is the seed of an order of rows where none is defined; 0 leaves rows as they come.
@@ -34,7 +41,7 @@ type Config struct {
 	// SourceKinds are the kinds of changes that a table's rows are.
 	SourceKinds func(t *catalog.Table, options map[string]string) (row.ChangeKinds, error)
 	// Lookup makes a lookup of a table's rows by some of its columns; nil where its connector cannot.
-	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error)
+	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), exec.LookupOptions, error)
 	// SinkKinds are the kinds of changes that a table takes.
 	SinkKinds func(t *catalog.Table) (row.ChangeKinds, error)
 }
@@ -61,12 +68,18 @@ func fail(at ast.Span, format string, args ...any) {
 type planner struct {
 	*Config
 	uids map[string]int
+	// planned are relations whose operators have been chosen, as inputs of what takes the place of their consumers.
+	planned map[logical.Node]*Rel
+}
+
+func newPlanner(c *Config) *planner {
+	return &planner{Config: c, uids: map[string]int{}, planned: map[logical.Node]*Rel{}}
 }
 
 // Query plans a query whose rows are the result.
 func Query(c *Config, n logical.Node) (r *Rel, err error) {
 	defer catch(&err)
-	p := &planner{Config: c, uids: map[string]int{}}
+	p := newPlanner(c)
 	r = p.plan(n)
 	sink := &Rel{Name: "Result", Ins: []*Rel{r}, Cols: r.Cols, Dist: []Distribution{{}}, Kinds: r.Kinds, Keys: r.Keys, Sink: &Sink{}}
 	if p.ordersRows(r) {
@@ -90,7 +103,7 @@ func (p *planner) ordersRows(r *Rel) bool {
 // Job plans INSERT statements that run together.
 func Job(c *Config, inserts []Insert) (rels []*Rel, err error) {
 	defer catch(&err)
-	p := &planner{Config: c, uids: map[string]int{}}
+	p := newPlanner(c)
 	for _, i := range inserts {
 		rels = append(rels, p.sink(i))
 	}
@@ -146,6 +159,9 @@ func (p *planner) finish(rels []*Rel) {
 
 // plan chooses operators for a relation.
 func (p *planner) plan(n logical.Node) *Rel {
+	if r := p.planned[n]; r != nil {
+		return r
+	}
 	switch n := n.(type) {
 	case *logical.Scan:
 		return p.scan(n)
@@ -231,11 +247,11 @@ func (p *planner) normalize(r *Rel, n *logical.Scan) *Rel {
 		fail(n.Span, "the table %s sends changes without the rows before, and needs a PRIMARY KEY … NOT ENFORCED", n.Table.Path.Object)
 	}
 	op := &exec.Normalize{In: r.Cols, Keys: r.Keys[0], EachRow: p.EachRow, TTL: p.TTL}
-	return p.keyed(&Rel{
+	return p.keyed(p.bundled(&Rel{
 		Op: op, Name: "ChangelogNormalize", Detail: "key=[" + columnNames(r.Cols, op.Keys) + "]", Ins: []*Rel{r}, Cols: r.Cols,
 		Dist: []Distribution{{Hash, op.Keys}}, Kinds: insertOnly | update | deletes, Keys: r.Keys,
 		setBefore: func(b bool) { op.Before = b }, needs: none,
-	}, "the rows of "+n.Table.Path.Object+" by primary key")
+	}), "the rows of "+n.Table.Path.Object+" by primary key")
 }
 
 // none needs no -U.
@@ -494,6 +510,29 @@ func (p *planner) keyed(r *Rel, what string) *Rel {
 	return r
 }
 
+// bundled has the rows of an operator come in mini-batches, where there are any.
+func (p *planner) bundled(r *Rel) *Rel {
+	if p.MiniBatch.Size == 0 || p.Batch {
+		return r
+	}
+	r.Ins, r.Dist = []*Rel{p.miniBatch(r.Ins[0], r.Dist[0], p.MiniBatch)}, []Distribution{{}}
+	return r
+}
+
+// miniBatch hands rows on in mini-batches, to where they are dealt out.
+func (p *planner) miniBatch(in *Rel, d Distribution, op exec.MiniBatch) *Rel {
+	op.In = in.Cols
+	return &Rel{
+		Op: &op, Name: "MiniBatch", Detail: fmt.Sprintf("size=[%d], latency=[%s]", op.Size, op.Latency), Ins: []*Rel{in}, Cols: in.Cols,
+		Dist: []Distribution{d}, Kinds: in.Kinds, Keys: in.Keys, Window: in.Window.attached(), needs: same,
+	}
+}
+
+func isMiniBatch(r *Rel) bool {
+	_, ok := r.Op.(*exec.MiniBatch)
+	return ok
+}
+
 // sink writes a table.
 func (p *planner) sink(i Insert) *Rel {
 	in := p.plan(i.Plan)
@@ -565,10 +604,10 @@ func sinkKeys(t *catalog.Table, cols []int) []int {
 // materialize keeps the rows of each primary key of a sink, since its input may change them out of order.
 func (p *planner) materialize(in *Rel, keys []int) *Rel {
 	op := &exec.Materialize{In: in.Cols, Keys: keys, EachRow: p.EachRow, TTL: p.TTL}
-	return p.keyed(&Rel{
+	return p.keyed(p.bundled(&Rel{
 		Op: op, Name: "SinkUpsertMaterializer", Detail: "key=[" + columnNames(in.Cols, keys) + "]", Ins: []*Rel{in}, Cols: in.Cols,
 		Dist: []Distribution{{Hash, keys}}, Kinds: insertOnly | 1<<row.UpdateAfter | deletes, Keys: [][]int{keys},
-	}, "the rows of each primary key")
+	}), "the rows of each primary key")
 }
 
 // sort orders rows.

@@ -161,6 +161,18 @@ func TestRules(t *testing.T) {
 			"narrow", "SELECT l.r.h, m.k FROM n AS l JOIN n AS m ON l.r.e.f = m.k",
 			"Project(FIELD 2($1) $2)[Join(InnerJoin: =(FIELD 1(FIELD 1($1)) $2))[n(k r(e(f) h)), n(k r(e(f) h))]]",
 		},
+		{
+			"split distinct", "SELECT a, COUNT(DISTINCT b), COUNT(*), AVG(c) FROM t GROUP BY a",
+			"Project($0 $1 $2 $3)[Aggregate(by [0] $SUM0[2] $SUM0[3] $AVG[4 5])[Aggregate(by [0 3] COUNT[1] COUNT[] SUM[4] COUNT[4])[" +
+				"Project($0 $1 $2 MOD(HASH_CODE($1) 7) CAST($2))[Project($0 $1 $2)[t(a b c)]]]]]",
+		},
+		{
+			"split distinct", "SELECT SUM(DISTINCT b), COUNT(DISTINCT c), MAX(a) FROM t",
+			"Project($0 $1 $2)[Aggregate(by [] SUM[2] $SUM0[3] MAX[4])[Aggregate(by [3 4] SUM[0] COUNT[1] MAX[2])[" +
+				"Project($0 $1 $2 $3 $4 $5 =($5 1) =($5 2))[Expand()[Project($0 $1 $2 MOD(HASH_CODE($0) 7) MOD(HASH_CODE($1) 7))[Project($1 $2 $0)[t(a b c)]]]]]]]",
+		},
+		{"split distinct", "SELECT a, COUNT(b) FROM t GROUP BY a", "Project($0 $1)[Aggregate(by [0] COUNT[1])[Project($0 $1)[t(a b c)]]]"},
+		{"split distinct", "SELECT COUNT(DISTINCT b), LISTAGG(CAST(c AS STRING)) FROM t", "Project($0 $1)[Aggregate(by [] COUNT[0] LISTAGG[1])[Project($1 CAST($2))[t(a b c)]]]"},
 		{"narrow", "SELECT COUNT(r) FROM n", "Project($0)[Aggregate(by [] COUNT[0])[Project($1)[n(k r(d e(f g) h))]]]"},
 	} {
 		n := bound(t, c.query)
@@ -177,6 +189,15 @@ func TestRules(t *testing.T) {
 			n = MergeProjects(n)
 		case "prune":
 			n = Prune([]logical.Node{n})[0]
+		case "split distinct":
+			n = bottomUp(n, func(n logical.Node) logical.Node {
+				if a, ok := n.(*logical.Aggregate); ok {
+					if _, final := SplitDistinct(a, 7); final != nil {
+						return final
+					}
+				}
+				return n
+			})
 		case "narrow":
 			n = Narrow([]logical.Node{n}, anyTable)[0]
 		}
