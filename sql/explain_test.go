@@ -54,9 +54,9 @@ func TestExplain(t *testing.T) {
 // TestUIDs: what is called otherwise keeps its state, and so does a query beside which another one is added.
 func TestUIDs(t *testing.T) {
 	table := "CREATE TABLE t (a INT, b INT) WITH ('connector' = 'datagen');CREATE TABLE u (x INT, n BIGINT) WITH ('connector' = 'blackhole');"
-	uids := func(statement string) string {
+	uids := func(statement string, options ...sql.Option) string {
 		t.Helper()
-		s := newSession()
+		s := newSession(options...)
 		if err := s.Script(t.Context(), table, func(string, *sql.Result) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
@@ -82,6 +82,9 @@ func TestUIDs(t *testing.T) {
 	}
 	if got := uids("INSERT INTO u SELECT /*+ STATE_TTL('t' = '1 d') */ a, COUNT(*) FROM t GROUP BY a"); got != first {
 		t.Errorf("with a hint: %s, want %s", got, first)
+	}
+	if got := uids("INSERT INTO u SELECT a, COUNT(*) FROM t GROUP BY a", settings(miniBatch)...); got != first {
+		t.Errorf("with mini-batches: %s, want %s", got, first)
 	}
 	if got := uids("INSERT INTO u SELECT a, SUM(b) FROM t GROUP BY a"); got == first {
 		t.Error("another aggregate has the same uid")
