@@ -93,9 +93,9 @@ func lastRow(t *testing.T, s *sql.Session, query string) string {
 // TestUIDs: what is called otherwise keeps its state, and so does a query beside which another one is added.
 func TestUIDs(t *testing.T) {
 	table := "CREATE TABLE t (a INT, b INT) WITH ('connector' = 'datagen');CREATE TABLE u (x INT, n BIGINT) WITH ('connector' = 'blackhole');"
-	uids := func(statement string) string {
+	uids := func(statement string, options ...sql.Option) string {
 		t.Helper()
-		s := newSession()
+		s := newSession(options...)
 		if err := s.Script(t.Context(), table, func(string, *sql.Result) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
@@ -125,6 +125,9 @@ func TestUIDs(t *testing.T) {
 	}
 	if day, week := hinted("1 d"), hinted("7 d"); day != week || day == first {
 		t.Errorf("with hints of a day and a week: %s and %s; without one %s", day, week, first)
+	}
+	if got := uids("INSERT INTO u SELECT a, COUNT(*) FROM t GROUP BY a", settings(miniBatch)...); got != first {
+		t.Errorf("with mini-batches: %s, want %s", got, first)
 	}
 	if got := uids("INSERT INTO u SELECT a, SUM(b) FROM t GROUP BY a"); got == first {
 		t.Error("another aggregate has the same uid")

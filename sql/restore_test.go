@@ -92,7 +92,7 @@ func TestGoldenCasesRestored(t *testing.T) {
 				batch   int64
 				backend string
 				set     string
-			}{{2, "hashmap", ""}, {5, "pebble", ""}, {4, "hashmap", miniBatch}} {
+			}{{2, "hashmap", ""}, {5, "pebble", ""}, {4, "hashmap", miniBatch}, {3, "hashmap", miniBatch + split}} {
 				if at.set != "" && c.Head["order-sensitive"] != "" {
 					continue
 				}
