@@ -20,7 +20,7 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	}
 	cols := plainColumns(n.Columns())
 	op := &exec.GroupAggregate{
-		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, EachRow: p.EachRow, TTL: ttl(n.TTL, p.TTL),
+		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, Memory: p.HashAggMemory, EachRow: p.EachRow, TTL: ttl(n.TTL, p.TTL),
 	}
 	r := &Rel{
 		Op: op, Name: "GroupAggregate", Detail: aggregateDetail(in.Cols, n.Keys, n.Calls), Ins: []*Rel{in}, Cols: cols,

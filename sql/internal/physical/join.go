@@ -283,7 +283,7 @@ func (p *planner) regularJoin(s *sides) *Rel {
 	op := &exec.Join{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftKeys: s.leftKeys, RightKeys: s.rightKeys,
 		NullSafe: s.nullSafe, Cond: and(s.rest), Out: s.columns(false), LeftUnique: s.left.keyIn(s.leftKeys), RightUnique: s.right.keyIn(s.rightKeys),
-		LeftTTL: ttl(s.n.LeftTTL, p.TTL), RightTTL: ttl(s.n.RightTTL, p.TTL), Final: p.Batch,
+		LeftTTL: ttl(s.n.LeftTTL, p.TTL), RightTTL: ttl(s.n.RightTTL, p.TTL), Final: p.Batch, Memory: p.HashJoinMemory,
 	}
 	if op.LeftUnique == nil && len(s.left.Keys) > 0 {
 		op.LeftUnique = s.left.Keys[0]
@@ -324,7 +324,7 @@ func (p *planner) windowJoin(s *sides) *Rel {
 	}
 	op := &exec.WindowJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftStart: l.Start, LeftEnd: l.End,
-		RightStart: r.Start, RightEnd: r.End, Processing: l.Processing, Instants: l.Instants, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch,
+		RightStart: r.Start, RightEnd: r.End, Processing: l.Processing, Instants: l.Instants, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch, Memory: p.HashJoinMemory,
 	}
 	starts, ends := false, false
 	for i, k := range s.leftKeys {
