@@ -3,10 +3,12 @@ package exec
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -161,4 +163,103 @@ func failsOnFullDisk(t *testing.T, r *rig, inputs int) {
 func TestSortOnFullDisk(t *testing.T) {
 	op := Sort{In: spilled, Keys: []logical.SortKey{{Column: 1}}, Limit: -1, Final: true, Memory: 10_000}
 	failsOnFullDisk(t, newRig(t, spilled, spilled, func() operator.Node { return op.Node() }), 1)
+}
+
+// TestFinalGroupsAgainstModel groups random rows with budgets of a few groups, of some, and of all.
+func TestFinalGroupsAgainstModel(t *testing.T) {
+	in := []row.Field{field("k", row.Of(row.BigInt)), field("s", row.StringType()), field("v", row.Of(row.BigInt))}
+	spills := 0
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 11))
+		op := groupOf(t, in, [][]int{{0}, {1}, {0, 1}}[seed%3], "COUNT()", "SUM(2)", "MAX(2)", "COUNT(DISTINCT 2)")
+		op.Final, op.Retract, op.Memory = true, rnd.IntN(2) == 0, []int64{1, 4000, 0}[rnd.IntN(3)]
+		r := newRig(t, in, op.Out, func() operator.Node { return op.Node() })
+		keys := 1 + rnd.IntN(300)
+		var rows, live []change
+		for range rnd.IntN(3000) {
+			k := rnd.IntN(keys)
+			if rnd.IntN(3) == 0 {
+				k = 0 // more often than others
+			}
+			x := ins(k, fmt.Sprint("s", k%7), maybe(rnd, 20))
+			if rnd.IntN(20) == 0 {
+				x.values[rnd.IntN(2)] = nil
+			}
+			rows, live = append(rows, x), append(live, x)
+			if at := rnd.IntN(len(live)); op.Retract && rnd.IntN(3) == 0 {
+				rows = append(rows, change{row.Delete, live[at].values})
+				live = slices.Delete(live, at, at+1)
+			}
+		}
+		r.push([]int{1, 3, batch.MaxRows}[rnd.IntN(3)], rows...)
+		if len(r.lines) > 0 {
+			t.Fatalf("there is %s before the end", r.lines[0])
+		}
+		if r.node.(*groupAggregate).spill.waiting != nil {
+			spills++
+		}
+		r.end()
+		r.closed()
+		if got, want := materialized(t, r.take()), groupModel(op, rows); !slices.Equal(got, want) {
+			t.Fatalf("seed %d: %+v: got\n%q\nwant\n%q", seed, op, got, want)
+		}
+	}
+	if spills < 10 {
+		t.Errorf("in %d of the runs rows wait on disk", spills)
+	}
+}
+
+// groupModel is what GROUP BY gives of rows: COUNT(*), SUM, MAX and COUNT(DISTINCT) of column 2.
+func groupModel(op *GroupAggregate, rows []change) []string {
+	groups := map[string][]any{}
+	for _, x := range rows {
+		key := ""
+		for _, k := range op.Keys {
+			key += textOf(x.values[k]) + ","
+		}
+		if x.kind == row.Insert {
+			groups[key] = append(groups[key], x.values[2])
+			continue
+		}
+		at := slices.Index(groups[key], x.values[2])
+		groups[key] = slices.Delete(groups[key], at, at+1)
+	}
+	var lines []string
+	for key, values := range groups {
+		if len(values) == 0 {
+			continue
+		}
+		sum, most, distinct := 0, -1, map[any]bool{}
+		for _, v := range values {
+			if v != nil {
+				sum, most, distinct[v] = sum+v.(int), max(most, v.(int)), true
+			}
+		}
+		if len(distinct) == 0 {
+			lines = append(lines, fmt.Sprintf("[%s%d,null,null,0]", key, len(values)))
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("[%s%d,%d,%d,%d]", key, len(values), sum, most, len(distinct)))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func textOf(x any) string {
+	if x == nil {
+		return "null"
+	}
+	return fmt.Sprint(x)
+}
+
+func TestFinalGroupsInLittleMemory(t *testing.T) {
+	op := groupOf(t, spilled, []int{1}, "COUNT()", "SUM(0)")
+	op.Final, op.Memory = true, spilledMemory
+	bounded(t, op, op.Out, 1, spilledRows, spilledRows)
+}
+
+func TestFinalGroupsOnFullDisk(t *testing.T) {
+	op := groupOf(t, spilled, []int{0}, "COUNT()")
+	op.Final, op.Memory = true, 1
+	failsOnFullDisk(t, newRig(t, spilled, op.Out, func() operator.Node { return op.Node() }), 1)
 }

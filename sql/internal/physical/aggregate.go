@@ -26,7 +26,13 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 		Op: op, Name: "GroupAggregate", Detail: aggregateDetail(in.Cols, n.Keys, n.Calls), Ins: []*Rel{in}, Cols: cols,
 		Dist: []Distribution{distribution(n.Keys)}, Kinds: insertOnly,
 	}
-	if n.TTL != nil {
+	switch {
+	case p.Batch:
+		op.TTL = 0
+		if n.TTL != nil {
+			r.Ignored = append(r.Ignored, "STATE_TTL has no effect: groups are kept to the end of the input")
+		}
+	case n.TTL != nil:
 		r.TTL = n.TTL.String()
 	}
 	keys := make([]int, len(n.Keys))
