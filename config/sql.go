@@ -58,6 +58,6 @@ var (
 	}))
 	HashJoinMemory = define(Size(Doc{
 		Key: "table.exec.resource.hash-join.memory", Default: "512 mb",
-		Text: "How much memory the side of a join that is looked up takes in each subtask in batch mode; beyond it both sides are dealt out to disk.",
+		Text: "How much memory the rows of both sides of a join take in each subtask in batch mode; beyond it they are dealt out to disk, the larger side first.",
 	}))
 )

@@ -53,3 +53,39 @@ func testBatchTakesNoCheckpoints(t *testing.T) {
 		}
 	}
 }
+
+// TestJoinHintsInBatchMode: hints choose the side that is looked up, and how rows are dealt out; results stay.
+func TestJoinHintsInBatchMode(t *testing.T) {
+	s := newSession(sql.Set("execution.runtime-mode", "BATCH"), sql.Set("parallelism.default", "3"))
+	script(t, s, `
+		CREATE VIEW a AS SELECT * FROM (VALUES (1, 'x'), (2, 'y'), (3, 'z'), (3, 'w'), (CAST(NULL AS INT), 'n')) AS t(k, v);
+		CREATE VIEW b AS SELECT * FROM (VALUES (3, 'p'), (4, 'q'), (3, 'r'), (1, 's'), (CAST(NULL AS INT), 'm')) AS t(k, w)`)
+	for _, c := range []struct {
+		join, hint string
+		broadcast  bool
+		warning    string
+	}{
+		{"JOIN", "BROADCAST(a)", true, ""},
+		{"JOIN", "BROADCAST(b)", true, ""},
+		{"LEFT JOIN", "BROADCAST(b)", true, ""},
+		{"RIGHT JOIN", "BROADCAST(a)", true, ""},
+		{"LEFT JOIN", "BROADCAST(a)", false, "BROADCAST(a) has no effect: rows of the table are in the result by themselves"},
+		{"FULL JOIN", "BROADCAST(b)", false, "BROADCAST(b) has no effect: rows of the table are in the result by themselves"},
+		{"FULL JOIN", "SHUFFLE_HASH(a)", false, ""},
+		{"LEFT JOIN", "SHUFFLE_HASH(b)", false, ""},
+		{"JOIN", "SHUFFLE_HASH(b), BROADCAST(a)", false, ""},
+		{"JOIN", "SHUFFLE_MERGE(b)", false, "SHUFFLE_MERGE(b) has no effect: there is one way of joining here"},
+		{"JOIN", "NEST_LOOP(a)", false, "NEST_LOOP(a) has no effect: there is one way of joining here"},
+	} {
+		rest := " a.k, v, w FROM a " + c.join + " b ON a.k = b.k ORDER BY v, w"
+		hinted := "SELECT /*+ " + c.hint + " */" + rest
+		if got, want := rows(t, s, hinted), rows(t, s, "SELECT"+rest); got != want || got == "" {
+			t.Errorf("%s\ngives %s, want %s", hinted, got, want)
+		}
+		plan := rows(t, s, "EXPLAIN "+hinted)
+		if strings.Contains(plan, "distribution=[broadcast]") != c.broadcast && !strings.Contains(c.hint, ",") || !strings.Contains(plan, c.warning) ||
+			c.warning == "" && !strings.Contains(c.hint, ",") && strings.Contains(plan, "has no effect") {
+			t.Errorf("%s\nis planned as %s", hinted, plan)
+		}
+	}
+}

@@ -115,6 +115,13 @@ func (r *Reader) Next(buf []byte) ([]byte, error) {
 
 func (r *Reader) fail(err error) error { return &Error{"read " + r.f.Name(), err} }
 
+// Leave ends reading and leaves the file.
+func (r *Reader) Leave() {
+	if r.f != nil {
+		r.f.Close()
+	}
+}
+
 // Close ends reading and removes the file.
 func (r *Reader) Close() {
 	if r.f != nil {

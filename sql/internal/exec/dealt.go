@@ -25,6 +25,7 @@ type dealt struct {
 	task  *operator.Context
 	pool  *batch.ColumnPool
 	level int
+	rows  int
 	parts [dealtParts]dealtPart
 	// places are those of rows to be added, by their file.
 	places [dealtParts][]int32
@@ -65,6 +66,7 @@ func (d *dealt) check(err error) {
 
 // add adds rows of a batch. The hashes of their keys are by place.
 func (d *dealt) add(b *batch.Columns, places []int32, hashes []uint64) {
+	d.rows += len(places)
 	for i := range d.places {
 		d.places[i] = d.places[i][:0]
 	}
@@ -134,21 +136,34 @@ func (d *dealt) close() {
 
 // each calls f for the batches of a part, which are f's, and removes the file.
 func (d *dealt) each(part int, f func(b *batch.Columns)) {
+	d.read(part, f)
+	d.drop(part)
+}
+
+// drop removes the file of a part.
+func (d *dealt) drop(part int) {
+	if p := &d.parts[part]; p.name != "" {
+		os.Remove(p.name)
+		*p = dealtPart{}
+	}
+}
+
+// read is each that leaves the file.
+func (d *dealt) read(part int, f func(b *batch.Columns)) {
 	p := &d.parts[part]
 	if p.name == "" {
 		return
 	}
 	r, err := spill.Open(p.name)
 	d.check(err)
-	defer r.Close()
+	defer r.Leave()
 	for {
 		if d.piece, err = r.Next(d.piece); err == io.EOF {
-			break
+			return
 		}
 		d.check(err)
 		b := d.pool.Get()
 		d.check(spill.DecodeColumns(b, d.piece))
 		f(b)
 	}
-	*p = dealtPart{}
 }

@@ -134,7 +134,19 @@ type Join struct {
 	LeftTTL, RightTTL time.Duration
 	Final             bool
 	Memory            int64 // as in Sort
+	// Table is the side that rows of the other one are looked up in, with Final.
+	Table TableSide
 }
+
+// TableSide is the side of a join that rows of the other one are looked up in.
+type TableSide uint8
+
+// The smaller side is the one with fewer bytes when both inputs have ended.
+const (
+	TableSmaller TableSide = iota
+	TableLeft
+	TableRight
+)
 
 // IntervalJoin joins rows whose times are near each other:
 // left time + Lower ≤ right time ≤ left time + Upper, in milliseconds.

@@ -62,14 +62,18 @@ func peak(f func()) int64 {
 	return int64(most) - int64(before)
 }
 
-// feed gives rows to an input of a node, with keys below some number.
+// feed gives rows to an input of a node, with keys below some number; 0 is for NULL.
 func feed(r *rig, input, rows, keys int) {
 	in := r.node.Receiver(input).(batch.ColumnReceiver)
 	text := strings.Repeat("x", 190)
 	for i := 0; i < rows; {
 		b := r.pool.Get()
 		for ; i < rows && !b.Full(); i++ {
-			b.Cols[0].AppendI64(int64(i) * 7919 % int64(keys))
+			if keys > 0 {
+				b.Cols[0].AppendI64(int64(i) * 7919 % int64(keys))
+			} else {
+				b.Cols[0].AppendNull()
+			}
 			b.Cols[1].AppendString(fmt.Sprintf("%s%010d", text, i*7919%rows))
 			b.Add(row.Insert)
 		}
@@ -262,4 +266,29 @@ func TestFinalGroupsOnFullDisk(t *testing.T) {
 	op := groupOf(t, spilled, []int{0}, "COUNT()")
 	op.Final, op.Memory = true, 1
 	failsOnFullDisk(t, newRig(t, spilled, op.Out, func() operator.Node { return op.Node() }), 1)
+}
+
+// spilledJoin joins rows with rows of the same number.
+func spilledJoin() *Join {
+	return &Join{
+		Kind: logical.Full, Left: spilled, Right: spilled, LeftKeys: []int{0}, RightKeys: []int{0}, NullSafe: []bool{false},
+		Out: append(slices.Clone(spilled), spilled...), Final: true, Memory: spilledMemory,
+	}
+}
+
+func TestJoinInLittleMemory(t *testing.T) {
+	op := spilledJoin()
+	bounded(t, op, op.Out, 2, spilledRows/2, spilledRows/2)
+}
+
+// TestJoinOfOneKeyInLittleMemory has so many rows of a key that no dealing out helps.
+func TestJoinOfOneKeyInLittleMemory(t *testing.T) {
+	op := spilledJoin()
+	bounded(t, op, op.Out, 2, 0, spilledRows) // NULL, which equals nothing
+}
+
+func TestJoinOnFullDisk(t *testing.T) {
+	op := spilledJoin()
+	op.Memory = 10_000
+	failsOnFullDisk(t, newRig(t, spilled, op.Out, func() operator.Node { return op.Node() }), 2)
 }
