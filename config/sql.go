@@ -68,3 +68,19 @@ var (
 	}))
 	JobName = define(AnyText(Doc{Key: "pipeline.name", Default: "", Text: "The name of the next job."}))
 )
+
+// Memory of SQL in batch mode.
+var (
+	SortMemory = define(Size(Doc{
+		Key: "table.exec.resource.sort.memory", Default: "256 mb",
+		Text: "How much memory each subtask of a sort takes in batch mode, also of OVER and of ranks; beyond it rows are sorted on disk (`io.tmp.dirs`).",
+	}))
+	HashAggMemory = define(Size(Doc{
+		Key: "table.exec.resource.hash-agg.memory", Default: "512 mb",
+		Text: "How much memory the groups of each subtask of an aggregate take in batch mode; beyond it rows of other groups wait on disk.",
+	}))
+	HashJoinMemory = define(Size(Doc{
+		Key: "table.exec.resource.hash-join.memory", Default: "512 mb",
+		Text: "How much memory the rows of both sides of a join take in each subtask in batch mode; beyond it they are dealt out to disk, the larger side first.",
+	}))
+)

@@ -64,6 +64,9 @@ func (s *Session) newBuilder(c *config.Configuration, env *stream.Env) (*builder
 	if err != nil {
 		return nil, err
 	}
+	if config.RuntimeMode.Get(c) == "BATCH" {
+		env.Graph().Final = true
+	}
 	return &builder{s: s, config: c, env: env, made: map[*physical.Rel]columnar.Stream{}, watermarks: map[*physical.Rel]expr.Expr{}, zone: zone}, nil
 }
 

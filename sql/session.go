@@ -200,6 +200,7 @@ func location(name string) (*time.Location, error) {
 func (s *Session) planConfig(c *config.Configuration, env *bind.Env) (*physical.Config, error) {
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
+		SortMemory: config.SortMemory.Get(c), HashAggMemory: config.HashAggMemory.Get(c), HashJoinMemory: config.HashJoinMemory.Get(c),
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
 		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}

@@ -98,7 +98,8 @@ func (e *ColumnEdge) NewSorter(*Spill) Sorter { return nil }
 
 // AppendFlight appends the length of the encoded batch, then the batch.
 func (e *ColumnEdge) AppendFlight(dst []byte, b batch.Any) []byte {
-	return appendPiece(dst, spill.AppendColumns(nil, b.(*batch.Columns)))
+	piece := spill.AppendColumns(nil, b.(*batch.Columns))
+	return append(binary.AppendUvarint(dst, uint64(len(piece))), piece...)
 }
 
 // Encodes is true.

@@ -84,7 +84,9 @@ func (e *Edge[T]) Sorts() bool { return true }
 
 // NewSorter makes an empty sorter.
 func (e *Edge[T]) NewSorter(s *Spill) Sorter {
-	return &sorter[T]{spill: s, codec: e.Codec, part: e.Part, pool: batch.NewPool[T](0)}
+	return &sorter[T]{
+		rows: spill.Sorter{Dir: &s.Dir, Budget: s.sortBudget()}, codec: e.Codec, part: e.Part, pool: batch.NewPool[T](0),
+	}
 }
 
 // Inlet asserts the receiver's type.

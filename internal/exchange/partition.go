@@ -66,9 +66,9 @@ type partition struct {
 	form   pieceForm
 	mem    []byte
 	piece  []byte
-	file   *spillWriter
+	file   *spill.Writer
 	name   string
-	reader *spillReader
+	reader *spill.Reader
 }
 
 func (p *partition) Add(b batch.Any) error {
@@ -85,19 +85,15 @@ func (p *partition) Add(b batch.Any) error {
 		}
 		return p.toFile()
 	}
-	var length [binary.MaxVarintLen64]byte
-	if err := p.file.write(length[:binary.PutUvarint(length[:], uint64(len(p.piece)))]); err != nil {
-		return err
-	}
-	return p.file.write(p.piece)
+	return p.file.Put(p.piece)
 }
 
 // toFile moves what is in memory to a file.
 func (p *partition) toFile() (err error) {
-	if p.file, err = p.spill.create(); err != nil {
+	if p.file, err = p.spill.Create(); err != nil {
 		return err
 	}
-	err = p.file.write(p.mem)
+	err = p.file.Write(p.mem)
 	p.freeMem()
 	return err
 }
@@ -110,7 +106,7 @@ func (p *partition) freeMem() {
 func (p *partition) End() (err error) {
 	p.piece = nil
 	if p.file != nil {
-		p.name, err = p.file.finish()
+		p.name, err = p.file.Finish()
 		p.file = nil
 	}
 	return err
@@ -118,16 +114,16 @@ func (p *partition) End() (err error) {
 
 func (p *partition) Next() (batch.Any, error) {
 	if p.reader == nil {
-		p.reader = &spillReader{mem: p.mem}
+		p.reader = spill.ReadBytes(p.mem)
 		if p.name != "" {
-			r, err := openSpill(p.name)
+			r, err := spill.Open(p.name)
 			if err != nil {
 				return nil, err
 			}
 			p.reader = r
 		}
 	}
-	piece, err := p.reader.next(p.piece)
+	piece, err := p.reader.Next(p.piece)
 	if err == io.EOF {
 		p.Close()
 		return nil, nil
@@ -147,12 +143,12 @@ func (p *partition) Next() (batch.Any, error) {
 
 func (p *partition) Close() {
 	if p.file != nil {
-		p.name, _ = p.file.finish()
+		p.name, _ = p.file.Finish()
 		p.file = nil
 	}
 	if p.reader != nil {
-		p.reader.close()
-		p.reader = &spillReader{}
+		p.reader.Close()
+		p.reader = &spill.Reader{}
 	}
 	if p.mem != nil {
 		p.freeMem()

@@ -108,6 +108,7 @@ type Graph struct {
 	BufferTimeout  time.Duration
 	Params         map[string]string
 	State          StateBackend
+	Final          bool // operators give their results when their input has ended, and take no snapshots
 }
 
 // StateBackend says where keyed state lies.

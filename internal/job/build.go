@@ -313,7 +313,7 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 		Batch: b.batch(n), Params: j.plan.Params, Metrics: &metric.Group{}, Clock: j.opts.Clock,
 		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: j.opts.BatchRows,
 		Alignment: &j.alignment, AllowNonRestored: j.opts.AllowNonRestored,
-		Cold: j.cold(), Native: j.opts.Checkpoints.Flags.Has(operator.Native),
+		Temp: &j.spill.Dir, Cold: j.cold(), Native: j.opts.Checkpoints.Flags.Has(operator.Native),
 		Mail: func(f func()) { s.Mail(f) },
 		WakeAt: func(millis int64) {
 			if millis < math.MaxInt64/int64(time.Millisecond) {

@@ -152,7 +152,7 @@ type Job struct {
 func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
 	j := &Job{opts: opts, plan: plan, done: make(chan struct{})}
 	j.withDefaults()
-	if opts.Batch && opts.Restore != nil {
+	if !j.takesSnapshots() && opts.Restore != nil {
 		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")
 	}
 	j.ctx, j.abort = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -202,13 +202,13 @@ func (j *Job) withDefaults() {
 	if o.Restart == nil {
 		o.Restart = schedule.Never{}
 	}
-	if o.Batch {
+	if !j.takesSnapshots() {
 		o.Checkpoints.Interval = 0
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Native && o.Store != nil && !o.Batch && j.cold() != nil {
+	if o.Native && o.Store != nil && j.takesSnapshots() && j.cold() != nil {
 		o.Checkpoints.Flags |= operator.Native
 	}
 	j.runner = o.Runner

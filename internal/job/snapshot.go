@@ -64,9 +64,12 @@ func (j *Job) request(ctx context.Context, r checkpoint.Request) (*checkpoint.Sn
 	}
 }
 
+// takesSnapshots reports whether the job's operators do, which they do not in batch mode.
+func (j *Job) takesSnapshots() bool { return !j.opts.Batch && !j.plan.Final }
+
 // begin begins a snapshot that was asked for and returns its number, 0 if it cannot.
 func (j *Job) begin(r checkpoint.Request) int64 {
-	if j.opts.Batch {
+	if !j.takesSnapshots() {
 		r.End(nil, "", errBatchSnapshot)
 		return 0
 	}

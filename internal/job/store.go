@@ -181,7 +181,7 @@ func (j *Job) drain(ctx context.Context, r checkpoint.Request) (string, error) {
 	r.End = func(_ *checkpoint.Snapshot, path string, err error) { done <- result{path, err} }
 	j.master.post(func() {
 		switch {
-		case j.opts.Batch:
+		case !j.takesSnapshots():
 			r.End(nil, "", errBatchSnapshot)
 		case j.m.phase != working || j.m.final != nil:
 			r.End(nil, "", errors.New("the job is ending already"))

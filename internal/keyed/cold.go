@@ -315,7 +315,7 @@ func (t *tracked[S]) bytes() int64 {
 			n += 2 * int64(m.words.n) * int64(unsafe.Sizeof(wordSlot[S]{}))
 		}
 	}
-	if t.front.extra != nil {
+	if t.front != nil && t.front.extra != nil {
 		n += t.front.extra()
 	}
 	return n

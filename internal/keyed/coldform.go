@@ -120,13 +120,16 @@ func (r *records) coldForm() form[uint64] {
 				r.compact(group)
 			}
 		},
-		extra: func() (n int64) {
-			for g := range r.heaps {
-				n += 2 * int64(r.heaps[g].size-r.heaps[g].left()-r.heaps[g].dead)
-			}
-			return n
-		},
+		extra: r.heapBytes,
 	}
+}
+
+// heapBytes is the number of bytes of the values.
+func (r *records) heapBytes() (n int64) {
+	for g := range r.heaps {
+		n += 2 * int64(r.heaps[g].size-r.heaps[g].left()-r.heaps[g].dead)
+	}
+	return n
 }
 
 func (p *packed[V]) form() form[uint64] {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/spill"
 	"github.com/flott-dev/flott/metric"
 )
 
@@ -46,6 +47,8 @@ type Context struct {
 	// is told to nodes only, since it belongs to whoever asked for it.
 	Listeners []CheckpointListener
 
+	// Temp is the job's temporary directory, for what an operator has no room for in memory.
+	Temp *spill.Dir
 	// Cold makes the disk behind a keyed state, nil for state in memory: see Between and OnClose.
 	Cold func() Cold
 	// Native says that checkpoints are: then nobody asks what has changed since the last one.

@@ -41,7 +41,7 @@ func Fail(op string, err error) *Error { return &Error{op, err} }
 
 // Error names the remedy.
 func (e *Error) Error() string {
-	return fmt.Sprintf("spill to disk: %s: %v (launch.TempDir sets the directory)", e.Op, e.Err)
+	return fmt.Sprintf("spill to disk: %s: %v (io.tmp.dirs or launch.TempDir sets the directory)", e.Op, e.Err)
 }
 
 // Unwrap is the cause.

@@ -213,9 +213,9 @@ func (h *hints) join(n *logical.Join, j *ast.Join) {
 	}
 	n.LeftTTL, n.RightTTL = h.ttlOf(j.X), h.ttlOf(j.Y)
 	n.Retry = h.retries[tableName(j.Y)]
-	for _, t := range []ast.Table{j.X, j.Y} {
+	for side, t := range []ast.Table{j.X, j.Y} {
 		for _, name := range h.joins[tableName(t)] {
-			n.Hints = append(n.Hints, name+"("+tableName(t)+")")
+			n.Hints = append(n.Hints, logical.JoinHint{Name: name, Table: tableName(t), Side: side})
 		}
 	}
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/flott-dev/flott/row"
 )
 
-// newFinalRank makes the operator, whose rows are dealt out by some columns of its partition.
-func newFinalRank(r *Rank, dealt []int) *finalRank {
-	n := &finalRank{op: r, dealt: dealt}
+func newFinalRank(r *Rank) *finalRank {
+	n := &finalRank{op: r}
 	n.init(r.Out, nil)
 	n.ColumnInput.Init(n, &n.out)
 	n.finish = n.end
@@ -22,7 +21,6 @@ func newFinalRank(r *Rank, dealt []int) *finalRank {
 type finalRank struct {
 	one
 	op      *Rank
-	dealt   []int
 	all     *gather
 	scratch []*column.Vector
 }
@@ -34,15 +32,12 @@ func (n *finalRank) Open(ctx *operator.Context) error {
 		n.scratch = append(n.scratch, column.New(f.Type.Plain()))
 	}
 	var err error
-	n.all, err = newGather(ctx, n.op.In, n.op.Partition, n.dealt, n.op.Order)
+	n.all, err = newGather(ctx, n.op.In, n.op.Partition, n.op.Order, n.op.Memory)
 	return err
 }
 
-// Snapshot writes the rows.
-func (n *finalRank) Snapshot(w *operator.Snapshot) error {
-	n.all.snapshot(w)
-	return nil
-}
+// Snapshot fails.
+func (n *finalRank) Snapshot(*operator.Snapshot) error { return errFinalSnapshot }
 
 func (n *finalRank) Watermark(t int64) bool { return n.passMark(t) }
 
@@ -53,33 +48,34 @@ func (n *finalRank) Rows(b *batch.Columns, from, to int) int {
 
 func (n *finalRank) end() {
 	n.all.order()
-	n.all.partitions(func(rows []gathered) {
-		numbers := numbering{f: n.op.Func}
-		for i := range rows {
-			number := numbers.next(rows[i].order())
-			switch {
-			case n.op.ToColumn < 0 && number > n.op.To:
-				return
-			case number < n.op.From, n.op.ToColumn >= 0 && number > n.last(&rows[i]):
-				continue
-			}
-			cur := n.out.Cur
-			n.all.decode(&rows[i], cur.Cols[:len(n.op.In)])
-			if n.op.Number {
-				cur.Cols[len(n.op.In)].AppendI64(number)
-			}
-			n.out.EndRow(row.Insert)
+	numbers := numbering{f: n.op.Func}
+	for n.all.next() {
+		if n.all.isFirst {
+			numbers = numbering{f: n.op.Func}
 		}
-	})
-	n.all.rows = nil
+		number := numbers.step(!n.all.isPeer)
+		switch {
+		case n.op.ToColumn < 0 && number > n.op.To:
+			continue
+		case number < n.op.From, n.op.ToColumn >= 0 && number > n.last():
+			continue
+		}
+		cur := n.out.Cur
+		n.all.decode(cur.Cols[:len(n.op.In)])
+		if n.op.Number {
+			cur.Cols[len(n.op.In)].AppendI64(number)
+		}
+		n.out.EndRow(row.Insert)
+	}
+	n.all.rows.Close()
 }
 
-// last is the last number that a row says; in a stream it would be the first row of its partition that says it.
-func (n *finalRank) last(r *gathered) int64 {
+// last is the last number that the row at hand says; in a stream it would be the first row of its partition that says it.
+func (n *finalRank) last() int64 {
 	for _, v := range n.scratch {
 		v.Reset()
 	}
-	n.all.decode(r, n.scratch)
+	n.all.decode(n.scratch)
 	return wholeNumber(n.scratch[n.op.ToColumn], 0)
 }
 
@@ -92,6 +88,12 @@ type numbering struct {
 
 func (n *numbering) next(by []byte) int64 {
 	isNew := n.rows == 0 || !bytes.Equal(n.last, by)
+	n.last = append(n.last[:0], by...)
+	return n.step(isNew)
+}
+
+// step is next; isNew says whether the row is ordered by something else than the one before.
+func (n *numbering) step(isNew bool) int64 {
 	n.rows++
 	switch {
 	case n.f == "ROW_NUMBER", n.f == "RANK" && isNew:
@@ -99,6 +101,5 @@ func (n *numbering) next(by []byte) int64 {
 	case isNew:
 		n.number++
 	}
-	n.last = append(n.last[:0], by...)
 	return n.number
 }

@@ -29,7 +29,7 @@ func (a *GroupAggregate) Node() operator.Node {
 		n.values = append(n.values, column.New(f.Type))
 	}
 	if a.Final {
-		n.finish = n.emitAll
+		n.finish = n.giveAll
 	}
 	return n
 }
@@ -48,6 +48,7 @@ type groupAggregate struct {
 	sets  *keyed.Sets // of DISTINCT calls
 	batch batchKeys
 	ttl   groupTTL
+	spill groupSpill
 
 	accs   []agg.Acc // of groups
 	fresh  []bool    // groups that nothing was known of
@@ -98,6 +99,9 @@ func (n *groupAggregate) Open(ctx *operator.Context) (err error) {
 		n.keys.backend.Add("distinct", n.sets)
 	}
 	n.openTTL()
+	if n.op.Final {
+		n.openSpill()
+	}
 	n.currentRow = func(i int) { n.batch.setGroup(int(n.rowOf[i])) }
 	n.currentOfSome = func(i int) { n.batch.setGroup(int(n.someOf[i])) }
 	if err := n.restore(); err != nil {
@@ -115,6 +119,10 @@ func (n *groupAggregate) Rows(b *batch.Columns, from, to int) int {
 	}
 	if from == 0 { // else the batch is still the same
 		n.keys.begin(b)
+	}
+	if n.op.Final {
+		n.gather(b, from, to)
+		return to
 	}
 	if !n.op.EachRow {
 		n.run(b, from, to)

@@ -15,6 +15,7 @@ import (
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/expr"
@@ -32,6 +33,7 @@ type harness struct {
 	keep  bool
 	pools []*batch.ColumnPool
 	ctx   *operator.Context
+	temp  spill.Dir
 	disk  *lsm.Space // where state has no room in memory; nil for state in memory
 }
 
@@ -42,6 +44,7 @@ func newHarness(t testing.TB, op Op, from *operator.State, ins ...[]row.Field) *
 	for _, in := range ins {
 		h.pools = append(h.pools, batch.NewColumnPool(&row.Schema{Fields: in}, 0))
 	}
+	h.temp.Parent = t.TempDir()
 	h.open(from)
 	return h
 }
@@ -60,7 +63,7 @@ func (h *harness) open(from *operator.State) {
 	}
 	h.wake = 0
 	h.ctx = &operator.Context{
-		Operator: "test", Parallelism: 1, MaxParallelism: 8, Clock: h.clock, Restored: from,
+		Operator: "test", Parallelism: 1, MaxParallelism: 8, Clock: h.clock, Restored: from, Temp: &h.temp,
 		WakeAt: func(at int64) {
 			if h.wake == 0 || at < h.wake {
 				h.wake = at

@@ -3,6 +3,7 @@ package exec
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -193,7 +194,7 @@ func TestFinalJoinAgainstModel(t *testing.T) {
 				k = row.StringType()
 			}
 			j := joinOf(kind, k)
-			j.Final = true
+			j.Final, j.Table, j.Memory = true, TableSide(rnd.IntN(3)), []int64{1, 2000, 0}[rnd.IntN(3)]
 			hasCond, most := seed&4 != 0, 30
 			if hasCond {
 				j.Cond = joinLess(1, 4)
@@ -223,6 +224,9 @@ func TestFinalJoinAgainstModel(t *testing.T) {
 				t.Fatalf("%s, seed %d: got\n  %s\nwant\n  %s", kind, seed, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 			}
 			g.close()
+			if files, _ := filepath.Glob(g.temp.Parent + "/*/*"); len(files) > 0 {
+				t.Fatalf("left over: %v", files)
+			}
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"cmp"
+
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/colcodec"
@@ -18,21 +20,24 @@ func (j *Join) finalNode() operator.Node {
 	return n
 }
 
-// hashJoin joins two inputs when both have ended. The rows of the right side are in a table by their keys, those with
-// one key in a chain; the left side's look up their partners there.
+// hashJoin joins two inputs when both have ended. The rows of one side, the smaller one, are in a table by their keys,
+// those with one key in a chain; the other side's look up their partners there.
 //
 //	table  key ──▶ first and last row ──▶ next ──▶ next     in the order in which they came
+//
+// When the rows have no room in memory, those of the larger side go to disk (joinspill.go).
 type hashJoin struct {
 	two
-	op    *Join
-	pair  joiner
-	left  []*batch.Columns
-	right *column.Batch
+	op   *Join
+	pair joiner
+	in   [2]joinedSide
 
+	side    int // whose rows are in the table
+	built   *column.Batch
 	key     *colcodec.Key
 	first   keyed.Map[joinChain]
-	next    []int32 // the row behind each row of the right side with the same key, -1 for none
-	matched []bool  // rows of the right side
+	next    []int32 // the row behind each row of the table with the same key, -1 for none
+	matched []bool  // rows of the table
 	isWord  bool
 	words   []uint64
 	bytes   []byte
@@ -41,6 +46,7 @@ type hashJoin struct {
 
 	found, given pairs
 	ends         []int32
+	passes       joinPasses
 }
 
 type joinChain struct{ first, last int32 }
@@ -51,33 +57,23 @@ func (n *hashJoin) Open(ctx *operator.Context) error {
 	j := n.op
 	n.key = colcodec.NewKey(JoinKeyTypes(j.Left, j.LeftKeys, j.Right, j.RightKeys))
 	n.isWord = n.key.IsWord()
-	n.right = column.NewBatch(&row.Schema{Fields: j.Right})
 	n.pair.init(j.Left, j.Right, j.Cond)
+	n.in[0] = joinedSide{fields: j.Left, keys: j.LeftKeys}
+	n.in[1] = joinedSide{fields: j.Right, keys: j.RightKeys}
+	n.openSpill()
 	return nil
 }
+
+// Snapshot fails.
+func (n *hashJoin) Snapshot(*operator.Snapshot) error { return errFinalSnapshot }
 
 func (n *hashJoin) Watermark(t int64) bool { return n.passMark(t) }
 
 // Left keeps rows.
-func (n *hashJoin) Left(b *batch.Columns, from, to int) int {
-	h := b.Share()
-	h.Marks = h.Marks[:0]
-	if from > 0 || to < b.Len() {
-		h.Keep(rowPlaces(b, from, to))
-	}
-	n.left = append(n.left, h)
-	return to
-}
+func (n *hashJoin) Left(b *batch.Columns, from, to int) int { return n.keep(0, b, from, to) }
 
 // Right keeps rows.
-func (n *hashJoin) Right(b *batch.Columns, from, to int) int {
-	places := rowPlaces(b, from, to)
-	for c, v := range n.right.Cols {
-		v.AppendAll(b.Cols[c], places)
-	}
-	n.right.N += len(places)
-	return to
-}
+func (n *hashJoin) Right(b *batch.Columns, from, to int) int { return n.keep(1, b, from, to) }
 
 // rowPlaces are the places of the rows from one number up to another.
 func rowPlaces(b *batch.Columns, from, to int) []int32 {
@@ -88,33 +84,17 @@ func rowPlaces(b *batch.Columns, from, to int) []int32 {
 	return places
 }
 
-func (n *hashJoin) join() {
-	n.now()
-	n.build()
-	left, _ := n.pair.side(0)
-	right, by := n.pair.side(1)
-	copy(right, n.right.Cols)
-	for i := range by {
-		by[i] = ofOther
-	}
-	for _, b := range n.left {
-		copy(left, b.Cols)
-		n.probe(b)
-		b.Release()
-	}
-	n.left = nil
-	if n.op.outer(1) {
-		n.rest(left)
-	}
-}
-
-// prepare computes the keys of n rows.
-func (n *hashJoin) prepare(cols []*column.Vector, keys []int, rows int) {
+// prepare computes the keys of n rows of a side.
+func (n *hashJoin) prepare(cols []*column.Vector, side, rows int) {
 	n.cols = n.cols[:0]
-	for _, c := range keys {
+	for _, c := range n.in[side].keys {
 		n.cols = append(n.cols, cols[c])
 	}
 	n.hashes = resized(n.hashes, rows)
+	if len(n.cols) == 0 {
+		clear(n.hashes)
+		return
+	}
 	n.key.Hashes(n.hashes, n.cols)
 	if n.isWord {
 		n.words = resized(n.words, rows)
@@ -132,12 +112,49 @@ func (n *hashJoin) isLonely(place int) bool {
 	return false
 }
 
+// gives reports whether a row of a side is in the result by itself, of which all partners are known.
+func (j *Join) gives(side int, hasPartner bool) bool {
+	switch j.Kind {
+	case logical.Semi:
+		return side == 0 && hasPartner
+	case logical.Anti:
+		return side == 0 && !hasPartner
+	}
+	return !hasPartner && j.outer(side)
+}
+
+// begin empties the table, for rows of a side.
+func (n *hashJoin) begin(side int) {
+	if n.built != nil && n.side == side {
+		n.built.Reset()
+		return
+	}
+	n.side = side
+	n.built = column.NewBatch(&row.Schema{Fields: n.in[side].fields})
+}
+
+// add adds the rows of a batch to those of the table, and releases it.
+func (n *hashJoin) add(b *batch.Columns) {
+	if b.Sel == nil {
+		for c, v := range n.built.Cols {
+			v.AppendRange(b.Cols[c], 0, b.N)
+		}
+	} else {
+		for c, v := range n.built.Cols {
+			v.AppendAll(b.Cols[c], b.Sel)
+		}
+	}
+	n.built.N += b.Len()
+	b.Release()
+}
+
 // build makes the table.
 func (n *hashJoin) build() {
-	rows := n.right.N
-	n.prepare(n.right.Cols, n.op.RightKeys, rows)
-	n.next = make([]int32, rows)
-	n.matched = make([]bool, rows)
+	rows := n.built.N
+	n.prepare(n.built.Cols, n.side, rows)
+	n.first.Clear()
+	n.next, n.matched = sized(n.next, rows), sized(n.matched, rows)
+	clear(n.matched)
 	for i := range rows {
 		n.next[i] = -1
 		if n.isLonely(i) {
@@ -158,9 +175,18 @@ func (n *hashJoin) build() {
 		}
 		c.last = int32(i)
 	}
+	cols, by := n.pair.side(n.side)
+	copy(cols, n.built.Cols)
+	for i := range by {
+		by[i] = ofOther
+	}
+	_, by = n.pair.side(1 - n.side)
+	for i := range by {
+		by[i] = ofOwn
+	}
 }
 
-// partners is the first row of the right side with the key at a place, -1 for none.
+// partners is the first row of the table with the key at a place, -1 for none.
 func (n *hashJoin) partners(place int) int32 {
 	if n.isLonely(place) {
 		return -1
@@ -178,9 +204,12 @@ func (n *hashJoin) partners(place int) int32 {
 	return c.first
 }
 
-// probe joins a batch of the left side.
+// probe joins a batch of the other side, and releases it.
 func (n *hashJoin) probe(b *batch.Columns) {
-	n.prepare(b.Cols, n.op.LeftKeys, b.N)
+	defer b.Release()
+	own, _ := n.pair.side(1 - n.side)
+	copy(own, b.Cols)
+	n.prepare(b.Cols, 1-n.side, b.N)
 	hasPartner := false // the row at work
 	for i, at := 0, int32(-2); i < b.Len(); {
 		n.found.reset()
@@ -222,37 +251,33 @@ func (n *hashJoin) probe(b *batch.Columns) {
 			if first+r == i { // it has more
 				break
 			}
-			n.alone(place, hasPartner)
+			if n.passes.isGiven(n.op, 1-n.side, hasPartner) {
+				n.given.addOwn(place, row.Insert)
+			}
 			hasPartner = false
 		}
 		n.pair.emit(&n.out, &n.given)
 	}
 }
 
-// alone gives a row of the left side whose partners are all known.
-func (n *hashJoin) alone(place int32, hasPartner bool) {
-	isGiven := false
-	switch n.op.Kind {
-	case logical.Semi:
-		isGiven = hasPartner
-	case logical.Anti, logical.Left, logical.Full:
-		isGiven = !hasPartner
-	}
-	if isGiven {
-		n.given.addOwn(place, row.Insert)
-	}
-}
-
-// rest gives the rows of the right side without a partner.
-func (n *hashJoin) rest(left []*column.Vector) {
-	for i, f := range n.op.Left { // without a batch
-		left[i] = column.New(f.Type)
+// rest gives the rows of the table that are in the result by themselves.
+func (n *hashJoin) rest() {
+	own, _ := n.pair.side(1 - n.side)
+	for i, f := range n.in[1-n.side].fields { // without a batch
+		own[i] = column.New(f.Type)
 	}
 	n.given.reset()
 	for i, yes := range n.matched {
-		if !yes {
-			n.given.addOther(-1, int32(i), row.Insert)
+		if !n.op.gives(n.side, yes) {
+			continue
+		}
+		if n.given.addOther(-1, int32(i), row.Insert); n.given.len() == pairMax {
+			n.pair.emit(&n.out, &n.given)
+			n.given.reset()
 		}
 	}
 	n.pair.emit(&n.out, &n.given)
 }
+
+// memory is the budget.
+func (n *hashJoin) memory() int64 { return cmp.Or(n.op.Memory, DefaultMemory) }

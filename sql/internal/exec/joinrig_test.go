@@ -17,6 +17,7 @@ import (
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/expr"
@@ -38,6 +39,7 @@ type joinRig struct {
 	parallelism int // of which the node is the first subtask; 0 is 1
 
 	pending [2]*batch.Columns
+	temp    spill.Dir
 	lines   []string
 	marks   []int64
 }
@@ -45,6 +47,7 @@ type joinRig struct {
 // newJoinRig opens the operator of a description. Its inputs have columns of numbers and times.
 func newJoinRig(t testing.TB, op Op, left, right []row.Field, size int) *joinRig {
 	r := &joinRig{t: t, op: op, size: size, clock: clock.NewManual(time.UnixMilli(1000))}
+	r.temp.Parent = t.TempDir()
 	for i, fields := range [][]row.Field{left, right} {
 		r.pools[i] = batch.NewColumnPool(&row.Schema{Fields: fields}, size)
 	}
@@ -56,7 +59,7 @@ func (r *joinRig) open(from *operator.State) *joinRig {
 	r.node = r.op.Node()
 	r.ctx = &operator.Context{
 		Operator: "join", Parallelism: max(1, r.parallelism), MaxParallelism: 16, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
-		Mail: func(f func()) { f() }, WakeAt: func(at int64) { r.wakeAt = append(r.wakeAt, at) },
+		Temp: &r.temp, Mail: func(f func()) { f() }, WakeAt: func(at int64) { r.wakeAt = append(r.wakeAt, at) },
 	}
 	if r.onDisk {
 		space := &lsm.Space{Bytes: 1, FS: vfs.NewMem()}

@@ -75,6 +75,7 @@ type GroupAggregate struct {
 	// Before says that -U is sent before +U.
 	Before bool
 	Final  bool
+	Memory int64 // as in Sort
 	// EachRow gives one change for each row of the input; without it those of a batch are put together for each key.
 	EachRow bool
 	// TTL is how long a group that does not change is kept; 0 is for ever.
@@ -135,7 +136,20 @@ type Join struct {
 	// LeftTTL and RightTTL are how long rows are kept; 0 is for ever.
 	LeftTTL, RightTTL time.Duration
 	Final             bool
+	Memory            int64 // as in Sort
+	// Table is the side that rows of the other one are looked up in, with Final.
+	Table TableSide
 }
+
+// TableSide is the side of a join that rows of the other one are looked up in.
+type TableSide uint8
+
+// The smaller side is the one with fewer bytes when both inputs have ended.
+const (
+	TableSmaller TableSide = iota
+	TableLeft
+	TableRight
+)
 
 // IntervalJoin joins rows whose times are near each other:
 // left time + Lower ≤ right time ≤ left time + Upper, in milliseconds.
@@ -184,6 +198,7 @@ type WindowJoin struct {
 	Cond                expr.Expr
 	Out                 []row.Field
 	Final               bool
+	Memory              int64 // as in Sort
 }
 
 // Over adds the values of OVER calls, which have the same PARTITION BY and ORDER BY.
@@ -198,6 +213,7 @@ type Over struct {
 	Time   row.TimeAttribute
 	Before bool
 	Final  bool
+	Memory int64 // as in Sort
 	TTL    time.Duration
 }
 
@@ -215,6 +231,7 @@ type Rank struct {
 	Retract bool
 	Before  bool
 	Final   bool
+	Memory  int64 // as in Sort
 	TTL     time.Duration
 }
 
@@ -243,6 +260,7 @@ type WindowRank struct {
 	Number     bool
 	Out        []row.Field
 	Final      bool
+	Memory     int64 // as in Sort
 }
 
 // Sort orders rows. With Final all rows are put in order at the end, and cut. Without it the first key is a column of
@@ -252,6 +270,8 @@ type Sort struct {
 	Keys          []logical.SortKey
 	Offset, Limit int64 // Limit is -1 for all
 	Final         bool
+	// Memory is how many bytes are kept in memory with Final, 0 for DefaultMemory; beyond it rows go to disk.
+	Memory int64
 }
 
 // Limit passes some rows on, in the order in which they come.

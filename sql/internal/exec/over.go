@@ -31,19 +31,20 @@ func (o *Over) Node() operator.Node {
 	return n
 }
 
-// finalOver computes all rows at the end, a partition at once.
+// finalOver computes all rows at the end, a partition at once, which has to fit in memory.
 type finalOver struct {
 	one
-	op   *Over
-	all  *gather
-	eval *overEval
-	cols []*column.Vector
+	op    *Over
+	all   *gather
+	eval  *overEval
+	cols  []*column.Vector
+	peers []bool // rows of the partition that are ordered by the same as the row before
 }
 
 func (n *finalOver) Open(ctx *operator.Context) (err error) {
 	n.Ctx = ctx
 	n.open(ctx)
-	if n.all, err = newGather(ctx, n.op.In, n.op.Partition, n.op.Partition, n.op.Order); err != nil {
+	if n.all, err = newGather(ctx, n.op.In, n.op.Partition, n.op.Order, n.op.Memory); err != nil {
 		return err
 	}
 	n.eval, err = newOverEval(ctx, n.op)
@@ -53,11 +54,8 @@ func (n *finalOver) Open(ctx *operator.Context) (err error) {
 	return err
 }
 
-// Snapshot writes the rows.
-func (n *finalOver) Snapshot(w *operator.Snapshot) error {
-	n.all.snapshot(w)
-	return nil
-}
+// Snapshot fails.
+func (n *finalOver) Snapshot(*operator.Snapshot) error { return errFinalSnapshot }
 
 func (n *finalOver) Watermark(t int64) bool { return n.passMark(t) }
 
@@ -68,30 +66,41 @@ func (n *finalOver) Rows(b *batch.Columns, from, to int) int {
 
 func (n *finalOver) end() {
 	n.all.order()
-	n.all.partitions(func(rows []gathered) {
-		for _, v := range n.cols {
-			v.Reset()
+	for n.all.next() {
+		if n.all.isFirst {
+			n.give()
 		}
-		for i := range rows {
-			n.all.decode(&rows[i], n.cols[:len(n.op.In)])
+		n.all.decode(n.cols[:len(n.op.In)])
+		n.peers = append(n.peers, n.all.isPeer)
+	}
+	n.give()
+	n.all.rows.Close()
+}
+
+// give computes and gives the rows of a partition.
+func (n *finalOver) give() {
+	rows := len(n.peers)
+	if rows == 0 {
+		return
+	}
+	n.eval.fill(n.cols, rows)
+	if err := n.eval.compute(n.cols, rows, func(i int) bool { return n.peers[i] }); err != nil {
+		n.fail(err, nil, nil)
+	}
+	for i := range rows {
+		cur := n.out.Cur
+		for c := range n.op.In {
+			cur.Cols[c].AppendFrom(n.cols[c], i)
 		}
-		n.eval.fill(n.cols, len(rows))
-		err := n.eval.compute(n.cols, len(rows), func(i int) bool { return bytes.Equal(rows[i-1].order(), rows[i].order()) })
-		if err != nil {
-			n.fail(err, nil, nil)
+		for c, v := range n.eval.out {
+			cur.Cols[len(n.op.In)+c].AppendFrom(v, i)
 		}
-		for i := range rows {
-			cur := n.out.Cur
-			for c := range n.op.In {
-				cur.Cols[c].AppendFrom(n.cols[c], i)
-			}
-			for c, v := range n.eval.out {
-				cur.Cols[len(n.op.In)+c].AppendFrom(v, i)
-			}
-			n.out.EndRow(row.Insert)
-		}
-	})
-	n.all.rows = nil
+		n.out.EndRow(row.Insert)
+	}
+	n.peers = n.peers[:0]
+	for _, v := range n.cols {
+		v.Reset()
+	}
 }
 
 // anyOver orders rows by any columns. It keeps them all; a row that comes or goes in between changes those behind it,

@@ -283,7 +283,7 @@ func TestOverByNumberAgainstModel(t *testing.T) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 6))
 		desc := rnd.IntN(2) == 0
-		op := Over{Partition: []int{0}, Order: []logical.SortKey{{Column: 1, Desc: desc, NullsLast: desc}}, Before: true, Final: rnd.IntN(2) == 0}
+		op := Over{Partition: []int{0}, Order: []logical.SortKey{{Column: 1, Desc: desc, NullsLast: desc}}, Before: true, Final: rnd.IntN(2) == 0, Memory: memories[rnd.IntN(3)]}
 		op.Calls = overCalls(rnd, overFrames(true), true)
 		r := overRig(t, op)
 		r.full = rnd.IntN(2) == 0
@@ -298,11 +298,14 @@ func TestOverByNumberAgainstModel(t *testing.T) {
 				r.push(1, del(rows[k]...)) // is not there any more
 				rows = slices.Delete(rows, k, k+1)
 			}
-			if rnd.IntN(20) == 0 {
+			if !op.Final && rnd.IntN(20) == 0 {
 				r.restart()
 			}
 		}
 		r.end()
+		if op.Final {
+			r.closed()
+		}
 		value := func(r []any) (int, bool) {
 			if r[1] == nil {
 				return -1, true

@@ -14,7 +14,7 @@ import (
 func (r *Rank) Node() operator.Node {
 	switch {
 	case r.Final:
-		return newFinalRank(r, r.Partition)
+		return newFinalRank(r)
 	case !r.Retract && r.ToColumn < 0 && r.To <= topMax:
 		return newTopRank(r)
 	}

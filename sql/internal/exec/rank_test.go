@@ -100,6 +100,7 @@ func TestRankAgainstModel(t *testing.T) {
 		op.Final = !op.Retract && rnd.IntN(3) == 0
 		if op.Final {
 			op.Func = []string{"ROW_NUMBER", "RANK", "DENSE_RANK"}[rnd.IntN(3)]
+			op.Memory = memories[rnd.IntN(3)]
 		}
 		size := []int{1, 3, batch.MaxRows}[rnd.IntN(3)]
 		r := rankRig(t, op)
@@ -121,11 +122,14 @@ func TestRankAgainstModel(t *testing.T) {
 				part = append(part, ins(x...))
 			}
 			r.push(size, part...)
-			if rnd.IntN(30) == 0 {
+			if !op.Final && rnd.IntN(30) == 0 {
 				r.restart()
 			}
 		}
 		r.end()
+		if op.Final {
+			r.closed()
+		}
 		got, want := materialized(t, r.take()), rankModel(op, rows)
 		if !slices.Equal(got, want) {
 			t.Fatalf("seed %d: %+v: got\n%q\nwant\n%q", seed, op, got, want)

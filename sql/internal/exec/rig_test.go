@@ -3,6 +3,7 @@ package exec
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/spill"
 	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/row"
 )
@@ -36,6 +38,7 @@ type rig struct {
 	// disk has state on disk, of which next to nothing fits into memory.
 	disk bool
 	task *operator.Context
+	temp spill.Dir
 }
 
 // field is a column of a row; NULL unless its type is NOT NULL.
@@ -43,6 +46,7 @@ func field(name string, t *row.Type) row.Field { return row.Field{Name: name, Ty
 
 func newRig(t testing.TB, in, out []row.Field, makeNode func() operator.Node) *rig {
 	r := &rig{t: t, in: in, out: out, make: makeNode, clock: clock.NewManual(time.UnixMilli(1_000_000))}
+	r.temp.Parent = t.TempDir()
 	r.pool = batch.NewColumnPool(&row.Schema{Fields: in}, 0)
 	r.open(nil)
 	return r
@@ -62,7 +66,7 @@ func (r *rig) open(from *operator.State) {
 func (r *rig) context(from *operator.State) *operator.Context {
 	r.task = &operator.Context{
 		Operator: "rig", Parallelism: 1, MaxParallelism: 8, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
-		Mail: func(f func()) { f() }, WakeAt: func(at int64) {
+		Temp: &r.temp, Mail: func(f func()) { f() }, WakeAt: func(at int64) {
 			if r.wake == 0 || at < r.wake {
 				r.wake = at
 			}
@@ -81,6 +85,18 @@ func (r *rig) onDisk(disk bool) *rig {
 		r.open(nil)
 	}
 	return r
+}
+
+// memories are budgets of operators with Final: for a few rows, for some, and for all in tests.
+var memories = []int64{200, 20_000, 0}
+
+// closed closes the node, after which no files are left.
+func (r *rig) closed() {
+	r.t.Helper()
+	r.close()
+	if files, _ := filepath.Glob(r.temp.Parent + "/*/*"); len(files) > 0 {
+		r.t.Fatalf("left over: %v", files)
+	}
 }
 
 func (r *rig) close() {

@@ -43,40 +43,31 @@ func (n *finalSort) Open(ctx *operator.Context) error {
 	n.Ctx = ctx
 	n.open(ctx)
 	var err error
-	n.all, err = newGather(ctx, n.op.In, nil, nil, n.op.Keys)
+	if n.all, err = newGather(ctx, n.op.In, nil, n.op.Keys, n.op.Memory); err == nil && n.op.Limit >= 0 {
+		n.all.rows.Keep = max(1, n.op.Offset+n.op.Limit)
+	}
 	return err
 }
 
-// Snapshot writes the rows.
-func (n *finalSort) Snapshot(w *operator.Snapshot) error {
-	n.all.snapshot(w)
-	return nil
-}
+// Snapshot fails.
+func (n *finalSort) Snapshot(*operator.Snapshot) error { return errFinalSnapshot }
 
 func (n *finalSort) Watermark(t int64) bool { return n.passMark(t) }
 
-// Rows keeps the rows, and with a limit now and then drops those that will not be among the first.
 func (n *finalSort) Rows(b *batch.Columns, from, to int) int {
 	n.all.add(b, from, to)
-	if n.op.Limit >= 0 {
-		if most := n.op.Offset + n.op.Limit; int64(len(n.all.rows)) > 2*most+8*batch.MaxRows {
-			n.all.keep(most)
-		}
-	}
 	return to
 }
 
 func (n *finalSort) end() {
 	n.all.order()
-	rows := n.all.rows[min(n.op.Offset, int64(len(n.all.rows))):]
-	if n.op.Limit >= 0 {
-		rows = rows[:min(n.op.Limit, int64(len(rows)))]
+	for i := int64(0); (n.op.Limit < 0 || i < n.op.Offset+n.op.Limit) && n.all.next(); i++ {
+		if i >= n.op.Offset {
+			n.all.decode(n.out.Cur.Cols)
+			n.out.EndRow(row.Insert)
+		}
 	}
-	for i := range rows {
-		n.all.decode(&rows[i], n.out.Cur.Cols)
-		n.out.EndRow(row.Insert)
-	}
-	n.all.rows = nil
+	n.all.rows.Close()
 }
 
 // batchSort orders rows by processing time: they come in that order, and those of a batch have the same.

@@ -38,7 +38,7 @@ func TestSortByTime(t *testing.T) {
 func TestSortAtTheEnd(t *testing.T) {
 	for seed := range uint64(30) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
-		op := Sort{In: sortIn, Keys: []logical.SortKey{{Column: 1, NullsLast: rnd.IntN(2) == 0}, {Column: 2, Desc: true}}, Final: true, Limit: -1}
+		op := Sort{In: sortIn, Keys: []logical.SortKey{{Column: 1, NullsLast: rnd.IntN(2) == 0}, {Column: 2, Desc: true}}, Final: true, Limit: -1, Memory: memories[rnd.IntN(3)]}
 		if rnd.IntN(2) == 0 {
 			op.Offset, op.Limit = rnd.Int64N(3), rnd.Int64N(500)
 		}
@@ -47,14 +47,12 @@ func TestSortAtTheEnd(t *testing.T) {
 		for i := range rnd.IntN(20_000) {
 			rows = append(rows, ins(i, maybe(rnd, 50), fmt.Sprint(rnd.IntN(9))))
 		}
-		half := len(rows) / 2
-		r.push(batch.MaxRows, rows[:half]...)
-		r.restart()
-		r.push(batch.MaxRows, rows[half:]...)
+		r.push(batch.MaxRows, rows...)
 		if len(r.lines) > 0 {
 			t.Fatalf("there is %s before the end", r.lines[0])
 		}
 		r.end()
+		r.closed()
 		sort.SliceStable(rows, func(i, j int) bool {
 			a, b := rows[i].values, rows[j].values
 			if a[1] != b[1] {

@@ -21,7 +21,7 @@ func (j *WindowJoin) Node() operator.Node {
 	if j.Final {
 		return (&Join{
 			Session: j.Session, Kind: j.Kind, Left: j.Left, Right: j.Right, LeftKeys: left, RightKeys: right, NullSafe: nullSafe,
-			Cond: j.Cond, Out: j.Out, Final: true,
+			Cond: j.Cond, Out: j.Out, Final: true, Memory: j.Memory,
 		}).Node()
 	}
 	n := &windowJoin{op: j, at: [2][]int{left, right}, nullSafe: nullSafe, clock: batch.MinTime, armed: math.MaxInt64}

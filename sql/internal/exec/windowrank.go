@@ -17,8 +17,8 @@ func (w *WindowRank) Node() operator.Node {
 	if w.Final {
 		partition := append(append([]int(nil), w.Partition...), w.Start, w.End)
 		return newFinalRank(&Rank{
-			In: w.In, Partition: partition, Order: w.Order, Func: w.Func, From: w.From, To: w.To, ToColumn: -1, Number: w.Number, Out: w.Out,
-		}, w.Partition)
+			In: w.In, Partition: partition, Order: w.Order, Func: w.Func, From: w.From, To: w.To, ToColumn: -1, Number: w.Number, Out: w.Out, Memory: w.Memory,
+		})
 	}
 	n := &windowRank{op: w, windows: newWindows(logical.Windowing{}, w.Instants, w.Zone), clock: math.MinInt64, armed: math.MaxInt64}
 	if len(w.Order) == 1 && w.From == 1 && w.To == 1 && w.Func == "ROW_NUMBER" {

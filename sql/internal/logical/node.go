@@ -123,6 +123,15 @@ func (f *Filter) Inputs() []Node { return []Node{f.Input} }
 // With filters another input.
 func (f *Filter) With(in ...Node) Node { return &Filter{in[0], f.Cond} }
 
+// JoinHint is a hint about a table of a join.
+type JoinHint struct {
+	Name, Table string
+	Side        int // of the table: 0 is the left one
+}
+
+// Text is the hint as it is written.
+func (h JoinHint) Text() string { return h.Name + "(" + h.Table + ")" }
+
 // JoinKind is which rows a join gives.
 type JoinKind uint8
 
@@ -151,8 +160,8 @@ type Join struct {
 	AsOf expr.Expr
 	// LeftTTL and RightTTL are how long the rows of a side are kept, where a hint says so.
 	LeftTTL, RightTTL *time.Duration
-	// Hints are those that say how to join, as texts.
-	Hints []string
+	// Hints are those that say how to join.
+	Hints []JoinHint
 	// Retry is what a hint says of rows that are looked up and not there; nil where none does.
 	Retry *LookupRetry
 	cols  []row.Field

@@ -32,13 +32,19 @@ func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 func (p *planner) groupAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	cols := plainColumns(n.Columns())
 	op := &exec.GroupAggregate{
-		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, EachRow: p.EachRow, TTL: ttl(n.TTL, p.TTL),
+		In: in.Cols, Keys: n.Keys, Calls: n.Calls, Out: cols, Retract: !in.isInsertOnly(), Final: p.Batch, Memory: p.HashAggMemory, EachRow: p.EachRow, TTL: ttl(n.TTL, p.TTL),
 	}
 	r := &Rel{
 		Op: op, Name: "GroupAggregate", Detail: aggregateDetail(in.Cols, n.Keys, n.Calls), Ins: []*Rel{in}, Cols: cols,
 		Dist: []Distribution{distribution(n.Keys)}, Kinds: insertOnly,
 	}
-	if n.TTL != nil {
+	switch {
+	case p.Batch:
+		op.TTL = 0
+		if n.TTL != nil {
+			r.Ignored = append(r.Ignored, "STATE_TTL has no effect: groups are kept to the end of the input")
+		}
+	case n.TTL != nil:
 		r.TTL = n.TTL.String()
 	}
 	keys := make([]int, len(n.Keys))

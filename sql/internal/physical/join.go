@@ -52,7 +52,7 @@ func (p *planner) join(n *logical.Join) *Rel {
 	return p.withoutAdded(s, r)
 }
 
-// hinted notes what hints say of a join. There is one way of joining for each kind of join, so that none can be chosen.
+// hinted notes what hints say of a join, and has it done in the way that they say, where there are several.
 func (p *planner) hinted(n *logical.Join, r *Rel) {
 	var parts []string
 	if n.LeftTTL != nil {
@@ -61,24 +61,48 @@ func (p *planner) hinted(n *logical.Join, r *Rel) {
 	if n.RightTTL != nil {
 		parts = append(parts, "RIGHT="+n.RightTTL.String())
 	}
-	if _, isRegular := r.Op.(*exec.Join); isRegular && !p.Batch {
+	op, isRegular := r.Op.(*exec.Join)
+	if isRegular && !p.Batch {
 		r.TTL = strings.Join(parts, ", ")
 	} else if len(parts) > 0 {
 		r.Ignored = append(r.Ignored, "STATE_TTL has no effect: the join keeps rows no longer than it needs them")
 	}
 	for _, h := range n.Hints {
 		switch _, isLookup := r.Op.(*exec.LookupJoin); {
-		case !strings.HasPrefix(h, "LOOKUP"):
-			r.Ignored = append(r.Ignored, h+" has no effect: there is one way of joining here")
+		case isRegular && p.Batch && op.Table == exec.TableSmaller && h.Name == "SHUFFLE_HASH":
+			op.Table = tableSide(h)
+		case isRegular && p.Batch && op.Table == exec.TableSmaller && h.Name == "BROADCAST":
+			p.broadcast(r, op, h)
+		case isRegular && p.Batch && (h.Name == "SHUFFLE_HASH" || h.Name == "BROADCAST"):
+			r.Ignored = append(r.Ignored, h.Text()+" has no effect: another hint says how to join")
+		case h.Name != "LOOKUP":
+			r.Ignored = append(r.Ignored, h.Text()+" has no effect: there is one way of joining here")
 		case isLookup && n.Retry == nil:
-			r.Ignored = append(r.Ignored, h+" has no effect: rows are looked up one after the other")
+			r.Ignored = append(r.Ignored, h.Text()+" has no effect: rows are looked up one after the other")
 		case isLookup && n.Retry.Async:
-			r.Ignored = append(r.Ignored, h+": 'async' has no effect: rows are looked up one after the other")
+			r.Ignored = append(r.Ignored, h.Text()+": 'async' has no effect: rows are looked up one after the other")
 		case isLookup:
 		default:
-			r.Ignored = append(r.Ignored, h+" has no effect: the table is not looked up")
+			r.Ignored = append(r.Ignored, h.Text()+" has no effect: the table is not looked up")
 		}
 	}
+}
+
+func tableSide(h logical.JoinHint) exec.TableSide {
+	return []exec.TableSide{exec.TableLeft, exec.TableRight}[h.Side]
+}
+
+// broadcast has all subtasks get the side of a hint, so that the other one stays where it is. The rows of that side must
+// not be in the result by themselves: each subtask would give them.
+func (p *planner) broadcast(r *Rel, op *exec.Join, h logical.JoinHint) {
+	kinds := [][]logical.JoinKind{{logical.Inner, logical.Right}, {logical.Inner, logical.Left, logical.Semi, logical.Anti}}[h.Side]
+	if !slices.Contains(kinds, op.Kind) {
+		r.Ignored = append(r.Ignored, h.Text()+" has no effect: rows of the table are in the result by themselves")
+		return
+	}
+	op.Table = tableSide(h)
+	r.Dist = make([]Distribution, 2)
+	r.Dist[h.Side].Kind = Broadcast
 }
 
 // ttl is the time to live that a hint gives, otherwise that of the session.
@@ -286,7 +310,7 @@ func (p *planner) regularJoin(s *sides) *Rel {
 	op := &exec.Join{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftKeys: s.leftKeys, RightKeys: s.rightKeys,
 		NullSafe: s.nullSafe, Cond: and(s.rest), Out: s.columns(false), LeftUnique: s.left.keyIn(s.leftKeys), RightUnique: s.right.keyIn(s.rightKeys),
-		LeftTTL: ttl(s.n.LeftTTL, p.TTL), RightTTL: ttl(s.n.RightTTL, p.TTL), Final: p.Batch,
+		LeftTTL: ttl(s.n.LeftTTL, p.TTL), RightTTL: ttl(s.n.RightTTL, p.TTL), Final: p.Batch, Memory: p.HashJoinMemory,
 	}
 	if op.LeftUnique == nil && len(s.left.Keys) > 0 {
 		op.LeftUnique = s.left.Keys[0]
@@ -327,7 +351,7 @@ func (p *planner) windowJoin(s *sides) *Rel {
 	}
 	op := &exec.WindowJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftStart: l.Start, LeftEnd: l.End,
-		RightStart: r.Start, RightEnd: r.End, Processing: l.Processing, Instants: l.Instants, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch,
+		RightStart: r.Start, RightEnd: r.End, Processing: l.Processing, Instants: l.Instants, Cond: and(s.rest), Out: s.columns(true), Final: p.Batch, Memory: p.HashJoinMemory,
 	}
 	starts, ends := false, false
 	for i, k := range s.leftKeys {

@@ -49,7 +49,7 @@ func (p *planner) overGroup(at ast.Span, in *Rel, calls []logical.OverCall) *Rel
 	for _, c := range calls {
 		cols = append(cols, row.Field{Name: c.Name, Type: c.T})
 	}
-	op := &exec.Over{In: in.Cols, Partition: c.Partition, Order: c.Order, Calls: calls, Out: cols, Final: p.Batch, TTL: p.TTL}
+	op := &exec.Over{In: in.Cols, Partition: c.Partition, Order: c.Order, Calls: calls, Out: cols, Final: p.Batch, Memory: p.SortMemory, TTL: p.TTL}
 	r := &Rel{
 		Op: op, Name: "OverAggregate", Ins: []*Rel{in}, Cols: cols, Dist: []Distribution{distribution(c.Partition)}, Kinds: insertOnly, Keys: in.Keys,
 		Detail: fmt.Sprintf("partitionBy=[%s], orderBy=[%s], %s", columnNames(in.Cols, c.Partition), orderText(in.Cols, c.Order), overText(in.Cols, calls)),
@@ -271,7 +271,7 @@ func (p *planner) rank(in *Rel, partition []int, order []logical.SortKey, f stri
 	}
 	op := &exec.Rank{
 		In: in.Cols, Partition: partition, Order: order, Func: f, From: b.from, To: b.to, ToColumn: b.toColumn, Number: number, Out: cols,
-		Retract: !in.isInsertOnly(), Final: p.Batch, TTL: p.TTL,
+		Retract: !in.isInsertOnly(), Final: p.Batch, Memory: p.SortMemory, TTL: p.TTL,
 	}
 	limits := fmt.Sprintf("rankStart=%d, rankEnd=%d", b.from, b.to)
 	if b.toColumn >= 0 {
@@ -315,7 +315,7 @@ func (p *planner) windowRank(in *Rel, c logical.OverCall, b rankBounds, number b
 	}
 	op := &exec.WindowRank{
 		Session: p.Session, Processing: w.Processing, Instants: w.Instants, In: in.Cols, Partition: partition, Start: w.Start, End: w.End, Order: c.Order, Func: c.Func.Name, From: b.from, To: b.to,
-		Number: number, Out: cols, Final: p.Batch,
+		Number: number, Out: cols, Final: p.Batch, Memory: p.SortMemory,
 	}
 	return &Rel{
 		Op: op, Name: "WindowRank", Detail: fmt.Sprintf("%s, rankStart=%d, rankEnd=%d, partitionBy=[%s], orderBy=[%s]", op.Func, b.from, b.to, columnNames(in.Cols, c.Partition), orderText(in.Cols, c.Order)),

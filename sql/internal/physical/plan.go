@@ -36,6 +36,8 @@ type Config struct {
 	EachWatermark func(options map[string]string, otherwise bool) bool
 	// TTL is table.exec.state.ttl.
 	TTL time.Duration
+	// SortMemory, HashAggMemory and HashJoinMemory are what operators keep in memory in batch mode, in bytes.
+	SortMemory, HashAggMemory, HashJoinMemory int64
 	// DropNulls drops rows with NULL in a column of a sink that has none, in place of failing.
 	DropNulls bool
 	// SourceKinds are the kinds of changes that a table's rows are.
@@ -619,7 +621,7 @@ func (p *planner) sort(n *logical.Sort) *Rel {
 	}
 	if p.Batch {
 		r := &Rel{
-			Op: &exec.Sort{In: in.Cols, Keys: n.Keys, Offset: n.Offset, Limit: n.Limit, Final: true}, Name: "SortLimit", Detail: detail,
+			Op: &exec.Sort{In: in.Cols, Keys: n.Keys, Offset: n.Offset, Limit: n.Limit, Final: true, Memory: p.SortMemory}, Name: "SortLimit", Detail: detail,
 			Ins: []*Rel{in}, Cols: in.Cols, Dist: []Distribution{{Kind: Singleton}}, Kinds: insertOnly, Keys: in.Keys,
 		}
 		if len(n.Keys) == 0 {

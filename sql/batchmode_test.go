@@ -1,0 +1,91 @@
+package sql_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flott-dev/flott/connect/all"
+	"github.com/flott-dev/flott/launch"
+	"github.com/flott-dev/flott/sql"
+	"github.com/flott-dev/flott/stream"
+)
+
+// watched runs jobs and notes what a checkpoint of them gives.
+type watched struct{ noted chan error }
+
+func (x watched) Start(ctx context.Context, env *stream.Env, name string) (stream.Running, error) {
+	j, err := launch.Start(ctx, env, name)
+	if err != nil {
+		return nil, err
+	}
+	time.AfterFunc(20*time.Millisecond, func() { // some intervals of checkpoints
+		_, err := j.Checkpoint(ctx)
+		if last, _, _ := j.Checkpoints(); err == nil || len(last) > 0 {
+			panic("there are checkpoints")
+		}
+		j.Cancel()
+		x.noted <- err
+	})
+	return j, nil
+}
+
+// TestBatchTakesNoCheckpoints: operators of batch mode have no state that a checkpoint could hold.
+func TestBatchTakesNoCheckpoints(t *testing.T) { synctest.Test(t, testBatchTakesNoCheckpoints) }
+
+func testBatchTakesNoCheckpoints(t *testing.T) {
+	noted := make(chan error, 1)
+	s := sql.NewSession(sql.With(all.Factories(), all.Formats()), sql.On(watched{noted}),
+		sql.Set("execution.runtime-mode", "BATCH"), sql.Set("execution.checkpointing.interval", "1 ms"))
+	script(t, s, "CREATE TABLE d (a INT) WITH ('connector' = 'datagen', 'number-of-rows' = '100000', 'rows-per-second' = '1')")
+	r, err := s.Execute(t.Context(), "SELECT a, COUNT(*) FROM d GROUP BY a ORDER BY a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-noted; err == nil || !strings.Contains(err.Error(), "a job in batch mode takes no snapshots") {
+		t.Errorf("a checkpoint gives %v", err)
+	}
+	for b, err := range r.Batches() {
+		if err == nil {
+			t.Errorf("there are %d rows", b.Len())
+		}
+	}
+}
+
+// TestJoinHintsInBatchMode: hints choose the side that is looked up, and how rows are dealt out; results stay.
+func TestJoinHintsInBatchMode(t *testing.T) {
+	s := newSession(sql.Set("execution.runtime-mode", "BATCH"), sql.Set("parallelism.default", "3"))
+	script(t, s, `
+		CREATE VIEW a AS SELECT * FROM (VALUES (1, 'x'), (2, 'y'), (3, 'z'), (3, 'w'), (CAST(NULL AS INT), 'n')) AS t(k, v);
+		CREATE VIEW b AS SELECT * FROM (VALUES (3, 'p'), (4, 'q'), (3, 'r'), (1, 's'), (CAST(NULL AS INT), 'm')) AS t(k, w)`)
+	for _, c := range []struct {
+		join, hint string
+		broadcast  bool
+		warning    string
+	}{
+		{"JOIN", "BROADCAST(a)", true, ""},
+		{"JOIN", "BROADCAST(b)", true, ""},
+		{"LEFT JOIN", "BROADCAST(b)", true, ""},
+		{"RIGHT JOIN", "BROADCAST(a)", true, ""},
+		{"LEFT JOIN", "BROADCAST(a)", false, "BROADCAST(a) has no effect: rows of the table are in the result by themselves"},
+		{"FULL JOIN", "BROADCAST(b)", false, "BROADCAST(b) has no effect: rows of the table are in the result by themselves"},
+		{"FULL JOIN", "SHUFFLE_HASH(a)", false, ""},
+		{"LEFT JOIN", "SHUFFLE_HASH(b)", false, ""},
+		{"JOIN", "SHUFFLE_HASH(b), BROADCAST(a)", false, ""},
+		{"JOIN", "SHUFFLE_MERGE(b)", false, "SHUFFLE_MERGE(b) has no effect: there is one way of joining here"},
+		{"JOIN", "NEST_LOOP(a)", false, "NEST_LOOP(a) has no effect: there is one way of joining here"},
+	} {
+		rest := " a.k, v, w FROM a " + c.join + " b ON a.k = b.k ORDER BY v, w"
+		hinted := "SELECT /*+ " + c.hint + " */" + rest
+		if got, want := rows(t, s, hinted), rows(t, s, "SELECT"+rest); got != want || got == "" {
+			t.Errorf("%s\ngives %s, want %s", hinted, got, want)
+		}
+		plan := rows(t, s, "EXPLAIN "+hinted)
+		if strings.Contains(plan, "distribution=[broadcast]") != c.broadcast && !strings.Contains(c.hint, ",") || !strings.Contains(plan, c.warning) ||
+			c.warning == "" && !strings.Contains(c.hint, ",") && strings.Contains(plan, "has no effect") {
+			t.Errorf("%s\nis planned as %s", hinted, plan)
+		}
+	}
+}
