@@ -2,6 +2,9 @@ package sql_test
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -86,6 +89,57 @@ func TestJoinHintsInBatchMode(t *testing.T) {
 		if strings.Contains(plan, "distribution=[broadcast]") != c.broadcast && !strings.Contains(c.hint, ",") || !strings.Contains(plan, c.warning) ||
 			c.warning == "" && !strings.Contains(c.hint, ",") && strings.Contains(plan, "has no effect") {
 			t.Errorf("%s\nis planned as %s", hinted, plan)
+		}
+	}
+}
+
+// cancelling runs jobs until they have a temporary file, and cancels them.
+type cancelling struct{ dir string }
+
+func (x cancelling) Start(ctx context.Context, env *stream.Env, name string) (stream.Running, error) {
+	j, err := launch.Start(ctx, env, name, launch.TempDir(x.dir))
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		defer j.Cancel()
+		for {
+			if files, _ := filepath.Glob(x.dir + "/*/*"); len(files) > 0 {
+				return
+			}
+			select {
+			case <-j.Done():
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	return j, nil
+}
+
+// TestCancelledBatchLeavesNoFiles: what operators have on disk goes when their job is cancelled.
+func TestCancelledBatchLeavesNoFiles(t *testing.T) {
+	for _, query := range []string{
+		"SELECT a FROM d ORDER BY a", "SELECT a, COUNT(*) FROM d GROUP BY a", "SELECT x.a FROM d AS x FULL JOIN d AS y ON x.a = y.b",
+	} {
+		dir := t.TempDir()
+		s := sql.NewSession(sql.With(all.Factories(), all.Formats()), sql.On(cancelling{dir}), sql.Set("execution.runtime-mode", "BATCH"),
+			sql.Set("table.exec.resource.sort.memory", "1 mb"), sql.Set("table.exec.resource.hash-agg.memory", "1 mb"), sql.Set("table.exec.resource.hash-join.memory", "1 mb"))
+		script(t, s, "CREATE TABLE d (a BIGINT, b BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '1000000000', 'rows-per-second' = '1000000000')")
+		r, err := s.Execute(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err = range r.Batches() {
+			if err == nil {
+				t.Errorf("%s gives rows", query)
+			}
+		}
+		if !errors.Is(err, launch.ErrCanceled) {
+			t.Errorf("%s ends with %v", query, err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%s leaves %v", query, left)
 		}
 	}
 }

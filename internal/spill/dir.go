@@ -2,8 +2,9 @@
 // which goes with the job.
 //
 // Data flow: outputs of operators (internal/operator) and the feedback channels and blocking
-// exchanges of internal/exchange put batches here and take them back; internal/job owns the Dir
-// and closes it when its tasks have ended.
+// exchanges of internal/exchange put batches here and take them back, batch mode sorts here (Sorter),
+// and operators of SQL deal rows out to files (Writer, Reader); internal/job owns the Dir and closes
+// it when its tasks have ended.
 package spill
 
 import (

@@ -12,7 +12,8 @@
 // # Batch
 //
 // An operator with Final gives its result when its input has ended, once, as +I. Without it, it gives
-// changes as rows come.
+// changes as rows come. What it has no room for in its Memory goes to disk: sorted (gather), or dealt out by
+// keys to be worked on a file at a time (dealt). It takes no snapshots.
 //
 // Data flow: package physical makes the descriptions and their inputs; the engine makes nodes of them.
 package exec
