@@ -200,9 +200,11 @@ func location(name string) (*time.Location, error) {
 func (s *Session) planConfig(c *config.Configuration, env *bind.Env) (*physical.Config, error) {
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
-		SortMemory: config.SortMemory.Get(c), HashAggMemory: config.HashAggMemory.Get(c), HashJoinMemory: config.HashJoinMemory.Get(c),
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
 		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
+	}
+	if p.Batch {
+		p.SortMemory, p.HashAggMemory, p.HashJoinMemory = config.SortMemory.Get(c), config.HashAggMemory.Get(c), config.HashJoinMemory.Get(c)
 	}
 	switch config.AggPhaseStrategy.Get(c) {
 	case "AUTO":

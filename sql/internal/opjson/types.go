@@ -71,6 +71,7 @@ var texts = map[reflect.Type]textForm{
 		"TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL_MONTH", "INTERVAL_DAY", "ARRAY", "MULTISET", "MAP", "ROW", "RAW", "VARIANT", "DESCRIPTOR"),
 	reflect.TypeFor[row.TimeAttribute](): words("NONE", "ROWTIME", "PROCTIME"),
 	reflect.TypeFor[logical.JoinKind]():  words("INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI"),
+	reflect.TypeFor[exec.TableSide]():    words("SMALLER", "LEFT", "RIGHT"),
 	reflect.TypeFor[row.ChangeKinds]():   {writeKinds, readKinds},
 }
 
