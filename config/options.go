@@ -94,6 +94,11 @@ var (
 		Text: "Whether the checkpoints of a job that is cancelled are kept. Those of one that fails are; those of one that " +
 			"has finished are not.",
 	}, nil, "RETAIN_ON_CANCELLATION", "DELETE_ON_CANCELLATION"))
+	CheckpointCompression = define(Bool(Doc{
+		Key: "execution.checkpointing.snapshot-compression", Default: "false",
+		Text: "Compresses what checkpoints write, with s2: less to store and to send, for more CPU. Savepoints are always " +
+			"compressed, with zstd.",
+	}))
 	SavepointDir = define(Text(Doc{
 		Key: "execution.checkpointing.savepoint-dir", Aliases: []string{"state.savepoints.dir"},
 		Text: "Where savepoints go whose request names no directory.",

@@ -151,7 +151,7 @@ func openStore(ctx context.Context, opts *job.Options, s stream.Settings) error 
 		return fmt.Errorf("checkpoint directory: %w", err)
 	}
 	opts.Checkpoints.SizeMax = 0
-	opts.Store = storage.New(root, opts.Name, storage.Options{Retain: s.Retain})
+	opts.Store = storage.New(root, opts.Name, storage.Options{Retain: s.Retain, Compress: s.Compress})
 	return nil
 }
 

@@ -22,6 +22,8 @@ type Settings struct {
 	Retain int
 	// DeleteOnCancel deletes the checkpoints of a job that is cancelled.
 	DeleteOnCancel bool
+	// Compress compresses what checkpoints write.
+	Compress bool
 	// LocalRecovery keeps copies of checkpoints on the local disk.
 	LocalRecovery bool
 	// Native stores keyed state on disk as the files it is in.
@@ -126,6 +128,10 @@ func CheckpointsRetained(n int) Option {
 // DeleteCheckpointsOnCancel deletes the checkpoints of a job that is cancelled, as those of one that
 // has finished always are. By default they are kept.
 func DeleteCheckpointsOnCancel() Option { return func(e *Env) { e.settings.DeleteOnCancel = true } }
+
+// CompressCheckpoints compresses what checkpoints write: less to store and to send, such as to S3, for more
+// CPU. Savepoints are compressed without it.
+func CompressCheckpoints() Option { return func(e *Env) { e.settings.Compress = true } }
 
 // LocalRecovery keeps a copy of what checkpoints write on the local disk (launch.TempDir) as well, from
 // which a restart after a failure reads it, instead of from CheckpointDir: for directories that are far

@@ -57,6 +57,9 @@ func configured(c *config.Configuration) []Option {
 	set(&s, c, config.CheckpointRetention, func(r string) Option {
 		return func(e *Env) { e.settings.DeleteOnCancel = r == "DELETE_ON_CANCELLATION" }
 	})
+	set(&s, c, config.CheckpointCompression, func(on bool) Option {
+		return func(e *Env) { e.settings.Compress = on }
+	})
 	set(&s, c, config.SavepointDir, SavepointDir)
 	set(&s, c, config.LocalRecovery, func(on bool) Option {
 		return func(e *Env) { e.settings.LocalRecovery = on }

@@ -57,6 +57,9 @@ func TestConfigure(t *testing.T) {
 		"state.backend.pebble.memory":       {"64mb", stream.StateMemory(64 << 20), stream.StateMemory(1)},
 		"state.checkpoints.num-retained":    {"2", stream.CheckpointsRetained(2), stream.CheckpointsRetained(3)},
 		"restart-strategy.type":             {"none", stream.Restart(stream.NoRestart()), stream.Restart(stream.FixedDelay(2, 1))},
+		"execution.checkpointing.snapshot-compression": {
+			"true", stream.CompressCheckpoints(), nil,
+		},
 		"execution.checkpointing.max-concurrent-checkpoints": {
 			"2", stream.CheckpointsConcurrent(2), stream.CheckpointsConcurrent(3),
 		},

@@ -21,9 +21,6 @@ const (
 	stepEntries = 512
 )
 
-// coldDeltasMax is deltasMax for a state that is on disk: a base costs more.
-const coldDeltasMax = 64
-
 // freeze begins a freeze.
 func (f *front[S]) freeze() {
 	if f.cold.store.Written() {

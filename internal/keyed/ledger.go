@@ -4,7 +4,7 @@ import "slices"
 
 const (
 	// A base is followed by at most this many deltas of its key group.
-	deltasMax = 32
+	deltasMax = 64
 	// Freezes that are neither confirmed nor followed by a confirmed one; later ones are forgotten
 	// first come first.
 	freezesMax = 16
@@ -39,12 +39,12 @@ type freeze struct {
 // isLong reports whether a base is better than another delta, now that there are so many entries. A
 // restore reads, and the storage keeps, no more than about twice what there is; what is written of a
 // state that only grows is written once.
-func (c *chain) isLong(deltas, entries int) bool {
+func (c *chain) isLong(entries int) bool {
 	live := c.base
 	if c.entries > 0 && entries > c.entries {
 		live = int(float64(live) / float64(c.entries) * float64(entries))
 	}
-	return c.deltas >= deltas || c.base+c.deltaBytes > 2*live
+	return c.deltas >= deltasMax || c.base+c.deltaBytes > 2*live
 }
 
 // add adds what has been written.

@@ -132,7 +132,7 @@ func (s *Slices[A]) Freeze(name string, checkpoint int64, full bool) operator.Fr
 	chain := &s.begin(checkpoint).chains[0]
 	f := &frozenSlices[A]{s: s, name: name, full: full, parts: make([]slicePart, s.b.Last-s.b.First+1)}
 	f.kind = scanDelta
-	if full || !chain.has || chain.isLong(deltasMax, 0) {
+	if full || !chain.has || chain.isLong(0) {
 		f.kind = scanFull
 	}
 	for _, sl := range s.open {

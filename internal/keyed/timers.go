@@ -115,7 +115,7 @@ func (t *Timers[P]) Freeze(name string, checkpoint int64, full bool) operator.Fr
 	record := t.begin(checkpoint)
 	w := timersWriter{name: name, full: full, kind: scanDelta, number: record.number}
 	since := t.since
-	if c := &record.chains[0]; full || !c.has || c.isLong(deltasMax, 0) {
+	if c := &record.chains[0]; full || !c.has || c.isLong(0) {
 		w.kind, since = scanFull, 0
 	}
 	if t.words != nil {

@@ -116,11 +116,8 @@ func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.F
 		t.track()
 	}
 	record := t.begin(checkpoint)
-	deltas := deltasMax
 	if t.front != nil {
-		if t.front.freeze(); t.front.view != nil {
-			deltas = coldDeltasMax
-		}
+		t.front.freeze()
 	}
 	for g := range t.groups {
 		k := &t.groups[g].marks
@@ -129,7 +126,7 @@ func (t *tracked[S]) Freeze(name string, checkpoint int64, full bool) operator.F
 		changed := k.track.some[markRecent] || k.track.some[markOlder]
 		changed = changed || t.front != nil && t.front.hasRest(g, scanDelta)
 		switch {
-		case full || !c.has || changed && c.isLong(deltas, t.groups[g].Len()):
+		case full || !c.has || changed && c.isLong(t.groups[g].Len()):
 			k.beginScan(scanFull)
 		case changed:
 			k.beginScan(scanDelta)

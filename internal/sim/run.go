@@ -126,7 +126,7 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 			Interval: int64(interval), Timeout: int64(timeout), TolerableFailures: 1000,
 		},
 		Restart: &schedule.FixedDelay{Attempts: 1000, Delay: int64(10 * time.Millisecond)},
-		Store:   storage.New(faulty, p.Name, storage.Options{Retain: 1 + w.rng.IntN(2), InlineMax: 16}),
+		Store:   storage.New(faulty, p.Name, storage.Options{Retain: 1 + w.rng.IntN(2), InlineMax: 16, Compress: true}),
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if w.trees != nil {

@@ -40,14 +40,10 @@ func (s *Store) JoinSavepoint(ctx context.Context, uri string, attempt int64) (*
 }
 
 func (s *Store) savepoint(base blob.Store, attempt int64) *Target {
-	t := &Target{
+	return &Target{
 		files: newFiles(base, s.files.open), epoch: s.opts.Epoch, attempt: attempt,
 		codec: checkpoint.CodecZstd, inline: s.opts.InlineMax, plain: true,
 	}
-	if s.opts.Uncompressed {
-		t.codec = checkpoint.CodecNone
-	}
-	return t
 }
 
 // Publish completes a savepoint whose parts are closed.

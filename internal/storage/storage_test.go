@@ -46,7 +46,7 @@ func (w world) open(_ context.Context, uri string) (blob.Store, error) {
 }
 
 func (w world) store(epoch int64, retain int) *storage.Store {
-	return storage.New(w.root, "a job", storage.Options{Epoch: epoch, Retain: retain, Open: w.open})
+	return storage.New(w.root, "a job", storage.Options{Epoch: epoch, Retain: retain, Compress: true, Open: w.open})
 }
 
 func (w world) names(t testing.TB) []string {
@@ -208,7 +208,7 @@ func lead(t testing.TB, s *storage.Store) {
 func TestCheckpointRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	for name, o := range map[string]storage.Options{
-		"s2": {}, "uncompressed": {Uncompressed: true}, "never inline": {InlineMax: -1},
+		"s2": {Compress: true}, "plain": {}, "never inline": {Compress: true, InlineMax: -1},
 	} {
 		o.Epoch = 1
 		root := blob.NewDir(filepath.Join(dir, "with space", name))
@@ -911,18 +911,22 @@ func entries(size int) []byte {
 func BenchmarkWriter(b *testing.B) {
 	for _, kind := range []string{"discard", "dir"} {
 		for _, size := range []int{4 << 10, 64 << 10, 1 << 20} {
-			b.Run(fmt.Sprint(kind, "/", size), func(b *testing.B) { benchmarkWriter(b, kind, size) })
+			for _, compress := range []bool{false, true} {
+				b.Run(fmt.Sprint(kind, "/", size, "/compress=", compress), func(b *testing.B) {
+					benchmarkWriter(b, kind, size, compress)
+				})
+			}
 		}
 	}
 }
 
-func benchmarkWriter(b *testing.B, kind string, size int) {
+func benchmarkWriter(b *testing.B, kind string, size int, compress bool) {
 	root := blob.Store(discard{})
 	if kind == "dir" {
 		root = blob.NewDir(b.TempDir())
 	}
 	data := entries(size)
-	w := storage.New(root, "j", storage.Options{}).Checkpoint(1, 1).Part(b.Context(), "p")
+	w := storage.New(root, "j", storage.Options{Compress: compress}).Checkpoint(1, 1).Part(b.Context(), "p")
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	start := cputime.Process()

@@ -24,8 +24,8 @@ type Options struct {
 	// InlineMax is the size up to which a part goes into the manifest, in bytes. The default is 20
 	// KiB; -1 means never.
 	InlineMax int
-	// Uncompressed turns compression off.
-	Uncompressed bool
+	// Compress compresses what checkpoints write, with s2. Savepoints are always compressed, with zstd.
+	Compress bool
 	// Open returns the stores of savepoints and claimed snapshots. The default is blob.Open.
 	Open Opener
 }
@@ -74,10 +74,10 @@ func (s *Store) URI() string { return s.files.base.URI() }
 func (s *Store) Checkpoint(id, attempt int64) *Target {
 	t := &Target{
 		files: s.files, prefix: checkpointPrefix(id), epoch: s.opts.Epoch, attempt: attempt,
-		codec: checkpoint.CodecS2, inline: s.opts.InlineMax,
+		codec: checkpoint.CodecNone, inline: s.opts.InlineMax,
 	}
-	if s.opts.Uncompressed {
-		t.codec = checkpoint.CodecNone
+	if s.opts.Compress {
+		t.codec = checkpoint.CodecS2
 	}
 	return t
 }
