@@ -340,8 +340,8 @@ func BenchmarkSnapshotStrings(b *testing.B) {
 			v, _ := s.Current()
 			*v = texts[id&1]
 		}
-		for g := range s.packed.chains {
-			s.packed.chains[g].deltas, s.packed.chains[g].deltaBytes = 0, 0
+		for g := range s.packed.records.chains {
+			s.packed.records.chains[g].deltas, s.packed.records.chains[g].deltaBytes = 0, 0
 		}
 		id++
 		_, _, a, _ := benchFreeze(s, id)

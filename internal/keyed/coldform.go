@@ -57,7 +57,7 @@ func (s *Values[V]) restoreOnDisk(kg int, delta bool, data []byte) error {
 	if s.isPlain {
 		return s.plain.restoreCold(kg, delta, data)
 	}
-	return s.packed.restoreCold(kg, delta, data)
+	return s.packed.records.restoreCold(kg, delta, data)
 }
 
 // rangeCold is Range for what is only on disk.
@@ -74,7 +74,7 @@ func (s *Values[V]) rangeCold(f func(hash, word uint64, key []byte, v *V) bool) 
 		s.plain.eachCold(pass)
 	} else {
 		s.packed.flush()
-		s.packed.eachCold(pass)
+		s.packed.records.eachCold(pass)
 	}
 	return more
 }
@@ -86,8 +86,8 @@ func (s *Values[V]) lenCold() (n int) {
 		s.plain.eachCold(count)
 		return n + s.plain.Len()
 	}
-	s.packed.eachCold(count)
-	return n + s.packed.Len()
+	s.packed.records.eachCold(count)
+	return n + s.packed.records.Len()
 }
 
 func (s *TTLValues[V]) restoreOnDisk(kg int, delta bool, data []byte) error {
@@ -133,7 +133,7 @@ func (r *records) heapBytes() (n int64) {
 }
 
 func (p *packed[V]) form() form[uint64] {
-	f := p.coldForm()
+	f := p.records.coldForm()
 	f.split = func(src []byte) (raw, rest []byte, err error) {
 		return splitValue(p.codec.Decode, src)
 	}
@@ -144,8 +144,8 @@ func (p *packed[V]) form() form[uint64] {
 			if !e.used {
 				continue
 			}
-			if g, i := p.seek(&e.key); i >= 0 {
-				p.groups[g].marks.set(markUsed, i) // its look-ups do not reach the table
+			if g, i := p.records.seek(&e.key); i >= 0 {
+				p.records.groups[g].marks.set(markUsed, i) // its look-ups do not reach the table
 			}
 		}
 	}

@@ -80,7 +80,7 @@ func (s *Values[V]) coldNumber() int {
 	if s.isPlain {
 		return s.plain.coldNumber()
 	}
-	return s.packed.coldNumber()
+	return s.packed.records.coldNumber()
 }
 
 // treeStates are the names of the states by their numbers.

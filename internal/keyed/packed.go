@@ -17,7 +17,8 @@ import (
 // Until an open value is written back, the record has what the state was before; a scan that needs
 // the value as it was at the freeze finds it there, since a freeze writes back first.
 type packed[V any] struct {
-	records
+	// A field, as embedding would have the compiler make each of its methods for each V.
+	records records
 	codec   *codec.Codec[V]
 	open    []openValue[V]
 	scratch []byte
@@ -37,21 +38,21 @@ type openValue[V any] struct {
 func (p *packed[V]) init(b *Backend, c *codec.Codec[V]) {
 	p.codec = c
 	p.records.init(b, func(dst, value []byte) []byte { return append(dst, value...) })
-	p.chill(p.form())
+	p.records.chill(p.form())
 }
 
 // current is Values.Current.
 func (p *packed[V]) current() (v *V, fresh bool) {
-	k := &p.b.Current
+	k := &p.records.b.Current
 	e := p.place(k.Hash)
 	if p.isOpen(e, k) {
 		e.dirty = true
 		return &e.v, false
 	}
 	p.close(e)
-	g, i := p.find(k)
+	g, i := p.records.find(k)
 	if fresh = i < 0; fresh {
-		g, i = p.insert(k)
+		g, i = p.records.insert(k)
 	}
 	p.load(e, g, i)
 	e.dirty = true
@@ -60,18 +61,18 @@ func (p *packed[V]) current() (v *V, fresh bool) {
 
 // lookup is Values.Lookup.
 func (p *packed[V]) lookup() *V {
-	k := &p.b.Current
+	k := &p.records.b.Current
 	e := p.place(k.Hash)
 	if p.isOpen(e, k) {
 		return &e.v
 	}
-	g, i := p.find(k)
+	g, i := p.records.find(k)
 	if i < 0 {
 		return nil
 	}
 	p.close(e)
-	if p.front != nil {
-		g, i = p.find(k) // close may have moved it
+	if p.records.front != nil {
+		g, i = p.records.find(k) // close may have moved it
 	}
 	p.load(e, g, i)
 	return &e.v
@@ -81,19 +82,19 @@ func (p *packed[V]) lookup() *V {
 func (p *packed[V]) change() *V {
 	v := p.lookup()
 	if v != nil {
-		p.place(p.b.Hash).dirty = true
+		p.place(p.records.b.Hash).dirty = true
 	}
 	return v
 }
 
 // drop is Values.Drop.
 func (p *packed[V]) drop() {
-	k := &p.b.Current
+	k := &p.records.b.Current
 	if e := p.place(k.Hash); p.isOpen(e, k) {
 		e.forget()
 	}
-	if g, i := p.find(k); i >= 0 {
-		p.remove(g, i)
+	if g, i := p.records.find(k); i >= 0 {
+		p.records.remove(g, i)
 	}
 }
 
@@ -112,11 +113,11 @@ func (p *packed[V]) isOpen(e *openValue[V], k *Current) bool {
 
 // load opens the value at an index of a group for the current key.
 func (p *packed[V]) load(e *openValue[V], group, i int) {
-	k := &p.b.Current
+	k := &p.records.b.Current
 	e.key = Current{k.Hash, k.Word, append(e.key.Bytes[:0], k.Bytes...)}
 	e.at, e.used, e.dirty = i, true, false
-	if ref := *p.groups[group].valueAt(i); ref != 0 {
-		if _, err := p.codec.Decode(p.data(group, ref), &e.v); err != nil {
+	if ref := *p.records.groups[group].valueAt(i); ref != 0 {
+		if _, err := p.codec.Decode(p.records.data(group, ref), &e.v); err != nil {
 			panic(err) // what was encoded here
 		}
 	}
@@ -142,18 +143,18 @@ func (p *packed[V]) writeBack(e *openValue[V]) {
 	}
 	e.dirty = false
 	p.scratch = p.codec.Append(p.scratch[:0], &e.v)
-	g := p.indexOf(e.key.Hash)
-	m := &p.groups[g]
+	g := p.records.indexOf(e.key.Hash)
+	m := &p.records.groups[g]
 	i := e.at
-	if !m.isAt(i, &e.key, p.b.IsWord) {
-		_, i = p.find(&e.key)
+	if !m.isAt(i, &e.key, p.records.b.IsWord) {
+		_, i = p.records.find(&e.key)
 		e.at = i
 	}
-	if ref := *m.valueAt(i); ref != 0 && bytes.Equal(p.data(g, ref), p.scratch) {
+	if ref := *m.valueAt(i); ref != 0 && bytes.Equal(p.records.data(g, ref), p.scratch) {
 		return
 	}
-	p.tracked.change(g, i)
-	p.set(g, i, p.scratch)
+	p.records.tracked.change(g, i)
+	p.records.set(g, i, p.scratch)
 }
 
 // flush writes all open values back.
@@ -173,12 +174,12 @@ const scratchMax = 1 << 20
 
 func (p *packed[V]) each(f func(hash, word uint64, key []byte, v *V) bool) {
 	p.flush()
-	for g := range p.groups {
-		m := &p.groups[g]
+	for g := range p.records.groups {
+		m := &p.records.groups[g]
 		for i := m.Next(-1); i >= 0; i = m.Next(i) {
 			hash, word, key, ref := m.At(i)
 			var v V
-			if _, err := p.codec.Decode(p.data(g, *ref), &v); err != nil {
+			if _, err := p.codec.Decode(p.records.data(g, *ref), &v); err != nil {
 				panic(err)
 			}
 			if !f(hash, word, key, &v) {

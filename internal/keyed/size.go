@@ -21,7 +21,7 @@ func (s *Values[V]) size() int64 {
 	if s.isPlain {
 		return s.plain.bytes()
 	}
-	return s.packed.size()
+	return s.packed.records.size()
 }
 
 func (r *records) size() int64 { return r.bytes() + r.heapBytes() }

@@ -306,7 +306,7 @@ func TestTTLSweepsDisk(t *testing.T) {
 		},
 		"texts": func(b *Backend) (State, func(), func() int) {
 			s := NewTTLValues(b, timed, str, ttl)
-			return s, func() { s.Current() }, func() int { return s.packed.Len() }
+			return s, func() { s.Current() }, func() int { return s.packed.records.Len() }
 		},
 		"list": func(b *Backend) (State, func(), func() int) {
 			s := NewTTLList(b, timed, str, ttl)

@@ -24,10 +24,10 @@ func NewTTLValues[V any](b *Backend, c *codec.Codec[Timed[V]], bare *codec.Codec
 		s.plain.keep = func(_ int, v *Timed[V]) bool { return !w.isExpired(v.At, w.asOf) }
 		s.plain.expire(w, w.liveValue, nil)
 	} else {
-		s.packed.keep = func(g int, ref *uint64) bool {
-			return !w.isExpired(timeOf(s.packed.data(g, *ref)), w.asOf)
+		s.packed.records.keep = func(g int, ref *uint64) bool {
+			return !w.isExpired(timeOf(s.packed.records.data(g, *ref)), w.asOf)
 		}
-		s.packed.expire(w, w.liveValue, s.isOpenLive)
+		s.packed.records.expire(w, w.liveValue, s.isOpenLive)
 	}
 	return s
 }
@@ -79,7 +79,7 @@ func (s *TTLValues[V]) begin() (now int64) {
 func (s *TTLValues[V]) sweep(n int, now int64) {
 	w := &s.sweeper
 	if !s.isPlain {
-		sweepTable(w, &s.packed.Table, n, now, func(g, i int) (oldest int64, n int) {
+		sweepTable(w, &s.packed.records.Table, n, now, func(g, i int) (oldest int64, n int) {
 			return s.sweepPacked(g, i, now)
 		})
 		return
@@ -97,13 +97,13 @@ func (s *TTLValues[V]) sweep(n int, now int64) {
 
 func (s *TTLValues[V]) sweepPacked(g, i int, now int64) (oldest int64, n int) {
 	p := &s.packed
-	hash, word, key, ref := p.groups[g].At(i)
+	hash, word, key, ref := p.records.groups[g].At(i)
 	e := p.openOf(Current{hash, word, key})
 	at := int64(0)
 	if e != nil {
 		at = e.v.At
 	} else {
-		at = timeOf(p.data(g, *ref))
+		at = timeOf(p.records.data(g, *ref))
 	}
 	if !s.sweeper.isExpired(at, now) {
 		return at, 1
@@ -111,7 +111,7 @@ func (s *TTLValues[V]) sweepPacked(g, i int, now int64) (oldest int64, n int) {
 	if e != nil {
 		e.forget()
 	}
-	p.remove(g, i)
+	p.records.remove(g, i)
 	return now, 1
 }
 

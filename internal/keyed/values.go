@@ -83,7 +83,7 @@ func (s *Values[V]) Touch(hashes []uint64) (sink uint64) {
 	if s.isPlain {
 		return s.plain.Touch(hashes)
 	}
-	return s.packed.Touch(hashes)
+	return s.packed.records.Touch(hashes)
 }
 
 // Len is the number of keys that have a value.
@@ -94,7 +94,7 @@ func (s *Values[V]) Len() int {
 	if s.isPlain {
 		return s.plain.Len()
 	}
-	return s.packed.Len()
+	return s.packed.records.Len()
 }
 
 // Range calls f for all entries until it returns false. f must not use s, and not change the value.
@@ -115,7 +115,7 @@ func (s *Values[V]) Freeze(name string, checkpoint int64, full bool) operator.Fr
 		return s.plain.Freeze(name, checkpoint, full)
 	}
 	s.packed.flush()
-	return s.packed.Freeze(name, checkpoint, full)
+	return s.packed.records.Freeze(name, checkpoint, full)
 }
 
 // Confirm tells that a checkpoint is complete.
@@ -123,7 +123,7 @@ func (s *Values[V]) Confirm(checkpoint int64) {
 	if s.isPlain {
 		s.plain.Confirm(checkpoint)
 	} else {
-		s.packed.Confirm(checkpoint)
+		s.packed.records.Confirm(checkpoint)
 	}
 }
 
