@@ -64,6 +64,7 @@ type Calls[T, R any] struct {
 	frozen   bool // between a barrier and its snapshot
 	draining bool // a control element must not overtake what is in flight
 	taken    []callResult[T, R]
+	settled  T // of AddSettled
 
 	pool   callPool[T, R]
 	done   callsDone[T, R]
@@ -133,8 +134,13 @@ func (c *Calls[T, R]) full() bool {
 // Add makes the call of a record, for which there is room.
 func (c *Calls[T, R]) Add(v T) { c.issue(v) }
 
-// AddSettled adds a record that has a result without a call.
+// AddSettled adds a record that has a result without a call. It goes out at once where nothing is before it.
 func (c *Calls[T, R]) AddSettled(v T, result R) {
+	if len(c.segments) == 0 && !c.cfg.Blocked() {
+		c.settled = v
+		c.cfg.Emit(&c.settled, result)
+		return
+	}
 	k := c.enqueue(v)
 	k.settled, k.result = true, result
 	k.segment.ready = append(k.segment.ready, k)
