@@ -49,6 +49,18 @@ var (
 		Key: "table.exec.legacy-cast-behaviour", Default: "DISABLED",
 		Text: "ENABLED makes a CAST that fails NULL, as TRY_CAST is.",
 	}, nil, "ENABLED", "DISABLED"))
+	AsyncLookupCapacity = define(Int(Doc{
+		Key: "table.exec.async-lookup.buffer-capacity", Default: "100",
+		Text: "How many rows each subtask of an asynchronous lookup join looks up at once. 'capacity' of the hint LOOKUP stands before it.",
+	}, 1, math.MaxInt32))
+	AsyncLookupTimeout = define(Duration(Doc{
+		Key: "table.exec.async-lookup.timeout", Default: "3 min",
+		Text: "How long an asynchronous lookup may take, with all its retries, before the job fails; 0 is for ever. 'timeout' of the hint LOOKUP stands before it.",
+	}))
+	AsyncLookupMode = define(Enum(Doc{
+		Key: "table.exec.async-lookup.output-mode", Default: "ORDERED",
+		Text: "ALLOW_UNORDERED lets results of asynchronous lookups go out as they come, where the input has new rows only; ORDERED keeps the order of the rows. 'output-mode' of the hint LOOKUP stands before it.",
+	}, nil, "ORDERED", "ALLOW_UNORDERED"))
 	PlanCompileObjects = define(Enum(Doc{
 		Key: "table.plan.compile.catalog-objects", Default: "ALL",
 		Text: "What COMPILE PLAN writes of tables into the file: ALL, the SCHEMA without options, or the IDENTIFIER.",

@@ -1,10 +1,10 @@
 package connect
 
 import (
+	"context"
 	"time"
 
 	"github.com/flott-dev/flott/column"
-
 	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/row"
@@ -46,7 +46,7 @@ type TableSpec struct {
 }
 
 // TableSource is a table that can be read. Optional abilities are Nested, MetadataColumns,
-// Limited, Partitioned, Parallel, Sized and LookupTable.
+// Limited, Partitioned, Parallel, Sized, LookupTable and AsyncLookupTable.
 type TableSource interface {
 	// Bounded reports whether the input ends by itself.
 	Bounded() bool
@@ -143,22 +143,43 @@ type Insert struct {
 
 // LookupTable is a TableSource whose rows can be looked up by the values of some columns.
 type LookupTable interface {
-	// NewLookup checks what is asked for and returns a function that makes the Lookup of a subtask.
+	// NewLookup checks what is asked for and returns a function that makes a Lookup of a subtask. Several goroutines may
+	// call it at once, and a subtask that has several rows looked up at a time calls it for each of them, up to the
+	// 'capacity' of the hint LOOKUP: what all Lookups can share belongs to the function.
 	NewLookup(s LookupScan) (func(ctx ReaderContext) (Lookup, error), error)
 }
 
-// LookupScan is what is asked of a LookupTable.
+// AsyncLookupTable is a TableSource in which several goroutines can look rows up at once, as with a client of a server that
+// has many requests under way. It may be a LookupTable, too, which then is taken where the hint LOOKUP has
+// 'async' = 'false'. A table that is a LookupTable only is looked up by several goroutines, each with a Lookup of its own,
+// where the hint has 'async' = 'true'.
+type AsyncLookupTable interface {
+	// NewAsyncLookup checks what is asked for and returns a function that makes the AsyncLookup of a subtask.
+	NewAsyncLookup(s LookupScan) (func(ctx ReaderContext) (AsyncLookup, error), error)
+}
+
+// LookupScan is what is asked of a LookupTable or an AsyncLookupTable.
 type LookupScan struct {
 	// Keys are the columns that have given values, and Project those that are wanted, by their places in
 	// TableSpec.Schema.
 	Keys, Project []int
 }
 
-// Lookup looks rows up. It belongs to one goroutine.
+// Lookup looks rows up, one key after the other: one goroutine at a time uses it, not always the same one.
 type Lookup interface {
 	// Lookup appends the wanted columns of the rows whose keys are the values at a place of vectors, and
-	// returns how many rows there are.
+	// returns how many rows there are. It does not change the keys, nor keep the vectors. What it waits for ends when the
+	// context of ReaderContext is done.
 	Lookup(keys []*column.Vector, place int, out []*column.Vector) (n int, err error)
 	// Close releases what the lookup holds.
+	Close() error
+}
+
+// AsyncLookup looks rows up for several goroutines at once.
+type AsyncLookup interface {
+	// LookupAsync is Lookup of a Lookup. No two calls have the same vectors out. What it waits for ends when ctx is done,
+	// which is so when the time of the row is up, too.
+	LookupAsync(ctx context.Context, keys []*column.Vector, place int, out []*column.Vector) (n int, err error)
+	// Close releases what the lookup holds, when no call is under way.
 	Close() error
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/flott-dev/flott/internal/suggest"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/catalog"
+	"github.com/flott-dev/flott/sql/internal/exec"
 )
 
 // factory is the connector of a table.
@@ -74,10 +75,13 @@ func (s *Session) source(t *catalog.Table, options map[string]string) (connect.T
 	if err != nil {
 		return nil, err
 	}
-	_, isLookup := src.(connect.LookupTable)
-	if _, given, err := lookupConfig(t, options); err != nil {
+	o, given, err := lookupConfig(t, options)
+	if err != nil {
 		return nil, err
-	} else if given && !isLookup {
+	}
+	if isFull := o.Full.Reload != exec.ReloadNever; isFull && (!src.Bounded() || src.Kinds() != row.InsertOnly) {
+		return nil, fmt.Errorf("the table %s cannot have 'lookup.cache' = 'FULL': it is read as a whole, and its rows do not end or change others", t.Path.Object)
+	} else if given && !isFull && !canLookUp(src) {
 		return nil, fmt.Errorf("the table %s has options that begin with %s, and the connector '%s' looks nothing up", t.Path.Object, lookupPrefix, f.Name)
 	}
 	return src, nil

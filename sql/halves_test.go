@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -40,13 +41,14 @@ var span = sql.Aggregate("SPAN", sql.AggregateFunction[spanState]{
 
 type spanState struct{ Sum, Count int64 }
 
-// halves are the connectors: halves to read, kept, which notes all changes, and lost, which does not.
+// halves are the connectors: halves to read, answers to look up, kept, which notes all changes, and lost, which does not.
 func halves(changes *[]string) []connect.TableFactory {
 	k := &kept{changes: changes}
 	return []connect.TableFactory{
 		{Name: "halves", NewSource: func(t *connect.TableSpec) (connect.TableSource, error) {
 			return &halvesTable{t.Schema, t.Options["changes"], int(t.Options["seed"][0] - '0')}, nil
 		}},
+		{Name: "answers", NewSource: func(*connect.TableSpec) (connect.TableSource, error) { return answers{&halvesTable{}}, nil }},
 		{Name: "kept", NewSink: func(t *connect.TableSpec) (connect.TableSink, error) {
 			if t.Options["upsert"] == "true" {
 				return &keptUpserts{k}, nil
@@ -102,6 +104,39 @@ func (h *halvesSource) Enumerator(ctx connect.EnumeratorContext, state []byte) (
 func (h *halvesSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, error) {
 	return &halvesReader{halvesSource: h, ctx: ctx, at: -1, rows: halfRows(h.seed, h.changes)}, nil
 }
+
+// answers is a table (k INT, t STRING) that is looked up, and takes longer to answer than rows take to come.
+type answers struct{ *halvesTable }
+
+func (answers) NewLookup(s connect.LookupScan) (func(connect.ReaderContext) (connect.Lookup, error), error) {
+	return func(ctx connect.ReaderContext) (connect.Lookup, error) { return &answer{ctx.Context, s.Project}, nil }, nil
+}
+
+type answer struct {
+	ctx     context.Context
+	project []int
+}
+
+func (a *answer) Lookup(keys []*column.Vector, place int, out []*column.Vector) (int, error) {
+	select {
+	case <-time.After(5 * halvesStep / 2):
+	case <-a.ctx.Done():
+		return 0, a.ctx.Err()
+	}
+	k := keys[0].I32[place]
+	for n := range k % 3 {
+		for i, c := range a.project {
+			if c == 0 {
+				out[i].AppendI32(k)
+			} else {
+				out[i].AppendString(fmt.Sprintf("answer %d to %d", n+1, k))
+			}
+		}
+	}
+	return int(k % 3), nil
+}
+
+func (a *answer) Close() error { return nil }
 
 type halvesReader struct {
 	*halvesSource

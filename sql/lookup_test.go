@@ -183,12 +183,22 @@ func TestLookupHint(t *testing.T) {
 // TestLookupOptions: wrong options are refused, and those of tables that nobody can look up.
 func TestLookupOptions(t *testing.T) {
 	s := withSide(&side{})
-	for name, with := range map[string]string{"a": "'connector' = 'side', 'lookup.cache' = 'FULL'", "b": "'connector' = 'side', 'lookup.partial-cache.max-row' = '1'", "c": "'connector' = 'datagen', 'lookup.cache' = 'PARTIAL'"} {
+	for name, with := range map[string]string{
+		"a": "'connector' = 'side', 'lookup.cache' = 'ALL'", "b": "'connector' = 'side', 'lookup.partial-cache.max-row' = '1'", "c": "'connector' = 'datagen', 'lookup.cache' = 'PARTIAL'",
+		"d": "'connector' = 'filesystem', 'path' = 'x', 'format' = 'csv', 'lookup.cache' = 'FULL'",
+		"e": "'connector' = 'filesystem', 'path' = 'x', 'format' = 'csv', 'lookup.cache' = 'FULL', 'lookup.full-cache.reload-strategy' = 'TIMED', 'lookup.full-cache.timed-reload.iso-time' = '25:00'",
+		"f": "'connector' = 'filesystem', 'path' = 'x', 'format' = 'csv', 'lookup.cache' = 'FULL', 'lookup.full-cache.periodic-reload.interval' = '1 h', 'source.monitor-interval' = '1 s'",
+		"g": "'connector' = 'side', 'lookup.cache' = 'FULL', 'lookup.full-cache.periodic-reload.interval' = '1 h'",
+	} {
 		script(t, s, "CREATE TABLE "+name+" (k BIGINT, v STRING) WITH ("+with+")")
 	}
 	refuses(t, s, map[string]string{
-		"SELECT * FROM a": `lookup.cache: "FULL" is not one of NONE, PARTIAL`,
+		"SELECT * FROM a": `lookup.cache: "ALL" is not one of NONE, PARTIAL, FULL`,
 		"SELECT * FROM b": "lookup.partial-cache.max-rows",
 		"SELECT * FROM c": "the connector 'datagen' looks nothing up",
+		"SELECT * FROM d": "'lookup.cache' = 'FULL' needs 'lookup.full-cache.periodic-reload.interval', such as '10 min', or 'lookup.full-cache.reload-strategy' = 'TIMED'",
+		"SELECT * FROM e": "needs 'lookup.full-cache.timed-reload.iso-time', such as '10:15', '10:15Z' or '10:15+07:00', and has '25:00'",
+		"SELECT * FROM f": "the table f cannot have 'lookup.cache' = 'FULL'",
+		"SELECT t.k FROM (SELECT CAST(1 AS BIGINT) AS k, PROCTIME() AS p) AS t JOIN g FOR SYSTEM_TIME AS OF t.p ON g.k = t.k": "the table can be looked up only",
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/flott-dev/flott/config"
-	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -151,16 +150,10 @@ func (s *Session) readPlan(at ast.Span, name string) (rels []*physical.Rel, c *c
 		return nil, nil, nil, err
 	}
 	rels, err = p.Read(&plan.Config{
-		Functions: s.functions, Objects: objects, Zone: location, Lookup: s.lookupOf,
+		Functions: s.functions, Objects: objects, Zone: location, Lookup: s.lookup,
 		Table: func(path []string) (*catalog.Table, error) { return s.catalog.Table(path) },
 	})
 	return rels, c, func() { s.options = was }, err
-}
-
-// lookupOf is lookup without its options, which a plan has.
-func (s *Session) lookupOf(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error) {
-	l, _, err := s.lookup(t, options, keys, project)
-	return l, err
 }
 
 // planError is an error about a file.

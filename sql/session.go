@@ -203,6 +203,9 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) (*physical.
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
 		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
 	}
+	p.LookupAsync = exec.LookupAsync{
+		Capacity: config.AsyncLookupCapacity.Get(c), Timeout: config.AsyncLookupTimeout.Get(c), Unordered: config.AsyncLookupMode.Get(c) == "ALLOW_UNORDERED",
+	}
 	if p.Batch {
 		p.SortMemory, p.HashAggMemory, p.HashJoinMemory = config.SortMemory.Get(c), config.HashAggMemory.Get(c), config.HashJoinMemory.Get(c)
 	}

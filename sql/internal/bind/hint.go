@@ -45,12 +45,12 @@ type hints struct {
 	ttl map[string]time.Duration // by the names of tables
 	// joins are hints about joins, by what they say.
 	joins   map[string][]string
-	retries map[string]*logical.LookupRetry
+	lookups map[string]*logical.LookupHint
 }
 
 // hintsOf checks the hints of a SELECT, and finds out what they say of its tables.
 func hintsOf(s *ast.Select) *hints {
-	h := &hints{ttl: map[string]time.Duration{}, joins: map[string][]string{}, retries: map[string]*logical.LookupRetry{}}
+	h := &hints{ttl: map[string]time.Duration{}, joins: map[string][]string{}, lookups: map[string]*logical.LookupHint{}}
 	names := tableNames(s.From)
 	for _, x := range s.Hints {
 		name := strings.ToUpper(x.Name)
@@ -133,12 +133,27 @@ func (h *hints) lookup(x ast.Hint, names []string) {
 		fail(x.Span, "the options %s of LOOKUP go together", strings.Join(retryOptions, ", "))
 	}
 	h.joins[options["table"]] = append(h.joins[options["table"]], "LOOKUP")
-	if given > 0 {
-		r := &logical.LookupRetry{Async: strings.EqualFold(options["async"], "true")}
-		r.Attempts, _ = strconv.Atoi(options["max-attempts"]) // both have been checked
-		r.Delay, _ = config.ParseDuration(options["fixed-delay"])
-		h.retries[options["table"]] = r
+	h.lookups[options["table"]] = lookupHint(options)
+}
+
+// lookupHint is what options say that have been checked.
+func lookupHint(options map[string]string) *logical.LookupHint {
+	l := &logical.LookupHint{}
+	isSet := func(option, word string) *bool {
+		if v := options[option]; v != "" {
+			b := strings.EqualFold(v, word)
+			return &b
+		}
+		return nil
 	}
+	l.Async, l.Unordered = isSet("async", "true"), isSet("output-mode", "allow_unordered")
+	l.Capacity, _ = strconv.Atoi(options["capacity"])
+	if d, err := config.ParseDuration(options["timeout"]); err == nil {
+		l.Timeout = &d
+	}
+	l.Attempts, _ = strconv.Atoi(options["max-attempts"])
+	l.Delay, _ = config.ParseDuration(options["fixed-delay"])
+	return l
 }
 
 // checkTable refuses the name of a table that is none of FROM.
@@ -212,7 +227,7 @@ func (h *hints) join(n *logical.Join, j *ast.Join) {
 		return
 	}
 	n.LeftTTL, n.RightTTL = h.ttlOf(j.X), h.ttlOf(j.Y)
-	n.Retry = h.retries[tableName(j.Y)]
+	n.Lookup = h.lookups[tableName(j.Y)]
 	for side, t := range []ast.Table{j.X, j.Y} {
 		for _, name := range h.joins[tableName(t)] {
 			n.Hints = append(n.Hints, logical.JoinHint{Name: name, Table: tableName(t), Side: side})

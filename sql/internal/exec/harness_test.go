@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/spill"
+	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/expr"
@@ -35,6 +37,12 @@ type harness struct {
 	ctx   *operator.Context
 	temp  spill.Dir
 	disk  *lsm.Space // where state has no room in memory; nil for state in memory
+	// refuse says that the consumer has no room; nil for never.
+	refuse func() bool
+	mail   struct {
+		sync.Mutex
+		queue []func()
+	}
 }
 
 // newHarness opens a node, whose inputs have the given columns, from a state or nil.
@@ -61,9 +69,15 @@ func (h *harness) open(from *operator.State) {
 	if err := h.node.Connect("", batch.ColumnReceiver(h)); err != nil {
 		h.t.Fatal(err)
 	}
-	h.wake = 0
+	h.wake, h.mail.queue = 0, nil
 	h.ctx = &operator.Context{
 		Operator: "test", Parallelism: 1, MaxParallelism: 8, Clock: h.clock, Restored: from, Temp: &h.temp,
+		Metrics: &metric.Group{}, Cancelled: h.t.Context(),
+		Mail: func(f func()) {
+			h.mail.Lock()
+			defer h.mail.Unlock()
+			h.mail.queue = append(h.mail.queue, f)
+		},
 		WakeAt: func(at int64) {
 			if h.wake == 0 || at < h.wake {
 				h.wake = at
@@ -93,7 +107,26 @@ func (h *harness) Push(b *batch.Columns) bool {
 		}
 	}
 	b.Release()
-	return true
+	return h.refuse == nil || !h.refuse()
+}
+
+// step does what a task does between two inputs, and reports whether the node has no pending work.
+func (h *harness) step() bool {
+	h.mail.Lock()
+	mail := h.mail.queue
+	h.mail.queue = nil
+	h.mail.Unlock()
+	for _, f := range mail {
+		f()
+	}
+	return h.node.Resume()
+}
+
+// until steps, letting time pass, until the node has no pending work.
+func (h *harness) until() {
+	for !h.step() {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // rowText is a row as text.

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
@@ -20,24 +19,51 @@ type LookupJoin struct {
 	Left     []row.Field
 	LeftKeys []int
 	Right    []row.Field
-	New      func(ctx connect.ReaderContext) (connect.Lookup, error)
-	Options  LookupOptions
-	Cond     expr.Expr // on the columns of both sides; nil is TRUE
-	Out      []row.Field
+	Lookups
+	Options LookupOptions
+	Cond    expr.Expr // on the columns of both sides; nil is TRUE
+	Out     []row.Field
 }
+
+// Lookups are the ways in which a connector looks rows up, nil where it cannot.
+type Lookups struct {
+	New      func(ctx connect.ReaderContext) (connect.Lookup, error)
+	NewAsync func(ctx connect.ReaderContext) (connect.AsyncLookup, error)
+	// Scan gives a source of the table, for LookupOptions.Full: keys and project say where it has the columns that are
+	// compared and those of Right.
+	Scan func() (s connect.ColumnSource, keys, project []int)
+}
+
+// None reports whether there is no way.
+func (l *Lookups) None() bool { return l.New == nil && l.NewAsync == nil && l.Scan == nil }
 
 // Node makes the operator of a subtask.
 func (l *LookupJoin) Node() operator.Node {
-	n := &lookupJoin{op: l}
+	if l.Options.Async.Capacity > 0 {
+		return newAsyncLookupJoin(l)
+	}
+	n := &lookupJoin{}
+	n.prepare(l)
+	n.ColumnInput.Init(n, &n.out)
+	return n
+}
+
+// prepare makes what does not depend on the subtask.
+func (n *lookupJoin) prepare(l *LookupJoin) {
+	n.op = l
 	if l.Cond != nil {
 		n.cond = expr.Compile(l.Cond)
 	}
-	for _, f := range l.Right {
-		n.found = append(n.found, column.New(f.Type))
-	}
+	n.found = newVectors(l.Right)
 	n.init(l.Out, l.Zone)
-	n.ColumnInput.Init(n, &n.out)
-	return n
+}
+
+func newVectors(fields []row.Field) []*column.Vector {
+	vs := make([]*column.Vector, len(fields))
+	for i, f := range fields {
+		vs[i] = column.New(f.Type)
+	}
+	return vs
 }
 
 type lookupJoin struct {
@@ -54,23 +80,44 @@ type lookupJoin struct {
 	kinds         []row.ChangeKind
 }
 
-func (n *lookupJoin) Open(ctx *operator.Context) (err error) {
+func (n *lookupJoin) Open(ctx *operator.Context) error {
 	if err := n.stateless.Open(ctx); err != nil {
 		return err
 	}
-	lookup, err := n.op.New(connect.ReaderContext{
-		Context: ctx.Cancelled, Subtask: ctx.Subtask, Parallelism: ctx.Parallelism, Metrics: ctx.Metrics,
-		Now: func() time.Time { return ctx.Clock.Now() },
-	})
+	env := &lookupEnv{ctx.Cancelled, ctx.Clock}
+	lookup, err := n.op.lookup(ctx, env)
 	if err != nil {
 		return err
 	}
-	var keys []row.Field
-	for _, k := range n.op.LeftKeys {
-		keys = append(keys, n.op.Left[k])
-	}
-	n.lookup = n.op.Options.layered(lookup, types(keys), types(n.op.Right), lookupEnv{ctx.Cancelled, ctx.Clock})
+	n.lookup = n.op.Options.cached(n.op.Options.retried(lookup, env), n.op, env)
 	return nil
+}
+
+// lookup makes a lookup for one goroutine at a time.
+func (l *LookupJoin) lookup(ctx *operator.Context, env *lookupEnv) (connect.Lookup, error) {
+	if l.Options.Full.Reload != ReloadNever {
+		return newFullLookup(l, ctx, env)
+	}
+	if l.New == nil {
+		shared, err := l.NewAsync(readerContext(ctx, env))
+		return boundLookup{shared, env}, err
+	}
+	return l.New(readerContext(ctx, env))
+}
+
+func readerContext(ctx *operator.Context, env *lookupEnv) connect.ReaderContext {
+	return connect.ReaderContext{
+		Context: env.ctx, Subtask: ctx.Subtask, Parallelism: ctx.Parallelism, Metrics: ctx.Metrics, Now: ctx.Clock.Now,
+	}
+}
+
+// keyTypes are the types of the columns that are compared.
+func (l *LookupJoin) keyTypes() []*row.Type {
+	var keys []row.Field
+	for _, k := range l.LeftKeys {
+		keys = append(keys, l.Left[k])
+	}
+	return types(keys)
 }
 
 func (n *lookupJoin) Close() error {
@@ -85,6 +132,12 @@ func (n *lookupJoin) Rows(b *batch.Columns, from, to int) int {
 		return from
 	}
 	n.find(b, from, to)
+	n.give(b, from, to)
+	return to
+}
+
+// give joins a run of rows with what was found for them.
+func (n *lookupJoin) give(b *batch.Columns, from, to int) {
 	n.filter(b)
 	n.lefts, n.rights, n.kinds = n.lefts[:0], n.rights[:0], n.kinds[:0]
 	at := 0
@@ -103,19 +156,12 @@ func (n *lookupJoin) Rows(b *batch.Columns, from, to int) int {
 		}
 	}
 	n.send(b)
-	return to
 }
 
 // find looks up the rows of the right side for a run of rows.
 func (n *lookupJoin) find(b *batch.Columns, from, to int) {
-	for _, v := range n.found {
-		v.Reset()
-	}
-	n.places, n.counts = n.places[:0], n.counts[:0]
-	keys := make([]*column.Vector, len(n.op.LeftKeys))
-	for i, k := range n.op.LeftKeys {
-		keys[i] = b.Cols[k]
-	}
+	n.forget()
+	keys := n.op.keysOf(b)
 	for i := from; i < to; i++ {
 		p := b.Row(i)
 		count := 0
@@ -130,6 +176,23 @@ func (n *lookupJoin) find(b *batch.Columns, from, to int) {
 			n.places = append(n.places, int32(p))
 		}
 	}
+}
+
+// forget makes room for what is found for other rows.
+func (n *lookupJoin) forget() {
+	for _, v := range n.found {
+		v.Reset()
+	}
+	n.places, n.counts = n.places[:0], n.counts[:0]
+}
+
+// keysOf are the columns of a batch that are compared.
+func (l *LookupJoin) keysOf(b *batch.Columns) []*column.Vector {
+	keys := make([]*column.Vector, len(l.LeftKeys))
+	for i, k := range l.LeftKeys {
+		keys[i] = b.Cols[k]
+	}
+	return keys
 }
 
 func anyNull(cols []*column.Vector, place int) bool {

@@ -9,15 +9,17 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/colcodec"
-	"github.com/flott-dev/flott/row"
 )
 
 // LookupOptions are what a LookupJoin puts before the lookup of a connector:
 //
-//	row ──▶ again where there is nothing ──▶ cache ──▶ again where it fails ──▶ connect.Lookup
+//	row ──▶ cache ──▶ again where there is nothing ──▶ again where it fails ──▶ connect.Lookup
 //
-// Whatever waits has the subtask wait.
+// Whatever waits has the subtask wait, unless it is Async, which has goroutines wait for what is behind the cache.
 type LookupOptions struct {
+	Async LookupAsync
+	// Full keeps the whole table, in place of the lookup of a connector.
+	Full LookupFull
 	// Cache keeps what was looked up, in each subtask: at most MaxRows rows, a key without rows being one, the longest
 	// unused going first; 0 is any number.
 	Cache   bool
@@ -32,6 +34,13 @@ type LookupOptions struct {
 	// Attempts is how often a key is looked up that has no rows, Delay what lies between; 0 and 1 are once.
 	Attempts int
 	Delay    time.Duration
+}
+
+// LookupAsync is how several rows are looked up at once; the zero value is one after the other.
+type LookupAsync struct {
+	Capacity  int           // rows in flight in a subtask, 0 for one after the other
+	Timeout   time.Duration // of a row, with all retries; 0 is for ever
+	Unordered bool          // results go out as they come
 }
 
 // lookupEnv is what the layers need to wait.
@@ -53,16 +62,10 @@ func (e *lookupEnv) wait(d time.Duration) error {
 	}
 }
 
-// layered puts the layers that the options ask for before a lookup.
-func (o *LookupOptions) layered(l connect.Lookup, keys, out []*row.Type, env lookupEnv) connect.Lookup {
-	if o.Retries > 0 {
+// retried puts the layers before a lookup that try again.
+func (o *LookupOptions) retried(l connect.Lookup, env *lookupEnv) connect.Lookup {
+	if o.Retries > 0 && o.Full.Reload == ReloadNever {
 		l = &failingLookup{layer{l}, env, o.Retries}
-	}
-	if o.Cache {
-		l = &cachedLookup{
-			layer: layer{l}, o: o, env: env, keys: colcodec.NewLayout(keys), rows: colcodec.NewLayout(out),
-			entries: map[string]*list.Element{}, recent: list.New(),
-		}
 	}
 	if o.Attempts > 1 {
 		l = &missingLookup{layer{l}, env, o}
@@ -70,15 +73,33 @@ func (o *LookupOptions) layered(l connect.Lookup, keys, out []*row.Type, env loo
 	return l
 }
 
+// cached puts the cache before a lookup, which may be nil where get and put are called.
+func (o *LookupOptions) cached(l connect.Lookup, op *LookupJoin, env *lookupEnv) connect.Lookup {
+	if !o.Cache {
+		return l
+	}
+	return newCachedLookup(l, op, env)
+}
+
 // layer is before another lookup.
 type layer struct{ next connect.Lookup }
 
 func (l layer) Close() error { return l.next.Close() }
 
+// boundLookup is an AsyncLookup for one goroutine at a time.
+type boundLookup struct {
+	connect.AsyncLookup
+	env *lookupEnv
+}
+
+func (l boundLookup) Lookup(keys []*column.Vector, place int, out []*column.Vector) (int, error) {
+	return l.LookupAsync(l.env.ctx, keys, place, out)
+}
+
 // failingLookup tries again what fails.
 type failingLookup struct {
 	layer
-	env     lookupEnv
+	env     *lookupEnv
 	retries int
 }
 
@@ -104,7 +125,7 @@ func (l *failingLookup) Lookup(keys []*column.Vector, place int, out []*column.V
 // missingLookup looks up again what is not there.
 type missingLookup struct {
 	layer
-	env lookupEnv
+	env *lookupEnv
 	o   *LookupOptions
 }
 
@@ -124,7 +145,7 @@ func (l *missingLookup) Lookup(keys []*column.Vector, place int, out []*column.V
 type cachedLookup struct {
 	layer
 	o          *LookupOptions
-	env        lookupEnv
+	env        *lookupEnv
 	keys, rows *colcodec.Layout
 	entries    map[string]*list.Element
 	recent     *list.List // of *cached, the last used first
@@ -141,34 +162,62 @@ type cached struct {
 
 func (c *cached) size() int { return max(1, c.n) }
 
+func newCachedLookup(l connect.Lookup, op *LookupJoin, env *lookupEnv) *cachedLookup {
+	return &cachedLookup{
+		layer: layer{l}, o: &op.Options, env: env, keys: colcodec.NewLayout(op.keyTypes()), rows: colcodec.NewLayout(types(op.Right)),
+		entries: map[string]*list.Element{}, recent: list.New(),
+	}
+}
+
 func (l *cachedLookup) Lookup(keys []*column.Vector, place int, out []*column.Vector) (int, error) {
-	now := l.env.clock.Now()
-	l.key = l.keys.Append(l.key[:0], keys, place)
-	if e := l.entries[string(l.key)]; e != nil {
-		if c := e.Value.(*cached); !l.isOver(c, now) {
-			c.asked = now
-			l.recent.MoveToFront(e)
-			return c.n, l.decode(c, out)
-		}
-		l.drop(e)
+	if n, ok, err := l.get(keys, place, out); ok {
+		return n, err
 	}
 	had := 0
 	if len(out) > 0 {
 		had = out[0].N
 	}
 	n, err := l.next.Lookup(keys, place, out)
-	if err != nil || n == 0 && !l.o.Missing {
-		return n, err
+	if err == nil {
+		l.put(keys, place, out, had, n)
 	}
-	c := &cached{key: string(l.key), n: n, written: l.env.clock.Now()}
-	c.asked = c.written
+	return n, err
+}
+
+// get appends the rows that are kept for a key; ok is false where nothing is known of it.
+func (l *cachedLookup) get(keys []*column.Vector, place int, out []*column.Vector) (n int, ok bool, err error) {
+	now := l.env.clock.Now()
+	l.key = l.keys.Append(l.key[:0], keys, place)
+	e := l.entries[string(l.key)]
+	if e == nil {
+		return 0, false, nil
+	}
+	c := e.Value.(*cached)
+	if l.isOver(c, now) {
+		l.drop(e)
+		return 0, false, nil
+	}
+	c.asked = now
+	l.recent.MoveToFront(e)
+	return c.n, true, l.decode(c, out)
+}
+
+// put keeps the last n rows of vectors for a key.
+func (l *cachedLookup) put(keys []*column.Vector, place int, out []*column.Vector, had, n int) {
+	if n == 0 && !l.o.Missing {
+		return
+	}
+	now := l.env.clock.Now()
+	c := &cached{key: string(l.keys.Append(l.key[:0], keys, place)), n: n, written: now, asked: now}
 	for i := range n {
 		c.rows = l.rows.Append(c.rows, out, had+i)
 	}
+	if e := l.entries[c.key]; e != nil { // looked up by another row at the same time
+		l.drop(e)
+	}
 	l.entries[c.key] = l.recent.PushFront(c)
 	l.held += c.size()
-	l.shrink(c.written)
-	return n, nil
+	l.shrink(now)
 }
 
 func (l *cachedLookup) decode(c *cached, out []*column.Vector) (err error) {

@@ -162,16 +162,20 @@ type Join struct {
 	LeftTTL, RightTTL *time.Duration
 	// Hints are those that say how to join.
 	Hints []JoinHint
-	// Retry is what a hint says of rows that are looked up and not there; nil where none does.
-	Retry *LookupRetry
-	cols  []row.Field
+	// Lookup is what a hint says of how rows are looked up; nil where none does.
+	Lookup *LookupHint
+	cols   []row.Field
 }
 
-// LookupRetry is how often a key is looked up that has no rows, and what lies between.
-type LookupRetry struct {
+// LookupHint is what the hint LOOKUP says; what is zero or nil it does not say.
+type LookupHint struct {
+	// Async is whether several rows are looked up at once: how many, for how long, and whether results may go out as they come.
+	Async, Unordered *bool
+	Capacity         int
+	Timeout          *time.Duration
+	// Attempts is how often a key is looked up that has no rows, and Delay what lies between.
 	Attempts int
 	Delay    time.Duration
-	Async    bool // was asked for, too
 }
 
 // NewJoin joins two relations.

@@ -141,9 +141,24 @@ func (r *Rel) content(columns []string, state bool) string {
 	case r.Values != nil:
 		s += canonical(r.Values, nil, state)
 	case r.Op != nil:
-		s += canonical(r.Op, columns, state)
+		op := r.Op
+		if state {
+			op = stateOf(op)
+		}
+		s += canonical(op, columns, state)
 	}
 	return s
+}
+
+// stateOf leaves out how the rows are looked up that are in flight, of which the state consists.
+func stateOf(op exec.Op) exec.Op {
+	l, ok := op.(*exec.LookupJoin)
+	if !ok || l.Options.Async.Capacity == 0 {
+		return op
+	}
+	in := *l
+	in.Options = exec.LookupOptions{Async: exec.LookupAsync{Capacity: 1}}
+	return &in
 }
 
 // options are the options of a table; with hints only those that the catalog does not have so.

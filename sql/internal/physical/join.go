@@ -68,7 +68,7 @@ func (p *planner) hinted(n *logical.Join, r *Rel) {
 		r.Ignored = append(r.Ignored, "STATE_TTL has no effect: the join keeps rows no longer than it needs them")
 	}
 	for _, h := range n.Hints {
-		switch _, isLookup := r.Op.(*exec.LookupJoin); {
+		switch lookup, isLookup := r.Op.(*exec.LookupJoin); {
 		case isRegular && p.Batch && op.Table == exec.TableSmaller && h.Name == "SHUFFLE_HASH":
 			op.Table = tableSide(h)
 		case isRegular && p.Batch && op.Table == exec.TableSmaller && h.Name == "BROADCAST":
@@ -77,15 +77,28 @@ func (p *planner) hinted(n *logical.Join, r *Rel) {
 			r.Ignored = append(r.Ignored, h.Text()+" has no effect: another hint says how to join")
 		case h.Name != "LOOKUP":
 			r.Ignored = append(r.Ignored, h.Text()+" has no effect: there is one way of joining here")
-		case isLookup && n.Retry == nil:
-			r.Ignored = append(r.Ignored, h.Text()+" has no effect: rows are looked up one after the other")
-		case isLookup && n.Retry.Async:
-			r.Ignored = append(r.Ignored, h.Text()+": 'async' has no effect: rows are looked up one after the other")
 		case isLookup:
+			if ignored := ignoredLookup(&lookup.Options, n.Lookup); ignored != "" {
+				r.Ignored = append(r.Ignored, h.Text()+ignored)
+			}
 		default:
 			r.Ignored = append(r.Ignored, h.Text()+" has no effect: the table is not looked up")
 		}
 	}
+}
+
+// ignoredLookup is what has no effect of the hint LOOKUP, empty where all has.
+func ignoredLookup(o *exec.LookupOptions, h *logical.LookupHint) string {
+	isAsync := o.Async.Capacity > 0
+	switch wants := h.Async != nil && *h.Async; {
+	case wants && !isAsync:
+		return ": 'async' has no effect: the whole table is in memory"
+	case !isAsync && (h.Capacity > 0 || h.Timeout != nil || h.Unordered != nil):
+		return ": 'capacity', 'timeout' and 'output-mode' have no effect without 'async' = 'true': rows are looked up one after the other"
+	case !isAsync && h.Async == nil && h.Attempts == 0:
+		return " has no effect: rows are looked up one after the other"
+	}
+	return ""
 }
 
 func tableSide(h logical.JoinHint) exec.TableSide {
@@ -605,7 +618,7 @@ func (p *planner) lookupJoin(s *sides) *Rel {
 	if err != nil {
 		fail(s.at, "%s", err)
 	}
-	if lookup == nil {
+	if lookup.None() {
 		return nil
 	}
 	rest := s.rest
@@ -613,16 +626,44 @@ func (p *planner) lookupJoin(s *sides) *Rel {
 		rest = append(rest, expr.Shift(cond, func(i int) int { return len(s.left.Cols) + slices.Index(project, i) }))
 	}
 	op := &exec.LookupJoin{
-		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, LeftKeys: s.leftKeys, Right: plainColumns(s.right.Cols), New: lookup,
+		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, LeftKeys: s.leftKeys, Right: plainColumns(s.right.Cols), Lookups: lookup,
 		Cond: and(rest), Out: s.columns(true), Options: options,
 	}
-	if r := s.n.Retry; r != nil {
-		op.Options.Attempts, op.Options.Delay = r.Attempts, r.Delay
+	op.Options.Async = p.lookupAsync(&lookup, s.n.Lookup, s.left.isInsertOnly())
+	if h := s.n.Lookup; h != nil {
+		op.Options.Attempts, op.Options.Delay = h.Attempts, h.Delay
 	}
 	return &Rel{
 		Op: op, Lookup: &Lookup{t, source.Source.Options, keys, wanted}, Name: "LookupJoin", Detail: "table=[" + t.Path.Object + "], " + s.detail() + lookupText(&op.Options), Ins: []*Rel{s.left}, Cols: op.Out,
 		Dist: []Distribution{{}}, Kinds: s.left.Kinds, needs: same,
 	}
+}
+
+// lookupAsync is how many rows are looked up at once: several where the connector has a way of its own, or the hint asks for it.
+// Results go out as they come where rows do not change others.
+func (p *planner) lookupAsync(l *exec.Lookups, h *logical.LookupHint, isInsertOnly bool) exec.LookupAsync {
+	if h == nil {
+		h = &logical.LookupHint{}
+	}
+	wanted := l.NewAsync != nil
+	if h.Async != nil {
+		wanted = *h.Async || l.New == nil
+	}
+	if l.Scan != nil || !wanted {
+		return exec.LookupAsync{}
+	}
+	a := p.LookupAsync
+	if h.Capacity > 0 {
+		a.Capacity = h.Capacity
+	}
+	if h.Timeout != nil {
+		a.Timeout = *h.Timeout
+	}
+	if h.Unordered != nil {
+		a.Unordered = *h.Unordered
+	}
+	a.Unordered = a.Unordered && isInsertOnly
+	return a
 }
 
 // lookupText is what is not so for all lookups.
@@ -641,10 +682,30 @@ func lookupText(o *exec.LookupOptions) string {
 		}
 		s += "]"
 	}
+	if f := &o.Full; f.Reload == exec.ReloadTimed {
+		s = ", cache=[FULL, reload=TIMED, time=" + timeOfDay(f) + fmt.Sprintf(", days=%d]", f.Days)
+	} else if f.Reload != exec.ReloadNever {
+		s = fmt.Sprintf(", cache=[FULL, reload=%s, interval=%s]", f.Reload, f.Interval)
+	}
+	if a := &o.Async; a.Capacity > 0 {
+		mode := "ORDERED"
+		if a.Unordered {
+			mode = "UNORDERED"
+		}
+		s += fmt.Sprintf(", async=[%s, KEY_ORDERED: false, %dms, %d]", mode, a.Timeout.Milliseconds(), a.Capacity)
+	}
 	if o.Attempts > 1 {
 		s += fmt.Sprintf(", retry=[lookup_miss, FIXED_DELAY, %s, %d]", o.Delay, o.Attempts)
 	}
 	return s
+}
+
+func timeOfDay(f *exec.LookupFull) string {
+	t := time.Time{}.Add(f.TimeOfDay)
+	if f.HasOffset {
+		return t.In(time.FixedZone("", f.OffsetSeconds)).Add(-time.Duration(f.OffsetSeconds) * time.Second).Format("15:04:05.999999999Z07:00")
+	}
+	return t.Format("15:04:05.999999999")
 }
 
 // lookedUp is the source that a relation reads, with the scanned column of each of its columns, and a condition on

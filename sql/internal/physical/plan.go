@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/builtin"
@@ -42,8 +41,10 @@ type Config struct {
 	DropNulls bool
 	// SourceKinds are the kinds of changes that a table's rows are.
 	SourceKinds func(t *catalog.Table, options map[string]string) (row.ChangeKinds, error)
-	// Lookup makes a lookup of a table's rows by some of its columns; nil where its connector cannot.
-	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), exec.LookupOptions, error)
+	// Lookup finds the ways in which a table's rows are looked up by some of its columns.
+	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (exec.Lookups, exec.LookupOptions, error)
+	// LookupAsync is how several rows are looked up at once where no hint says otherwise.
+	LookupAsync exec.LookupAsync
 	// SinkKinds are the kinds of changes that a table takes.
 	SinkKinds func(t *catalog.Table) (row.ChangeKinds, error)
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -30,8 +29,8 @@ type Config struct {
 	Table func(path []string) (*catalog.Table, error)
 	// Zone finds a time zone, of the option table.local-time-zone.
 	Zone func(name string) (*time.Location, error)
-	// Lookup makes a lookup, as that of physical.Config.
-	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (func(connect.ReaderContext) (connect.Lookup, error), error)
+	// Lookup finds the ways of looking up, as that of physical.Config.
+	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (exec.Lookups, exec.LookupOptions, error)
 }
 
 // Error is why a plan cannot be read, and what to do.
@@ -242,10 +241,10 @@ func (r *reader) parts(rel *physical.Rel, m map[string]any) error {
 			return errors.New("its lookup has no table or join")
 		}
 		l.Options = merged(l.Table.Options, l.Options)
-		if join.New, err = r.Lookup(l.Table, l.Options, l.Keys, l.Project); err != nil {
+		if join.Lookups, _, err = r.Lookup(l.Table, l.Options, l.Keys, l.Project); err != nil {
 			return err
 		}
-		if join.New == nil {
+		if isFull := join.Options.Full.Reload != exec.ReloadNever; join.None() || isFull != (join.Scan != nil) {
 			return &Error{Msg: fmt.Sprintf("rows of the table %s cannot be looked up by its connector", l.Table.Path), Hint: "compile the plan again"}
 		}
 		rel.Lookup = l

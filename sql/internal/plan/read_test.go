@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/sql/internal/agg"
 	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/catalog"
+	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/logical"
 )
 
@@ -22,8 +22,8 @@ func (none) Aggregate(string) *agg.Func        { return nil }
 func (none) Table(string) *logical.TableFunc   { return nil }
 func noTable([]string) (*catalog.Table, error) { return nil, errors.New("no table") }
 func utc(string) (*time.Location, error)       { return time.UTC, nil }
-func noLookup(*catalog.Table, map[string]string, []int, []int) (func(connect.ReaderContext) (connect.Lookup, error), error) {
-	return nil, nil
+func noLookup(*catalog.Table, map[string]string, []int, []int) (l exec.Lookups, o exec.LookupOptions, err error) {
+	return l, o, nil
 }
 
 // FuzzRead: what is no plan is an error, and what is read is written so that it is read again.

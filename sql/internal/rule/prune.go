@@ -297,7 +297,11 @@ func (p *pruner) pruneJoin(n *logical.Join, wanted []bool) (logical.Node, []int)
 	}
 	if n.AsOf != nil {
 		want(need, n.AsOf)
-		return p.pruneNone(n, wanted) // the right side's key and time are found later
+		if n.AsOf.Type().Attribute != row.Proctime {
+			for i := range need[width:] { // the right side's key and time are found later
+				need[width+i] = true
+			}
+		}
 	}
 	left, leftTo := p.prune(n.Left, need[:width])
 	right, rightTo := p.prune(n.Right, need[width:])
@@ -311,6 +315,9 @@ func (p *pruner) pruneJoin(n *logical.Join, wanted []bool) (logical.Node, []int)
 	joined := *n
 	if n.Cond != nil {
 		joined.Cond = moved(n.Cond, to)
+	}
+	if n.AsOf != nil {
+		joined.AsOf = moved(n.AsOf, to)
 	}
 	return joined.With(left, right), to[:len(wanted)]
 }
