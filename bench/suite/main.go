@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +53,7 @@ func run(ctx context.Context, args []string) error {
 	repeat := flags.Int("repeat", 1, "runs of each query; the best is printed")
 	hash := flags.Bool("hash", false, "compute the hash of the final result, which costs time")
 	asJSON := flags.Bool("json", false, "print a JSON object for each query")
+	profile := flags.String("profile", "", "write a CPU profile of all runs to this `file`")
 	print := flags.Bool("print", false, "print the statements of the queries, with ${SINK} for the options of the sink, and run nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -79,6 +81,17 @@ func run(ctx context.Context, args []string) error {
 	}
 	if err := generate(ctx, path, *rows); err != nil {
 		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	debug.SetGCPercent(400) // as flott nexmark does
 	if !*asJSON {
