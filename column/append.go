@@ -176,12 +176,22 @@ func (v *Vector) appendValid(from *Vector, places []int32, valid bool) {
 	for len(v.Valid)<<6 < v.N {
 		v.Valid = append(v.Valid, ^uint64(0))
 	}
-	for i, p := range places {
-		if from.Valid.Has(int(p)) {
-			v.Valid.Set(n + i)
-		} else {
-			v.Valid.Clear(n + i)
+	if from.Valid == nil {
+		for i := n; i < v.N; i++ {
+			v.Valid.Set(i)
 		}
+		return
+	}
+	// The bits of a word are put together before it is written.
+	for len(places) > 0 {
+		bit := n & 63
+		k := min(64-bit, len(places))
+		word := uint64(0)
+		for i, p := range places[:k] {
+			word |= from.Valid[p>>6] >> (uint32(p) & 63) & 1 << i
+		}
+		v.Valid[n>>6] = v.Valid[n>>6]&^(^uint64(0)>>(64-k)<<bit) | word<<bit
+		n, places = n+k, places[k:]
 	}
 }
 
