@@ -44,8 +44,8 @@ func NewOrdered[V any](b *Backend, c *codec.Codec[V]) *Ordered[V] {
 	entries := &Backend{
 		MaxParallelism: b.MaxParallelism, First: b.First, Last: b.Last,
 		delimit: func(src []byte) (int, error) {
-			_, _, n, err := s.split(src)
-			return n, err
+			_, _, rest, err := s.split(src)
+			return len(src) - len(rest), err
 		},
 	}
 	entries.HashOf = func(entry []byte) uint64 {
@@ -59,14 +59,12 @@ func NewOrdered[V any](b *Backend, c *codec.Codec[V]) *Ordered[V] {
 	return s
 }
 
-// split reads the key and the sub-key of an entry, which takes n bytes.
-func (s *Ordered[V]) split(entry []byte) (k Current, sub []byte, n int, err error) {
-	k, rest, err := s.keys.TakeKey(entry)
-	if err != nil {
-		return k, nil, 0, err
+// split reads the key, without its hash, and the sub-key of an entry.
+func (s *Ordered[V]) split(entry []byte) (k Current, sub, rest []byte, err error) {
+	if k, rest, err = s.keys.takeKey(entry); err == nil {
+		sub, rest, err = takeList(rest)
 	}
-	sub, rest, err = takeList(rest)
-	return k, sub, len(entry) - len(rest), err
+	return k, sub, rest, err
 }
 
 // enter makes the entry of sub in the map of the current key the current one, and finds it.
@@ -303,7 +301,9 @@ func (s *Ordered[V]) RestoreGroup(_ int, delta bool, src []byte) error {
 	defer func() { s.keys.Current, s.keys.known = saved, known }()
 	var sub []byte
 	enter := func() (g, i int) {
-		s.keys.Current, sub, _, _ = s.split(s.b.Bytes) // was split before
+		k, rest, _ := s.keys.TakeKey(s.b.Bytes) // was split before
+		s.keys.Current = k
+		sub, _, _ = takeList(rest)
 		return s.find(&s.b.Current)
 	}
 	return s.b.takeSection(delta, src, func() {
