@@ -179,10 +179,23 @@ func (s *Ordered[V]) FirstKey() (sub []byte, ok bool) {
 	return nil, false
 }
 
+// KeyFrom is the sub-key of the first entry from a sub-key on, whose value is not decoded.
+func (s *Ordered[V]) KeyFrom(from []byte) (sub []byte, ok bool) {
+	h := s.head()
+	if h == nil {
+		return nil, false
+	}
+	node := s.ceiling(h, from)
+	if node == 0 {
+		return nil, false
+	}
+	return s.sub(node), true
+}
+
 func (s *Ordered[V]) at(node uint32) (sub []byte, v V, ok bool) {
 	g, i := s.entryOf(node)
 	s.decode(g, i, &v)
-	return s.sub(node), v, true
+	return s.subAt(g, i), v, true
 }
 
 // Ascend iterates over the entries of the current key from a sub-key on, upwards; nil is the first. The
@@ -279,7 +292,10 @@ func (s *Ordered[V]) entryOf(node uint32) (group, i int) {
 
 // sub is the sub-key of a node.
 func (s *Ordered[V]) sub(node uint32) []byte {
-	g, i := s.entryOf(node)
+	return s.subAt(s.entryOf(node))
+}
+
+func (s *Ordered[V]) subAt(g, i int) []byte {
 	_, entry := s.groups[g].keyAt(i)
 	_, sub, _, err := s.split(entry)
 	if err != nil {
