@@ -176,17 +176,31 @@ func (v *Vector) appendValid(from *Vector, places []int32, valid bool) {
 	for len(v.Valid)<<6 < v.N {
 		v.Valid = append(v.Valid, ^uint64(0))
 	}
-	for i, p := range places {
-		if from.Valid.Has(int(p)) {
-			v.Valid.Set(n + i)
-		} else {
-			v.Valid.Clear(n + i)
+	if from.Valid == nil {
+		for i := n; i < v.N; i++ {
+			v.Valid.Set(i)
 		}
+		return
+	}
+	// The bits of a word are put together before it is written.
+	for len(places) > 0 {
+		bit := n & 63
+		k := min(64-bit, len(places))
+		word := uint64(0)
+		for i, p := range places[:k] {
+			word |= from.Valid[p>>6] >> (uint32(p) & 63) & 1 << i
+		}
+		v.Valid[n>>6] = v.Valid[n>>6]&^(^uint64(0)>>(64-k)<<bit) | word<<bit
+		n, places = n+k, places[k:]
 	}
 }
 
 // AppendRange appends the values a … b-1 of another vector of the same form.
 func (v *Vector) AppendRange(from *Vector, a, b int) {
+	if from.Valid == nil && v.Valid == nil && a < b && from.Type.Kind != row.Null && v.appendValues(from, a, b) {
+		v.N += b - a
+		return
+	}
 	var some [64]int32
 	for a < b {
 		places := some[:min(len(some), b-a)]
@@ -206,4 +220,54 @@ func (v *Vector) Size() int {
 		n += c.Size()
 	}
 	return n
+}
+
+// appendValues appends values of which none is NULL, without counting them; it reports false and appends nothing where that
+// takes more than copying.
+func (v *Vector) appendValues(from *Vector, a, b int) bool {
+	switch FormOf(v.Type) {
+	case FormBool:
+		v.Bools = append(v.Bools, from.Bools[a:b]...)
+	case FormI32:
+		v.I32 = append(v.I32, from.I32[a:b]...)
+	case FormI64:
+		v.I64 = append(v.I64, from.I64[a:b]...)
+	case FormDecimal:
+		if v.Hi != nil || from.Hi != nil {
+			return false
+		}
+		v.I64 = append(v.I64, from.I64[a:b]...)
+	case FormTimestamp:
+		if v.Type.Precision > 6 {
+			return false
+		}
+		v.I64 = append(v.I64, from.I64[a:b]...)
+	case FormF32:
+		v.F32 = append(v.F32, from.F32[a:b]...)
+	case FormF64:
+		v.F64 = append(v.F64, from.F64[a:b]...)
+	case FormBytes:
+		v.Data = append(v.Data, from.Data[from.Off[a]:from.Off[b]]...)
+		v.appendOffsets(from, a, b)
+	case FormRow:
+		for c, child := range v.Children {
+			child.AppendRange(from.Children[c], a, b)
+		}
+	case FormList, FormMap:
+		for c, child := range v.Children {
+			child.AppendRange(from.Children[c], int(from.Off[a]), int(from.Off[b]))
+		}
+		v.appendOffsets(from, a, b)
+	default:
+		return false
+	}
+	return true
+}
+
+// appendOffsets appends the ends of values, as far behind the last one as they are in from behind the value before a.
+func (v *Vector) appendOffsets(from *Vector, a, b int) {
+	shift := v.Off[len(v.Off)-1] - from.Off[a]
+	for _, end := range from.Off[a+1 : b+1] {
+		v.Off = append(v.Off, end+shift)
+	}
 }

@@ -109,16 +109,8 @@ func (x Int128) DivRem(y Int128) (quotient, rest Int128) {
 	}
 	xh, xl, xn := x.abs()
 	yh, yl, yn := y.abs()
-	var q, r Int128
-	if yh == 0 {
-		var qh, ql, rl uint64
-		qh, rl = xh/yl, xh%yl
-		ql, rl = bits.Div64(rl, xl, yl)
-		q, r = Int128{int64(qh), ql}, Int128{0, rl}
-	} else {
-		bq, br := new(big.Int).QuoRem(bigOf(xh, xl), bigOf(yh, yl), new(big.Int))
-		q, r = fromBig(bq), fromBig(br)
-	}
+	qh, ql, rh, rl := divide128(xh, xl, yh, yl)
+	q, r := Int128{int64(qh), ql}, Int128{int64(rh), rl}
 	if xn != yn {
 		q = q.Neg()
 	}
@@ -126,6 +118,34 @@ func (x Int128) DivRem(y Int128) (quotient, rest Int128) {
 		r = r.Neg()
 	}
 	return q, r
+}
+
+// divide128 divides numbers without a sign. y is not 0.
+func divide128(xh, xl, yh, yl uint64) (qh, ql, rh, rl uint64) {
+	if yh == 0 {
+		rest := xh
+		if xh >= yl {
+			qh, rest = xh/yl, xh%yl
+		}
+		ql, rl = bits.Div64(rest, xl, yl)
+		return qh, ql, 0, rl
+	}
+	// The quotient has 64 bits. The upper ones of half of x by the upper ones of y are at most one more than it.
+	shift := bits.LeadingZeros64(yh)
+	top := yh<<shift | yl>>1>>(63-shift)
+	ql, _ = bits.Div64(xh>>1, xh<<63|xl>>1, top)
+	if ql >>= 63 - shift; ql > 0 {
+		ql--
+	}
+	over, low := bits.Mul64(ql, yl)
+	rl, borrow := bits.Sub64(xl, low, 0)
+	rh, _ = bits.Sub64(xh, over+ql*yh, borrow)
+	if rh > yh || rh == yh && rl >= yl {
+		ql++
+		rl, borrow = bits.Sub64(rl, yl, 0)
+		rh, _ = bits.Sub64(rh, yh, borrow)
+	}
+	return 0, ql, rh, rl
 }
 
 func bigOf(hi, lo uint64) *big.Int {
@@ -160,6 +180,84 @@ func Int128FromBig(b *big.Int) (x Int128, ok bool) {
 		x = x.Neg()
 	}
 	return x, true
+}
+
+// A Wide is a number of 256 bits without a sign, the least word first: what products of 128 bits have room in.
+type Wide [4]uint64
+
+// MulWide is the product of the absolute values of x and y.
+func (x Int128) MulWide(y Int128) (p Wide) {
+	xh, xl, _ := x.abs()
+	yh, yl, _ := y.abs()
+	var a, b, c, d, carry uint64
+	p[1], p[0] = bits.Mul64(xl, yl)
+	a, b = bits.Mul64(xh, yl)
+	c, d = bits.Mul64(xl, yh)
+	p[3], p[2] = bits.Mul64(xh, yh)
+	p[1], carry = bits.Add64(p[1], b, 0)
+	p[2], carry = bits.Add64(p[2], a, carry)
+	p[3] += carry
+	p[1], carry = bits.Add64(p[1], d, 0)
+	p[2], carry = bits.Add64(p[2], c, carry)
+	p[3] += carry
+	return p
+}
+
+// DivRound is x divided by the absolute value of y, which is not 0, with halves rounded up; ok is false if 127 bits are not enough.
+func (x Wide) DivRound(y Int128) (quotient Int128, ok bool) {
+	yh, yl, _ := y.abs()
+	var qh, ql, rh, rl uint64
+	switch {
+	case x[3] == 0 && x[2] == 0:
+		qh, ql, rh, rl = divide128(x[1], x[0], yh, yl)
+	case x[3] > yh || x[3] == yh && x[2] >= yl:
+		return Int128{}, false // 128 bits are not enough
+	case yh == 0:
+		qh, rl = bits.Div64(x[2], x[1], yl)
+		ql, rl = bits.Div64(rl, x[0], yl)
+	default:
+		shift := bits.LeadingZeros64(yh)
+		yh, yl = yh<<shift|yl>>1>>(63-shift), yl<<shift
+		u := Wide{x[0] << shift, x[1]<<shift | x[0]>>1>>(63-shift), x[2]<<shift | x[1]>>1>>(63-shift), x[3]<<shift | x[2]>>1>>(63-shift)}
+		qh, rh, rl = digit(u[3], u[2], u[1], yh, yl)
+		ql, rh, rl = digit(rh, rl, u[0], yh, yl)
+		// The rest is shifted as y is, so that they are compared as they are.
+	}
+	// rest >= y - rest
+	dl, borrow := bits.Sub64(yl, rl, 0)
+	dh, _ := bits.Sub64(yh, rh, borrow)
+	if rh > dh || rh == dh && rl >= dl {
+		var carry uint64
+		ql, carry = bits.Add64(ql, 1, 0)
+		if qh, carry = bits.Add64(qh, 0, carry); carry > 0 {
+			return Int128{}, false
+		}
+	}
+	return Int128{int64(qh), ql}, qh>>63 == 0
+}
+
+// digit divides three words by the two of y, of which the upper bit is set and which are greater than the upper two of x.
+func digit(x2, x1, x0, yh, yl uint64) (q, rh, rl uint64) {
+	if x2 == yh {
+		q = ^uint64(0)
+	} else {
+		q, _ = bits.Div64(x2, x1, yh)
+	}
+	// q is at most two too large: take away until the rest is not negative.
+	ph, pl := bits.Mul64(q, yl)
+	mh, ml := bits.Mul64(q, yh)
+	ph, carry := bits.Add64(ph, ml, 0)
+	top := mh + carry
+	rl, borrow := bits.Sub64(x0, pl, 0)
+	rh, borrow = bits.Sub64(x1, ph, borrow)
+	r2, _ := bits.Sub64(x2, top, borrow)
+	for r2 != 0 {
+		q--
+		rl, carry = bits.Add64(rl, yl, 0)
+		rh, carry = bits.Add64(rh, yh, carry)
+		r2 += carry
+	}
+	return q, rh, rl
 }
 
 // String is x in decimal digits.

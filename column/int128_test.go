@@ -62,3 +62,22 @@ func TestInt128(t *testing.T) {
 }
 
 var minInt128 = new(big.Int).Neg(new(big.Int).Lsh(big.NewInt(1), 127))
+
+func TestWide(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x, y, z := int128s().Draw(t, "x"), int128s().Draw(t, "y"), int128s().Draw(t, "z")
+		if rapid.Bool().Draw(t, "near") { // quotients whose upper words are those of the divisor
+			z, _ = y.Add(Int128From(int64(rapid.IntRange(-2, 2).Draw(t, "apart"))))
+		}
+		if z.IsZero() {
+			return
+		}
+		got, ok := x.MulWide(y).DivRound(z)
+		want := new(big.Int).Mul(x.Big(), y.Big())
+		by := new(big.Int).Abs(z.Big())
+		want.Abs(want).Lsh(want, 1).Add(want, by).Quo(want, by.Lsh(by, 1)) // (2xy + z) / 2z
+		if fits := want.BitLen() <= 127; ok != fits || ok && got.Big().Cmp(want) != 0 {
+			t.Fatalf("%v * %v / %v is %v, %v; want %v", x, y, z, got, ok, want)
+		}
+	})
+}

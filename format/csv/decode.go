@@ -2,7 +2,9 @@ package csv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/flott-dev/flott/column"
@@ -141,9 +143,17 @@ func (d *decoder) next(i int) (text []byte, next int, ok bool) {
 	return rest[:n], i + n + 1, true
 }
 
-// indexByte is the place of c in b, or the length of b. Values are short: a loop is quicker than a call.
+// indexByte is the place of c in b, or the length of b. Values are short: looking at eight bytes at once is quicker than a call.
 func indexByte(b []byte, c byte) int {
-	for i := range b {
+	const ones = 0x0101010101010101
+	i := 0
+	for pattern := ones * uint64(c); i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:]) ^ pattern
+		if zeros := (x - ones) &^ x & (ones << 7); zeros != 0 {
+			return i + bits.TrailingZeros64(zeros)>>3
+		}
+	}
+	for ; i < len(b); i++ {
 		if b[i] == c {
 			return i
 		}

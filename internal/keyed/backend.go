@@ -269,12 +269,26 @@ func (b *Backend) AppendKey(dst []byte, word uint64, key []byte) []byte {
 
 // TakeKey reads a key and computes its hash.
 func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
+	k, rest, err = b.takeKey(src)
+	switch {
+	case err != nil:
+	case b.IsWord:
+		k.Hash = codec.HashWord(k.Word)
+	case b.HashOf != nil:
+		k.Hash = b.HashOf(k.Bytes)
+	default:
+		k.Hash = codec.HashBytes(k.Bytes)
+	}
+	return k, rest, err
+}
+
+// takeKey is TakeKey without the hash.
+func (b *Backend) takeKey(src []byte) (k Current, rest []byte, err error) {
 	if b.IsWord {
 		if len(src) < 8 {
 			return k, nil, fmt.Errorf("a key is cut off")
 		}
 		k.Word = binary.LittleEndian.Uint64(src)
-		k.Hash = codec.HashWord(k.Word)
 		return k, src[8:], nil
 	}
 	n, used := binary.Uvarint(src)
@@ -288,11 +302,6 @@ func (b *Backend) TakeKey(src []byte) (k Current, rest []byte, err error) {
 		return k, nil, fmt.Errorf("a key is cut off")
 	}
 	k.Bytes = src[used : used+int(n)]
-	if b.HashOf != nil {
-		k.Hash = b.HashOf(k.Bytes)
-	} else {
-		k.Hash = codec.HashBytes(k.Bytes)
-	}
 	return k, src[used+int(n):], nil
 }
 

@@ -44,8 +44,8 @@ func NewOrdered[V any](b *Backend, c *codec.Codec[V]) *Ordered[V] {
 	entries := &Backend{
 		MaxParallelism: b.MaxParallelism, First: b.First, Last: b.Last,
 		delimit: func(src []byte) (int, error) {
-			_, _, n, err := s.split(src)
-			return n, err
+			_, _, rest, err := s.split(src)
+			return len(src) - len(rest), err
 		},
 	}
 	entries.HashOf = func(entry []byte) uint64 {
@@ -59,14 +59,12 @@ func NewOrdered[V any](b *Backend, c *codec.Codec[V]) *Ordered[V] {
 	return s
 }
 
-// split reads the key and the sub-key of an entry, which takes n bytes.
-func (s *Ordered[V]) split(entry []byte) (k Current, sub []byte, n int, err error) {
-	k, rest, err := s.keys.TakeKey(entry)
-	if err != nil {
-		return k, nil, 0, err
+// split reads the key, without its hash, and the sub-key of an entry.
+func (s *Ordered[V]) split(entry []byte) (k Current, sub, rest []byte, err error) {
+	if k, rest, err = s.keys.takeKey(entry); err == nil {
+		sub, rest, err = takeList(rest)
 	}
-	sub, rest, err = takeList(rest)
-	return k, sub, len(entry) - len(rest), err
+	return k, sub, rest, err
 }
 
 // enter makes the entry of sub in the map of the current key the current one, and finds it.
@@ -181,10 +179,23 @@ func (s *Ordered[V]) FirstKey() (sub []byte, ok bool) {
 	return nil, false
 }
 
+// KeyFrom is the sub-key of the first entry from a sub-key on, whose value is not decoded.
+func (s *Ordered[V]) KeyFrom(from []byte) (sub []byte, ok bool) {
+	h := s.head()
+	if h == nil {
+		return nil, false
+	}
+	node := s.ceiling(h, from)
+	if node == 0 {
+		return nil, false
+	}
+	return s.sub(node), true
+}
+
 func (s *Ordered[V]) at(node uint32) (sub []byte, v V, ok bool) {
 	g, i := s.entryOf(node)
 	s.decode(g, i, &v)
-	return s.sub(node), v, true
+	return s.subAt(g, i), v, true
 }
 
 // Ascend iterates over the entries of the current key from a sub-key on, upwards; nil is the first. The
@@ -281,7 +292,10 @@ func (s *Ordered[V]) entryOf(node uint32) (group, i int) {
 
 // sub is the sub-key of a node.
 func (s *Ordered[V]) sub(node uint32) []byte {
-	g, i := s.entryOf(node)
+	return s.subAt(s.entryOf(node))
+}
+
+func (s *Ordered[V]) subAt(g, i int) []byte {
 	_, entry := s.groups[g].keyAt(i)
 	_, sub, _, err := s.split(entry)
 	if err != nil {
@@ -303,7 +317,9 @@ func (s *Ordered[V]) RestoreGroup(_ int, delta bool, src []byte) error {
 	defer func() { s.keys.Current, s.keys.known = saved, known }()
 	var sub []byte
 	enter := func() (g, i int) {
-		s.keys.Current, sub, _, _ = s.split(s.b.Bytes) // was split before
+		k, rest, _ := s.keys.TakeKey(s.b.Bytes) // was split before
+		s.keys.Current = k
+		sub, _, _ = takeList(rest)
 		return s.find(&s.b.Current)
 	}
 	return s.b.takeSection(delta, src, func() {

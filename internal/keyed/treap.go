@@ -21,27 +21,33 @@ type treap struct {
 type orderedHead struct{ root, first, last, n uint32 }
 
 type orderedNode struct {
-	prefix      uint64 // of the sub-key, filled up with zeros: decides most comparisons
+	prefix      prefix // of the sub-key, filled up with zeros: decides most comparisons
 	hash        uint64 // of the entry
 	left, right uint32
 	prev, next  uint32
 }
 
-func prefixOf(sub []byte) uint64 {
-	if len(sub) >= 8 {
-		return binary.BigEndian.Uint64(sub)
+// prefix is the first bytes of a sub-key. Eight would be those that many of a key have in common, such as a name and a time.
+type prefix [2]uint64
+
+func prefixOf(sub []byte) prefix {
+	if len(sub) >= 16 {
+		return prefix{binary.BigEndian.Uint64(sub), binary.BigEndian.Uint64(sub[8:])}
 	}
-	var b [8]byte
+	var b [16]byte
 	copy(b[:], sub)
-	return binary.BigEndian.Uint64(b[:])
+	return prefix{binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])}
 }
 
 func priority(node uint32) uint64 { return codec.HashWord(uint64(node)) }
 
 // isBelow reports whether a node comes before a sub-key.
-func (t *treap) isBelow(node uint32, prefix uint64, sub []byte) bool {
-	if p := t.nodes[node].prefix; p != prefix {
-		return p < prefix
+func (t *treap) isBelow(node uint32, begin prefix, sub []byte) bool {
+	switch p := &t.nodes[node].prefix; {
+	case p[0] != begin[0]:
+		return p[0] < begin[0]
+	case p[1] != begin[1]:
+		return p[1] < begin[1]
 	}
 	return bytes.Compare(t.subOf(node), sub) < 0
 }
@@ -51,9 +57,9 @@ func (t *treap) ceiling(h *orderedHead, sub []byte) uint32 {
 	if len(sub) == 0 {
 		return h.first
 	}
-	prefix, best := prefixOf(sub), uint32(0)
+	begin, best := prefixOf(sub), uint32(0)
 	for node := h.root; node != 0; {
-		if t.isBelow(node, prefix, sub) {
+		if t.isBelow(node, begin, sub) {
 			node = t.nodes[node].right
 		} else {
 			best, node = node, t.nodes[node].left
@@ -109,8 +115,8 @@ func (t *treap) insert(h *orderedHead, sub []byte, hash uint64) uint32 {
 }
 
 // down is the link from a node to where sub is, and notes the neighbours on the way.
-func (t *treap) down(node uint32, prefix uint64, sub []byte, below, above *uint32) *uint32 {
-	if t.isBelow(node, prefix, sub) {
+func (t *treap) down(node uint32, begin prefix, sub []byte, below, above *uint32) *uint32 {
+	if t.isBelow(node, begin, sub) {
 		*below = node
 		return &t.nodes[node].right
 	}

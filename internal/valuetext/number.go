@@ -164,6 +164,13 @@ func Decimal(b []byte, precision, scale int) (d column.Int128, null, ok bool) {
 		}
 		return bounded(d, negative, precision)
 	}
+	if n, fraction, plain := long(b); plain && fraction <= scale {
+		d, fits := n.Mul(column.PowersOf10[scale-fraction])
+		if !fits {
+			return column.Int128{}, true, true
+		}
+		return bounded(d, negative, precision)
+	}
 	return slowDecimal(b, negative, precision, scale)
 }
 
@@ -189,6 +196,38 @@ func short(b []byte) (n uint64, fraction int, ok bool) {
 		fraction = len(b) - point - 1
 	}
 	return n, fraction, digits > 0 && digits <= 18
+}
+
+// long is short for up to 38 digits: a word takes 19 of them.
+func long(b []byte) (n column.Int128, fraction int, ok bool) {
+	if len(b) > 39 {
+		return n, 0, false
+	}
+	point := -1
+	digits, word := 0, uint64(0)
+	for i, c := range b {
+		switch {
+		case isDigit(c):
+			if digits == 19 {
+				n, word = column.Int128{Lo: word}, 0
+			}
+			word = word*10 + uint64(c-'0')
+			digits++
+		case c == '.' && point < 0:
+			point = i
+		default:
+			return n, 0, false
+		}
+	}
+	if point >= 0 {
+		fraction = len(b) - point - 1
+	}
+	if digits < 20 || digits > 38 {
+		return column.Int128{Lo: word}, fraction, digits > 0 && digits < 20
+	}
+	hi, lo := bits.Mul64(n.Lo, column.PowersOf10[digits-19].Lo)
+	lo, carry := bits.Add64(lo, word, 0)
+	return column.Int128{Hi: int64(hi + carry), Lo: lo}, fraction, true
 }
 
 func bounded(d column.Int128, negative bool, precision int) (column.Int128, bool, bool) {
@@ -407,5 +446,13 @@ func appendInt128(dst []byte, d column.Int128) []byte {
 	if d.Hi == 0 {
 		return strconv.AppendUint(dst, d.Lo, 10)
 	}
-	return append(dst, d.String()...)
+	const digits = 19 // of the lower word
+	q, r := d.DivRem(column.PowersOf10[digits])
+	dst = strconv.AppendUint(dst, q.Lo, 10)
+	var buf [20]byte
+	lower := strconv.AppendUint(buf[:0], r.Lo, 10)
+	for range digits - len(lower) {
+		dst = append(dst, '0')
+	}
+	return append(dst, lower...)
 }

@@ -19,12 +19,14 @@ type cell struct {
 	layout  *colcodec.Layout
 	cols    []*column.Vector
 	scratch *column.Vector
+	other   *column.Vector // of readIn
 }
 
 // The states of a cell. That of bytes in the words is their number and one.
 const (
 	cellEmpty = 0
 	cellFull  = 1
+	cellLent  = 254 // the value is in an entry of another name, which is in the words
 	cellFar   = 255 // the value is in an entry
 )
 
@@ -38,7 +40,7 @@ func (m *maker) cell(t *row.Type) cell {
 	if c.size == 0 {
 		c.entries = m.entries('c')
 		c.layout = colcodec.NewLayout([]*row.Type{t.Nullable(true)})
-		c.scratch = column.New(t)
+		c.scratch, c.other = column.New(t), column.New(t)
 	}
 	return c
 }
@@ -116,12 +118,14 @@ func (c *cell) clear(a Acc) {
 // current if it is far.
 func (c *cell) read(a Acc) *column.Vector {
 	c.scratch.Reset()
-	if n := *c.state(a); n != cellFar {
+	switch n := *c.state(a); n {
+	case cellFar:
+		c.decode(c.scratch, c.entries.firstIn(c.entries.space))
+	case cellLent:
+		c.decode(c.scratch, c.entries.firstIn(c.inlined(a)[:lentName]))
+	default:
 		c.scratch.AppendBytes(c.inlined(a)[:n-1])
-		return c.scratch
 	}
-	rest, _, _ := c.entries.first()
-	c.decode(c.scratch, rest)
 	return c.scratch
 }
 
@@ -140,7 +144,7 @@ func (c *cell) append(g *Groups, out *column.Vector) {
 		case c.size > 0:
 			x, y := c.getWords(a)
 			store(out, x, y)
-		case n != cellFar:
+		case n < cellLent:
 			out.AppendBytes(c.inlined(a)[:n-1])
 		default:
 			g.Current(i)
@@ -149,13 +153,27 @@ func (c *cell) append(g *Groups, out *column.Vector) {
 	}
 }
 
-// readIn is read for a group of another namespace.
+// readIn is read for a group of another namespace, as value 0 of another result.
 func (c *cell) readIn(a Acc, space []byte) *column.Vector {
-	v := column.New(c.t)
+	c.other.Reset()
 	if *c.state(a) != cellFar {
-		v.AppendFrom(c.read(a), 0)
-		return v
+		c.other.AppendFrom(c.read(a), 0)
+	} else {
+		c.decode(c.other, c.entries.firstIn(space))
 	}
-	c.decode(v, c.entries.in(space)[0].rest)
-	return v
+	return c.other
+}
+
+// lentName is the length of the names that cells can note.
+const lentName = 16
+
+// canLend reports whether a merged cell can note where the value of another one is.
+func (c *cell) canLend(src Acc, m *merging) bool {
+	return m.lends && c.inline && *c.state(src) == cellFar && len(m.from) == lentName
+}
+
+// lend sets the value to the one in an entry of another name.
+func (c *cell) lend(a Acc, name []byte) {
+	*c.state(a) = cellLent
+	copy(c.inlined(a), name)
 }

@@ -66,18 +66,23 @@ func (e *extreme) updateEntries(r *Rows, v *column.Vector) {
 
 // takeValue takes a value that has no fixed size.
 func (e *extreme) takeValue(a Acc, v *column.Vector, p int) {
+	if e.isBetter(a, v, p) {
+		e.set(a, v, p)
+	}
+}
+
+// isBetter reports whether a value that has no fixed size takes the place of the one that is there.
+func (e *extreme) isBetter(a Acc, v *column.Vector, p int) bool {
 	if n := *e.state(a); n != cellEmpty {
 		c := 0
-		if e.inline && n != cellFar {
+		if e.inline && n < cellLent {
 			c = bytes.Compare(v.Bytes(p), e.inlined(a)[:n-1])
 		} else {
 			c = builtin.Compare(v, p, e.read(a), 0)
 		}
-		if e.greatest && c <= 0 || !e.greatest && c >= 0 {
-			return
-		}
+		return e.greatest && c > 0 || !e.greatest && c < 0
 	}
-	e.set(a, v, p)
+	return true
 }
 
 func (e *extreme) merge(dst, src Acc, m *merging) {
@@ -86,6 +91,10 @@ func (e *extreme) merge(dst, src Acc, m *merging) {
 	case e.size > 0:
 		x, y := e.getWords(src)
 		e.take(dst, x, y)
+	case e.canLend(src, m):
+		if *e.state(dst) == cellEmpty || e.isBetter(dst, e.readIn(src, m.from), 0) {
+			e.lend(dst, m.from)
+		}
 	default:
 		e.takeValue(dst, e.readIn(src, m.from), 0)
 	}

@@ -162,10 +162,15 @@ func (s *Set) Append(g *Groups, out []*column.Vector) (err error) {
 
 // Merge adds the group src to dst, as if its rows had come later; DISTINCT rows in any order. Where there is a Side, from is the
 // namespace of src, and dst is current; src stays as it is.
-func (s *Set) Merge(dst, src Acc, from []byte) (err error) {
+func (s *Set) Merge(dst, src Acc, from []byte) (err error) { return s.merge(dst, src, from, false) }
+
+// MergeLent is Merge into a group that is gone before src is changed: it may note where src has a value, and not copy it.
+func (s *Set) MergeLent(dst, src Acc, from []byte) (err error) { return s.merge(dst, src, from, true) }
+
+func (s *Set) merge(dst, src Acc, from []byte, lends bool) (err error) {
 	defer catch(&err)
 	*RowsOf(dst) += *RowsOf(src)
-	s.merging.from = from
+	s.merging = merging{from: from, lends: lends}
 	for _, a := range s.accs {
 		a.merge(dst, src, &s.merging)
 	}
@@ -184,7 +189,10 @@ func catch(err *error) {
 }
 
 // merging is a merge of two groups.
-type merging struct{ from []byte }
+type merging struct {
+	from  []byte
+	lends bool // see MergeLent
+}
 
 // countRows counts rows in a word.
 func countRows(r *Rows, at int) {

@@ -88,6 +88,14 @@ func (e *entries) first(more ...byte) (rest []byte, count int64, ok bool) {
 	return nil, 0, false
 }
 
+// firstIn is the rest of the first entry of another namespace, which is there, valid until the state is changed.
+func (e *entries) firstIn(space []byte) []byte {
+	e.buf = append(e.buf[:0], space...)
+	e.buf = append(e.buf, byte(e.call>>8), byte(e.call), e.kind)
+	sub, _ := e.KeyFrom(e.buf)
+	return sub[len(e.buf):]
+}
+
 // all calls f for the rest of each entry, in order. f must not change the state.
 func (e *entries) all(f func(rest []byte, count int64) bool) {
 	p := append([]byte(nil), e.prefix()...)

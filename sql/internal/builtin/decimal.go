@@ -150,53 +150,75 @@ func add64(to, x, y []int64, sign, limit int64) int {
 
 // decimalRows is an operation on DECIMALs row by row, from a row on.
 func decimalRows(op string) func(from, n int, args []*column.Vector, out *column.Vector) {
-	f := decimalRow(op)
+	row := map[string]decimalRow{"*": multiplyDecimal, "/": divideDecimal, "%": restDecimal, "+": addDecimal, "-": subtractDecimal}[op]
 	return func(from, n int, args []*column.Vector, out *column.Vector) {
+		sa, sb := args[0].Type.Scale, args[1].Type.Scale
 		for i := from; i < n; i++ {
-			if out.Valid.Has(i) && !f(i, args, out) {
+			if out.Valid.Has(i) && !row(out, i, args[0].Decimal(i), args[1].Decimal(i), sa, sb) {
 				out.SetNull(i)
 			}
 		}
 	}
 }
 
-func decimalRow(op string) func(i int, args []*column.Vector, out *column.Vector) bool {
-	return func(i int, args []*column.Vector, out *column.Vector) bool {
-		a, b := args[0].Decimal(i), args[1].Decimal(i)
-		sa, sb := args[0].Type.Scale, args[1].Type.Scale
-		switch op {
-		case "*":
-			if p, ok := a.Mul(b); ok {
-				return setDecimal(out, i, p, sa+sb)
-			}
-			return setBig(out, i, new(big.Int).Mul(a.Big(), b.Big()), sa+sb)
-		case "/":
-			return divideDecimal(out, i, a, b, sa, sb)
-		}
-		scale := max(sa, sb)
-		x, okA := rescale(a, sa, scale)
-		y, okB := rescale(b, sb, scale)
-		if !okA || !okB {
-			return bigDecimal(op, out, i, a, b, sa, sb)
-		}
-		switch op {
-		case "+":
-			if sum, ok := x.Add(y); ok {
-				return setDecimal(out, i, sum, scale)
-			}
-		case "-":
-			if d, ok := x.Sub(y); ok {
-				return setDecimal(out, i, d, scale)
-			}
-		case "%":
-			if y.IsZero() {
-				expr.Fail(i, "division by zero")
-			}
-			_, r := x.DivRem(y)
-			return setDecimal(out, i, r, scale)
-		}
-		return bigDecimal(op, out, i, a, b, sa, sb)
+// decimalRow sets value i to that of an operation on a and b of the scales sa and sb; false is NULL.
+type decimalRow func(out *column.Vector, i int, a, b column.Int128, sa, sb int) bool
+
+func multiplyDecimal(out *column.Vector, i int, a, b column.Int128, sa, sb int) bool {
+	if p, ok := a.Mul(b); ok {
+		return setDecimal(out, i, p, sa+sb)
 	}
+	if down := sa + sb - out.Type.Scale; down >= 0 && down < len(column.PowersOf10) {
+		return setWide(out, i, a.MulWide(b), column.PowersOf10[down], a.Sign() != b.Sign())
+	}
+	return setBig(out, i, new(big.Int).Mul(a.Big(), b.Big()), sa+sb)
+}
+
+// setWide sets value i to x / y, rounded, and reports false where it has too many digits.
+func setWide(out *column.Vector, i int, x column.Wide, y column.Int128, negative bool) bool {
+	q, ok := x.DivRound(y)
+	if !ok || !fitsPrecision(q, out.Type.Precision) {
+		return false
+	}
+	if negative {
+		q = q.Neg()
+	}
+	out.SetDecimal(i, q)
+	return true
+}
+
+func addDecimal(out *column.Vector, i int, a, b column.Int128, sa, sb int) bool {
+	scale := max(sa, sb)
+	x, okA := rescale(a, sa, scale)
+	y, okB := rescale(b, sb, scale)
+	if sum, ok := x.Add(y); ok && okA && okB {
+		return setDecimal(out, i, sum, scale)
+	}
+	return bigDecimal("+", out, i, a, b, sa, sb)
+}
+
+func subtractDecimal(out *column.Vector, i int, a, b column.Int128, sa, sb int) bool {
+	scale := max(sa, sb)
+	x, okA := rescale(a, sa, scale)
+	y, okB := rescale(b, sb, scale)
+	if d, ok := x.Sub(y); ok && okA && okB {
+		return setDecimal(out, i, d, scale)
+	}
+	return bigDecimal("-", out, i, a, b, sa, sb)
+}
+
+func restDecimal(out *column.Vector, i int, a, b column.Int128, sa, sb int) bool {
+	if b.IsZero() {
+		expr.Fail(i, "division by zero")
+	}
+	scale := max(sa, sb)
+	x, okA := rescale(a, sa, scale)
+	y, okB := rescale(b, sb, scale)
+	if !okA || !okB {
+		return bigDecimal("%", out, i, a, b, sa, sb)
+	}
+	_, r := x.DivRem(y)
+	return setDecimal(out, i, r, scale)
 }
 
 // bigDecimal adds, subtracts and divides with rest where 128 bits are not enough.
@@ -212,9 +234,6 @@ func bigDecimal(op string, out *column.Vector, i int, a, b column.Int128, sa, sb
 	case "-":
 		x.Sub(x, y)
 	default:
-		if y.Sign() == 0 {
-			expr.Fail(i, "division by zero")
-		}
 		x.Rem(x, y)
 	}
 	return setBig(out, i, x, scale)
@@ -227,10 +246,7 @@ func divideDecimal(out *column.Vector, i int, a, b column.Int128, sa, sb int) bo
 	}
 	up := out.Type.Scale - sa + sb // a * 10^up / b has the scale of the result
 	if up >= 0 && up < len(column.PowersOf10) {
-		if x, ok := a.Mul(column.PowersOf10[up]); ok {
-			q, r := x.DivRem(b)
-			return setDecimal(out, i, roundHalf(q, r, b, x.Sign()*b.Sign()), out.Type.Scale)
-		}
+		return setWide(out, i, a.MulWide(column.PowersOf10[up]), b, a.Sign()*b.Sign() < 0)
 	}
 	x, y := a.Big(), b.Big()
 	if up >= 0 {

@@ -54,16 +54,16 @@ func isJSON(name, kind string, not bool) *Def {
 }
 
 func hasKind(s []byte, kind string) bool {
-	v, err := jsonpath.Read(s, false)
+	got, err := jsonpath.Check(s)
 	switch {
 	case err != nil:
 		return false
 	case kind == " SCALAR":
-		return v.IsScalar()
+		return got < jsonpath.Array
 	case kind == " ARRAY":
-		return v.Kind == jsonpath.Array
+		return got == jsonpath.Array
 	case kind == " OBJECT":
-		return v.Kind == jsonpath.Object
+		return got == jsonpath.Object
 	}
 	return true
 }
@@ -201,14 +201,11 @@ func searchOf(c *expr.Call) *search {
 }
 
 // find finds the value; nil is JSON's null, or that a lax path finds nothing.
-func (q *search) find(s []byte) (*jsonpath.Value, error) {
+func (q *search) find(f *jsonpath.Finder, s []byte) (*jsonpath.Value, error) {
 	if q.err != nil {
 		return nil, q.err
 	}
-	v, err := jsonpath.Read(s, false)
-	if err == nil {
-		v, err = q.path.Find(v)
-	}
+	v, err := f.Find(q.path, s)
 	switch {
 	case err != nil && q.lax:
 		return nil, nil
@@ -226,12 +223,13 @@ func (q *search) each(
 	found func(v *jsonpath.Value, i int, out *column.Vector) error, without func(b behavior, i int, out *column.Vector),
 ) expr.Kernel {
 	return func(_ *expr.Context, n int, args []*column.Vector, out *column.Vector) {
+		var f jsonpath.Finder
 		for i := range n {
 			if args[jsonText].IsNull(i) {
 				putNull(out, i)
 				continue
 			}
-			v, err := q.find(args[jsonText].Bytes(i))
+			v, err := q.find(&f, args[jsonText].Bytes(i))
 			if err == nil {
 				err = found(v, i, out)
 			}
@@ -385,7 +383,12 @@ func jsonQuery(c *expr.Call) expr.Kernel {
 // putFragment appends an array or an object, or the items of an array.
 func putFragment(out *column.Vector, v *jsonpath.Value) error {
 	if out.Type.Kind != row.Array {
-		out.AppendString(cutTo(string(jsonpath.Append(nil, v)), out.Type))
+		from := len(out.Data)
+		out.Data = jsonpath.Append(out.Data, v)
+		if out.Type.Length != row.MaxLength {
+			out.Data = out.Data[:from+cut(out.Data[from:], out.Type.Length)]
+		}
+		out.EndBytes()
 		return nil
 	}
 	if v.Kind != jsonpath.Array {

@@ -139,9 +139,12 @@ func likePattern(pattern, escape string) (matcher, error) {
 func likeMatcher(p []byte) matcher {
 	inner, begin := bytes.CutSuffix(p, []byte{anyText})
 	inner, end := bytes.CutPrefix(inner, []byte{anyText})
-	switch plain := bytes.IndexByte(inner, anyText) < 0 && bytes.IndexByte(inner, anyRune) < 0; {
-	case !plain:
+	switch {
+	case bytes.IndexByte(inner, anyRune) >= 0:
 		return func(s []byte) bool { return like(s, p) }
+	case bytes.IndexByte(inner, anyText) >= 0:
+		parts := bytes.Split(p, []byte{anyText})
+		return func(s []byte) bool { return hasParts(s, parts) }
 	case begin && end:
 		return func(s []byte) bool { return bytes.Contains(s, inner) }
 	case begin:
@@ -150,6 +153,24 @@ func likeMatcher(p []byte) matcher {
 		return func(s []byte) bool { return bytes.HasSuffix(s, inner) }
 	}
 	return func(s []byte) bool { return bytes.Equal(s, inner) }
+}
+
+// hasParts reports whether a text begins with the first of at least two parts, ends with the last, and has the others between,
+// one behind the other.
+func hasParts(s []byte, parts [][]byte) bool {
+	first, last := parts[0], parts[len(parts)-1]
+	if len(s) < len(first)+len(last) || !bytes.HasPrefix(s, first) || !bytes.HasSuffix(s, last) {
+		return false
+	}
+	s = s[len(first) : len(s)-len(last)]
+	for _, p := range parts[1 : len(parts)-1] {
+		i := bytes.Index(s, p)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(p):]
+	}
+	return true
 }
 
 // like matches a pattern. It goes back to the last % only: what an earlier one has taken can stay.

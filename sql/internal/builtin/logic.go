@@ -91,14 +91,19 @@ func junctionBranches(decides bool) func(*expr.Call, []*expr.Program) expr.Branc
 		return func(c *expr.Context, b *column.Batch, sel []int32, n int, out *column.Vector) {
 			first := args[0].Run(c, b, sel, n)
 			rest = rest[:0]
-			for i := range n {
-				if null := first.IsNull(i); null {
-					out.AppendNull()
-				} else {
-					out.AppendBool(first.Bools[i])
+			if first.Type.Kind == row.Null {
+				out.AppendNulls(n)
+				rest = expr.AllRows(rest, n)
+			} else {
+				out.Resize(n)
+				copy(out.Bools, first.Bools[:n])
+				if first.Valid != nil {
+					out.Valid = append(out.Valid, first.Valid...)
 				}
-				if first.IsNull(i) || first.Bools[i] != decides {
-					rest = append(rest, int32(i))
+				for i, x := range out.Bools {
+					if x != decides || !first.Valid.Has(i) {
+						rest = append(rest, int32(i))
+					}
 				}
 			}
 			if len(rest) == 0 {

@@ -210,6 +210,10 @@ func (n *hashJoin) probe(b *batch.Columns) {
 	own, _ := n.pair.side(1 - n.side)
 	copy(own, b.Cols)
 	n.prepare(b.Cols, 1-n.side, b.N)
+	if n.op.isSemi() && n.pair.cond == nil {
+		n.probeKeys(b)
+		return
+	}
 	hasPartner := false // the row at work
 	for i, at := 0, int32(-2); i < b.Len(); {
 		n.found.reset()
@@ -258,6 +262,24 @@ func (n *hashJoin) probe(b *batch.Columns) {
 		}
 		n.pair.emit(&n.out, &n.given)
 	}
+}
+
+// probeKeys is probe for semi and anti joins without a further condition: one partner says it all, so that no pairs are made, of
+// which two sides with many rows of a key have very many.
+func (n *hashJoin) probeKeys(b *batch.Columns) {
+	n.given.reset()
+	for i := range b.Len() {
+		place := b.Row(i)
+		at := n.partners(place)
+		hasPartner := at >= 0
+		for ; at >= 0 && !n.matched[at]; at = n.next[at] { // rows with one key are matched together
+			n.matched[at] = true
+		}
+		if n.passes.isGiven(n.op, 1-n.side, hasPartner) {
+			n.given.addOwn(int32(place), row.Insert)
+		}
+	}
+	n.pair.emit(&n.out, &n.given)
 }
 
 // rest gives the rows of the table that are in the result by themselves.

@@ -537,7 +537,7 @@ func (n *windowAggregate) merge(start, end int64) {
 		for i := s.table.next(-1); i >= 0; i = s.table.next(i) {
 			hash, word, key, src := s.table.at(i)
 			b.Set(hash, word, key)
-			if err := n.set.Merge(n.merged.upsert(&b.Current), src, from); err != nil {
+			if err := n.set.MergeLent(n.merged.upsert(&b.Current), src, from); err != nil {
 				n.fail(err, nil, nil)
 			}
 		}

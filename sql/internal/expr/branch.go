@@ -32,9 +32,14 @@ func (c *Chooser) End(out *column.Vector) {
 		for end < len(c.from) && c.from[end] == v {
 			end++
 		}
-		if v == nil {
+		switch {
+		case v == nil:
 			out.AppendNulls(end - r)
-		} else {
+		case end-r < 8: // too few for what AppendAll does beforehand
+			for _, p := range c.at[r:end] {
+				out.AppendFrom(v, int(p))
+			}
+		default:
 			out.AppendAll(v, c.at[r:end])
 		}
 		r = end

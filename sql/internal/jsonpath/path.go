@@ -11,6 +11,8 @@ type Path struct {
 	steps []*step
 	// definite paths lead to one value; what others find is put in an array.
 	definite bool
+	// plain paths are read by Finder without what they do not lead to.
+	plain bool
 }
 
 // step is a part of a path.
@@ -230,7 +232,7 @@ func (f *finder) filter(s *step, rest []*step, v *Value) error {
 
 // finish finds out which steps are definite.
 func finish(steps []*step) *Path {
-	p := &Path{steps: steps, definite: true}
+	p := &Path{steps: steps, definite: true, plain: isPlain(steps)}
 	for _, s := range steps {
 		s.definite = p.definite
 		switch s.kind {

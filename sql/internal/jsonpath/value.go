@@ -87,6 +87,18 @@ type reader struct {
 	s      []byte
 	i      int
 	unique bool
+	values []Value // that were made, and room for more
+}
+
+// make makes a value.
+func (r *reader) make(v Value) *Value {
+	n := len(r.values)
+	if n == cap(r.values) {
+		r.values = make([]Value, 0, min(max(4, 2*n), 64)) // the values before stay where they are
+		n = 0
+	}
+	r.values = append(r.values, v)
+	return &r.values[n]
 }
 
 func (r *reader) space() {
@@ -128,24 +140,33 @@ func (r *reader) value(depth int) (*Value, error) {
 		return r.array(depth)
 	case c == '"':
 		s, err := r.text()
-		return &Value{Kind: String, Text: s}, err
+		return r.make(Value{Kind: String, Text: s}), err
 	case c == '-' || c >= '0' && c <= '9':
 		return r.number()
 	}
-	for kind, word := range []string{"null", "false", "true"} {
+	kind, err := r.word()
+	if err != nil {
+		return nil, err
+	}
+	return r.make(Value{Kind: kind}), nil
+}
+
+// word reads null, false or true.
+func (r *reader) word() (Kind, error) {
+	for kind, word := range [...]string{"null", "false", "true"} {
 		if end := r.i + len(word); end <= len(r.s) && string(r.s[r.i:end]) == word {
 			r.i = end
 			if c := r.peek(); c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' {
-				return nil, r.fail()
+				return Null, r.fail()
 			}
-			return &Value{Kind: Kind(kind)}, nil
+			return Kind(kind), nil
 		}
 	}
-	return nil, r.fail()
+	return Null, r.fail()
 }
 
 func (r *reader) object(depth int) (*Value, error) {
-	v := &Value{Kind: Object}
+	v := r.make(Value{Kind: Object})
 	r.i++
 	if r.space(); r.peek() == '}' {
 		r.i++
@@ -179,7 +200,7 @@ func (r *reader) object(depth int) (*Value, error) {
 }
 
 func (r *reader) array(depth int) (*Value, error) {
-	v := &Value{Kind: Array}
+	v := r.make(Value{Kind: Array})
 	r.i++
 	if r.space(); r.peek() == ']' {
 		r.i++
@@ -214,32 +235,52 @@ func (r *reader) more(end byte) (bool, error) {
 
 // text reads a string.
 func (r *reader) text() (string, error) {
-	r.i++
-	var b []byte
-	from := r.i
-	for ; r.i < len(r.s); r.i++ {
-		switch c := r.s[r.i]; {
+	raw, escaped, err := r.raw()
+	if err != nil || !escaped {
+		return string(raw), err
+	}
+	b, _ := AppendUnescaped(nil, raw)
+	return string(b), nil
+}
+
+// raw reads a string and returns what stands between its quotes, and whether escapes are in there, which are correct.
+func (r *reader) raw() (raw []byte, escaped bool, err error) {
+	from := r.i + 1
+	for i := from; i < len(r.s); i++ {
+		switch c := r.s[i]; {
 		case c == '"':
-			r.i++
-			if b == nil {
-				return string(r.s[from : r.i-1]), nil
-			}
-			return string(append(b, r.s[from:r.i-1]...)), nil
+			r.i = i + 1
+			return r.s[from:i], escaped, nil
 		case c < ' ':
-			return "", r.fail()
+			r.i = i
+			return nil, false, r.fail()
 		case c == '\\':
-			b = append(b, r.s[from:r.i]...)
-			var ok bool
-			if b, ok = r.escape(b); !ok {
-				return "", r.fail()
+			escaped = true
+			r.i = i
+			if !r.isEscape() {
+				return nil, false, r.fail()
 			}
-			if b == nil {
-				b = []byte{}
-			}
-			from = r.i + 1
+			i = r.i
 		}
 	}
-	return "", r.fail()
+	r.i = len(r.s)
+	return nil, false, r.fail()
+}
+
+// isEscape passes over an escape up to its last byte.
+func (r *reader) isEscape() bool {
+	r.i++
+	switch r.peek() {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return true
+	case 'u':
+		if _, ok := r.hex(r.i + 1); !ok {
+			return false
+		}
+		r.i += 4
+		return true
+	}
+	return false
 }
 
 // escape reads an escape up to its last byte.
@@ -284,19 +325,34 @@ func (r *reader) hex(from int) (rune, bool) {
 }
 
 func (r *reader) number() (*Value, error) {
-	from, float, exponent := r.i, false, false
+	from := r.i
+	float, exponent, err := r.skipNumber()
+	if err != nil {
+		return nil, err
+	}
+	s := string(r.s[from:r.i])
+	if float {
+		s = DecimalText(s)
+	} else if s == "-0" {
+		s = "0"
+	}
+	return r.make(Value{Kind: Number, Text: s, Exponent: exponent}), nil
+}
+
+// skipNumber says whether a number has a point or an exponent, and whether an exponent.
+func (r *reader) skipNumber() (float, exponent bool, err error) {
 	if r.peek() == '-' {
 		r.i++
 	}
 	whole := r.i
 	if !r.digits() || r.s[whole] == '0' && r.i > whole+1 {
-		return nil, r.fail()
+		return false, false, r.fail()
 	}
 	if r.peek() == '.' {
 		float = true
 		r.i++
 		if !r.digits() {
-			return nil, r.fail()
+			return false, false, r.fail()
 		}
 	}
 	if c := r.peek(); c == 'e' || c == 'E' {
@@ -306,19 +362,13 @@ func (r *reader) number() (*Value, error) {
 			r.i++
 		}
 		if !r.digits() {
-			return nil, r.fail()
+			return false, false, r.fail()
 		}
 	}
 	if c := r.peek(); c == '_' || c == '.' || c|0x20 >= 'a' && c|0x20 <= 'z' {
-		return nil, r.fail()
+		return false, false, r.fail()
 	}
-	s := string(r.s[from:r.i])
-	if float {
-		s = DecimalText(s)
-	} else if s == "-0" {
-		s = "0"
-	}
-	return &Value{Kind: Number, Text: s, Exponent: exponent}, nil
+	return float, exponent, nil
 }
 
 func (r *reader) digits() bool {
