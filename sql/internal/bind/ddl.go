@@ -257,7 +257,7 @@ func (b *binder) checkWatermark(t *catalog.Table, at ast.Span) {
 		fail(w.Expr.Extent(), "a watermark is a TIMESTAMP or TIMESTAMP_LTZ, not %s", x.Type().Nullable(true))
 	}
 	if u := *t.Columns[i].Type; u.Attribute == row.NoAttribute {
-		u.Attribute = row.Rowtime
+		u.Attribute, u.Origin = row.Rowtime, row.NoAttribute
 		t.Columns[i].Type = &u
 	}
 }

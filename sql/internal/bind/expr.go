@@ -243,7 +243,7 @@ func (b *binder) cast(x *ast.Cast) expr.Expr {
 	if err != nil {
 		fail(x.Span, "%s", err)
 	}
-	return y
+	return builtin.Materialize(x.Span, y)
 }
 
 func (b *binder) function(x *ast.Call) expr.Expr {

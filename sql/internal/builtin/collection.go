@@ -163,7 +163,7 @@ func inferRow(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 		if x.Type().Kind == row.Null {
 			return nil, nil, errors.New("the type of NULL in ROW is not known; CAST it to a type")
 		}
-		t.Fields = append(t.Fields, row.Field{Name: fmt.Sprintf("EXPR$%d", i), Type: x.Type().Plain()})
+		t.Fields = append(t.Fields, row.Field{Name: fmt.Sprintf("EXPR$%d", i), Type: x.Type().Computed()})
 	}
 	return args, t.Nullable(false), nil
 }
