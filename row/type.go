@@ -88,7 +88,7 @@ type Type struct {
 	Fields []Field
 	// Unit is how an interval is written: DAY TO SECOND, with its precisions.
 	Unit string
-	// Class is the name of what RAW has.
+	// Class is the name of what RAW has, and that of a structured type, which is a ROW with a class.
 	Class string
 }
 
@@ -258,6 +258,9 @@ func (t *Type) base(part func(*Type) string) string {
 			if f.Comment != "" {
 				fields[i] += " '" + strings.ReplaceAll(f.Comment, "'", "''") + "'"
 			}
+		}
+		if t.Class != "" {
+			return "STRUCTURED<'" + strings.ReplaceAll(t.Class, "'", "''") + "', " + strings.Join(fields, ", ") + ">"
 		}
 		return name + "<" + strings.Join(fields, ", ") + ">"
 	case Raw:

@@ -92,10 +92,11 @@ func commonNested(a, b *row.Type) *row.Type {
 			return row.MapOf(k, v)
 		}
 	case row.Row:
-		if len(a.Fields) != len(b.Fields) {
+		if len(a.Fields) != len(b.Fields) || a.Class != b.Class {
 			return nil
 		}
 		t := row.RowOf()
+		t.Class = a.Class
 		for i, f := range a.Fields {
 			e := common(f.Type, b.Fields[i].Type)
 			if e == nil {

@@ -455,7 +455,7 @@ func (p *Parser) collection() ast.Expr {
 	p.advance()
 	switch {
 	case p.accept("["):
-		if !p.is("]") {
+		if !p.is("]") || t.word == "MULTISET" {
 			c.Items = p.exprs()
 		}
 		p.expect("]")
