@@ -31,13 +31,7 @@ func TestGoldenCases(t *testing.T) {
 	t.Cleanup(remove)
 	differs := differences(t)
 	wanted := regexp.MustCompile(*run)
-	seed := *caseSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	if raced {
-		t.Logf("cases run in some of their variants; all the same again: -caseseed %d", seed)
-	}
+	seed := turns(t)
 	for i, file := range files {
 		c, err := sqltest.Read(file)
 		if err != nil {
@@ -48,7 +42,7 @@ func TestGoldenCases(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			for k, x := range variants {
-				if raced && !isTurn(uint64(i), uint64(k), seed, differs[c.Name] != "") {
+				if !isTurn(uint64(i), uint64(k), seed, differs[c.Name] != "") {
 					continue
 				}
 				if !x.eachRow && c.Head["order-sensitive"] != "" || x.set == littleMemory && c.Head["mode"] != "batch" {
@@ -69,9 +63,24 @@ func TestGoldenCases(t *testing.T) {
 	}
 }
 
-// isTurn reports whether a case runs in a variant under the race detector, which makes all of them together take minutes:
-// in a third of them, others for each case and seed. What differs from Flink is known of the first variant only.
+// turns is the seed of isTurn.
+func turns(t *testing.T) uint64 {
+	seed := *caseSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	if raced {
+		t.Logf("cases run in some of their variants; all the same again: -caseseed %d", seed)
+	}
+	return seed
+}
+
+// isTurn reports whether a case runs in a variant: always, but under the race detector, which makes all of them together
+// take minutes, in a third of them, others for each case and seed. What differs from Flink is known of the first variant.
 func isTurn(file, variant, seed uint64, differs bool) bool {
+	if !raced {
+		return true
+	}
 	if differs {
 		return variant == 0
 	}
