@@ -79,6 +79,13 @@ type Decoder interface {
 	Decode(record []byte, b *column.Batch) error
 }
 
+// Joiner is a Decoder whose records in a file may have several lines, which are given to it together.
+type Joiner interface {
+	// Open reports whether a record goes on in the line behind a line, of which open says whether it
+	// goes on with a record itself. The line is with what ends it.
+	Open(line []byte, open bool) bool
+}
+
 // Encoder writes rows.
 type Encoder interface {
 	// Append appends the record of the row at a place of a batch, whose columns are those of the

@@ -72,6 +72,9 @@ type Type struct {
 	Kind      Kind
 	NotNull   bool
 	Attribute TimeAttribute
+	// Origin is the attribute of the time that a value was computed of. It is written with the type, and means nothing:
+	// watermarks are not about the value.
+	Origin TimeAttribute
 	// Length is that of CHAR, VARCHAR, BINARY and VARBINARY.
 	Length int
 	// Precision is that of DECIMAL, of fractions of a second of TIME and TIMESTAMP, and of fractions of
@@ -85,7 +88,7 @@ type Type struct {
 	Fields []Field
 	// Unit is how an interval is written: DAY TO SECOND, with its precisions.
 	Unit string
-	// Class is the name of what RAW has.
+	// Class is the name of what RAW has, and that of a structured type, which is a ROW with a class.
 	Class string
 }
 
@@ -147,13 +150,27 @@ func (t *Type) Nullable(yes bool) *Type {
 	return &c
 }
 
-// Plain is the type without a time attribute.
-func (t *Type) Plain() *Type {
-	if t.Attribute == NoAttribute {
+// Plain is the type without a time attribute, and without where it comes from.
+func (t *Type) Plain() *Type { return t.WithOrigin(NoAttribute) }
+
+// Computed is the type of a value that is computed of one of this type: its time attribute becomes its Origin.
+func (t *Type) Computed() *Type { return t.WithOrigin(max(t.Attribute, t.Origin)) }
+
+// WithoutOrigin is the type without what is only written.
+func (t *Type) WithoutOrigin() *Type {
+	if t.Origin == NoAttribute {
+		return t
+	}
+	return t.Plain()
+}
+
+// WithOrigin is the type without a time attribute, and with an Origin.
+func (t *Type) WithOrigin(origin TimeAttribute) *Type {
+	if t.Attribute == NoAttribute && t.Origin == origin {
 		return t
 	}
 	c := *t
-	c.Attribute = NoAttribute
+	c.Attribute, c.Origin = NoAttribute, origin
 	return &c
 }
 
@@ -176,8 +193,8 @@ func (t *Type) Same(u *Type) bool {
 
 // String is the type as Flink writes it, time attributes included: TIMESTAMP(3) NOT NULL *ROWTIME*.
 func (t *Type) String() string {
-	s := t.SQL()
-	switch t.Attribute {
+	s := t.nulls(t.base((*Type).String))
+	switch max(t.Attribute, t.Origin) {
 	case Rowtime:
 		s += " *ROWTIME*"
 	case Proctime:
@@ -187,16 +204,29 @@ func (t *Type) String() string {
 }
 
 // SQL is the type as a statement has it.
-func (t *Type) SQL() string {
-	s := t.base()
+func (t *Type) SQL() string { return t.nulls(t.base((*Type).SQL)) }
+
+// Long is SQL without short names: VARCHAR(2147483647) for STRING.
+func (t *Type) Long() string {
+	switch {
+	case (t.Kind == Varchar || t.Kind == Varbinary) && t.Length == MaxLength:
+		return t.nulls(fmt.Sprintf("%s(%d)", t.Kind, t.Length))
+	case t.Kind == TimestampLTZ:
+		return t.nulls(fmt.Sprintf("TIMESTAMP(%d) WITH LOCAL TIME ZONE", t.Precision))
+	}
+	return t.nulls(t.base((*Type).Long))
+}
+
+// nulls appends whether the type takes NULL.
+func (t *Type) nulls(s string) string {
 	if t.NotNull {
-		s += " NOT NULL"
+		return s + " NOT NULL"
 	}
 	return s
 }
 
-// base is the type without NOT NULL.
-func (t *Type) base() string {
+// base is the type without NOT NULL; part writes the types in it.
+func (t *Type) base(part func(*Type) string) string {
 	name := t.Kind.String()
 	switch t.Kind {
 	case Varchar:
@@ -218,16 +248,19 @@ func (t *Type) base() string {
 	case IntervalMonth, IntervalDay:
 		return name + " " + t.Unit
 	case Array, Multiset:
-		return name + "<" + t.Elem.SQL() + ">"
+		return name + "<" + part(t.Elem) + ">"
 	case Map:
-		return name + "<" + t.Key.SQL() + ", " + t.Elem.SQL() + ">"
+		return name + "<" + part(t.Key) + ", " + part(t.Elem) + ">"
 	case Row:
 		fields := make([]string, len(t.Fields))
 		for i, f := range t.Fields {
-			fields[i] = quoteName(f.Name) + " " + f.Type.SQL()
+			fields[i] = quoteName(f.Name) + " " + part(f.Type)
 			if f.Comment != "" {
 				fields[i] += " '" + strings.ReplaceAll(f.Comment, "'", "''") + "'"
 			}
+		}
+		if t.Class != "" {
+			return "STRUCTURED<'" + strings.ReplaceAll(t.Class, "'", "''") + "', " + strings.Join(fields, ", ") + ">"
 		}
 		return name + "<" + strings.Join(fields, ", ") + ">"
 	case Raw:

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
@@ -29,6 +30,8 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 		rels, err = s.planInserts(c, []*ast.Insert{y})
 	case *ast.StatementSet:
 		rels, err = s.planInserts(c, y.Inserts)
+	case *ast.CreateTable:
+		rels, err = s.planTableAs(c, y)
 	case *ast.Execute:
 		return s.explain(&ast.Explain{Span: x.Span, Details: x.Details, Statement: y.Statement})
 	case *ast.ExecutePlan:
@@ -37,7 +40,7 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 			restore()
 		}
 	default:
-		return nil, &bind.Error{Span: x.Span, Msg: "EXPLAIN takes a query, INSERT, a statement set or EXECUTE PLAN"}
+		return nil, &bind.Error{Span: x.Span, Msg: "EXPLAIN takes a query, INSERT, CREATE TABLE … AS, a statement set or EXECUTE PLAN"}
 	}
 	if err != nil {
 		return nil, err
@@ -68,6 +71,23 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 		b.WriteString(plan)
 	}
 	return texts([]string{"result"}, [][]string{{b.String()}}), nil
+}
+
+// planTableAs plans what CREATE TABLE … AS inserts, and leaves the catalog as it is.
+func (s *Session) planTableAs(c *config.Configuration, x *ast.CreateTable) (rels []*physical.Rel, err error) {
+	env, err := s.tableEnv()
+	if err != nil {
+		return nil, err
+	}
+	t, insert, err := bind.TableAs(env, x)
+	if err != nil {
+		return nil, err
+	}
+	err = s.catalog.Try(t, func() error {
+		rels, err = s.planInserts(c, []*ast.Insert{insert})
+		return err
+	})
+	return rels, err
 }
 
 // rowsOf is how many rows a table has, if its connector knows.

@@ -216,6 +216,11 @@ func inferCSV(r *bufio.Reader) ([]row.Field, error) {
 	var cols []row.Field
 	for n := 1; n <= inferLines; n++ {
 		line, err := r.ReadString('\n')
+		for err == nil && strings.Count(line, `"`)%2 == 1 { // in quotes the line break is one of the text
+			var more string
+			more, err = r.ReadString('\n')
+			line += more
+		}
 		if err != nil && (n > 1 || line == "") {
 			break
 		}

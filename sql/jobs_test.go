@@ -4,10 +4,15 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
+	"github.com/flott-dev/flott/sql/sqltest"
 )
 
 // endless is a table without end, one that takes everything, and a session whose INSERTs go on by themselves.
@@ -83,6 +88,51 @@ func TestStopWithSavepoint(t *testing.T) {
 	shows(t, s, map[string]string{"STOP JOB '" + rows(t, s, counts) + "'": ""})
 	script(t, s, "SET 'execution.state-recovery.path' = '"+path+"-other'") // the option has an effect
 	refuses(t, s, map[string]string{counts: "-other"})
+}
+
+// TestCountsGoOnFromStopJob: what a job gives that goes on from the savepoint of STOP JOB is, behind what was given before,
+// what a job gives that nobody stops.
+func TestCountsGoOnFromStopJob(t *testing.T) {
+	warm(t)
+	insert := "INSERT INTO counts SELECT k, COUNT(*) AS n, SUM(v) AS s FROM a GROUP BY k"
+	session := func(changes *[]string, options ...sql.Option) *sql.Session {
+		s := sql.NewSession(append(options, sql.On(launch.Executor()), sql.Functions(span), sql.With(halves(changes), nil),
+			sql.Set("table.dml-sync", "false"))...)
+		script(t, s, halvesTables+"CREATE TABLE counts (k INT, n BIGINT, s BIGINT) WITH ('connector' = 'kept')")
+		return s
+	}
+	wait := func(t *testing.T, s *sql.Session) {
+		t.Helper()
+		if err := s.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var whole, parts []string
+	var path string
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := session(&whole)
+		rows(t, s, insert)
+		wait(t, s)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := session(&parts, sql.Set("state.savepoints.dir", dir))
+		id := rows(t, s, insert)
+		time.Sleep(halvesStop)
+		path = rows(t, s, "STOP JOB '"+id+"' WITH SAVEPOINT")
+		wait(t, s)
+	})
+	before := len(parts)
+	synctest.Test(t, func(t *testing.T) {
+		s := session(&parts, sql.Set("execution.state-recovery.path", path))
+		time.Sleep(halvesStop)
+		rows(t, s, insert)
+		wait(t, s)
+	})
+	result := func(changes []string) []string { return slices.Sorted(slices.Values(sqltest.Materialize(changes, 0))) }
+	if want, got := result(whole), result(parts); before == 0 || before == len(parts) || !slices.Equal(got, want) {
+		t.Errorf("after %d and %d changes the result is\n%s", before, len(parts)-before, sqltest.Diff(want, got))
+	}
 }
 
 // TestEndedJobsAreForgotten: a session remembers the last jobs that have ended, and all that run.

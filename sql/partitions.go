@@ -55,6 +55,15 @@ func (s *Session) showPartitions(x *ast.Show) (*Result, error) {
 			names = append(names, strings.Join(name, "/"))
 		}
 	}
+	for _, p := range t.Partitions {
+		if !slices.ContainsFunc(p, func(part string) bool {
+			c, v, _ := strings.Cut(part, "=")
+			w, says := wanted[c]
+			return says && w != v
+		}) {
+			names = append(names, strings.Join(p, "/"))
+		}
+	}
 	slices.Sort(names)
 	return list(x, "partition name", slices.Compact(names))
 }
@@ -68,16 +77,8 @@ func partitionSpec(parts []ast.Assignment, columns []string) (map[string]string,
 			return nil, &bind.Error{Span: a.Name.Extent(), Msg: "the table is not partitioned by " + c, Hint: "it is by " + strings.Join(columns, ", ")}
 		}
 		if a.Value != nil {
-			wanted[c] = partitionValue(a.Value)
+			wanted[c] = bind.PartitionValue(a.Value)
 		}
 	}
 	return wanted, nil
-}
-
-// partitionValue is the value of a partition column as a text.
-func partitionValue(x ast.Expr) string {
-	if v, ok := x.(*ast.Str); ok {
-		return v.Value
-	}
-	return ast.String(x)
 }

@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/flott-dev/flott/internal/storage"
+	"github.com/flott-dev/flott/internal/storage/storagetest"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/savepoint"
 	"github.com/flott-dev/flott/sql"
@@ -300,26 +300,6 @@ func withState(t *testing.T, dir string, run *savepointRun) (names []string) {
 	return names
 }
 
-// warm makes the encoder and decoder of snapshots, which synctest ties to the bubble that uses them first.
-func warm(t *testing.T) {
-	t.Helper()
-	s, err := storage.Create(t.Context(), "memory://", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := s.Part(t.Context(), "warm")
-	p, err := w.Append([]byte(strings.Repeat("x", 1000)))
-	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
-		_, err = p.Load()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func missing(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "results.txt"))
 	return err != nil
@@ -408,4 +388,11 @@ func typeName(x ast.Expr) string {
 		return x.Name
 	}
 	return ""
+}
+
+func warm(t *testing.T) {
+	t.Helper()
+	if err := storagetest.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }

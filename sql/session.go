@@ -303,7 +303,7 @@ func static(env *bind.Env, x *ast.Insert) map[string]string {
 	values := map[string]string{}
 	for _, p := range x.Partition {
 		if p.Value != nil {
-			values[p.Name.Last().Name] = partitionValue(p.Value)
+			values[p.Name.Last().Name] = bind.PartitionValue(p.Value)
 		}
 	}
 	if len(values) == 0 {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/connect/nexmark"
-	"github.com/flott-dev/flott/internal/storage"
+	"github.com/flott-dev/flott/internal/storage/storagetest"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
 	"github.com/flott-dev/flott/stream"
@@ -129,7 +129,9 @@ func TestGoldenPlans(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the same as in sql")
 	}
-	warm(t)
+	if err := storagetest.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	root, err := filepath.Abs(goldenRoot)
 	if err != nil {
 		t.Fatal(err)
@@ -188,25 +190,5 @@ func runGolden(t *testing.T, dir string, options ...sql.Option) {
 	})
 	if got := before + rest.hash(t); got != all {
 		t.Errorf("with the savepoint the plan gives the hash %016x, want %016x", got, all)
-	}
-}
-
-// warm makes the encoder and decoder of snapshots, which synctest ties to the bubble that uses them first.
-func warm(t *testing.T) {
-	t.Helper()
-	s, err := storage.Create(t.Context(), "memory://", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := s.Part(t.Context(), "warm")
-	p, err := w.Append([]byte(strings.Repeat("x", 1000)))
-	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
-		_, err = p.Load()
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -20,7 +20,7 @@ format have its name before them, as in ` + "`'csv.null-literal' = ''`" + `. An 
 
 The formats are those of Apache Flink 2.2, by its answers to several hundred records (format/*/testdata). Where we differ:
 
-- csv: a record is a line, so that a line break inside quotes is an error. Dates are of the Gregorian calendar at all times.
+- csv: a line break inside quotes is one of the text in files, each of which is read by one reader for that, unless csv.disable-quote-character is true; elsewhere a record is a line. Dates are of the Gregorian calendar at all times.
 - json: the last of several equal keys counts, whatever stands between them. Text must be UTF-8. An object for a BOOLEAN is an error.
   Records of white space or null are errors, as with Flink's streaming parser.
 - An option that there is not is an error, also in tables of files.

@@ -357,3 +357,35 @@ func TestPartitionNames(t *testing.T) {
 		}
 	}
 }
+
+// TestTableLineBreaksInQuotes reads records of several lines, from any record on, and such as are longer than a buffer.
+func TestTableLineBreaksInQuotes(t *testing.T) {
+	texts := []string{"x", "a\nb", "\n", "\r\n\r\n", `"`, "\"\n\"", "#\n,", strings.Repeat("line\n", scanBytes/4), "\n\n\n"}
+	var file strings.Builder
+	var want []string
+	for i := range 300 {
+		s := texts[i%len(texts)]
+		if i > 20 && len(s) > 100 {
+			s = s[:97]
+		}
+		fmt.Fprintf(&file, "%d,\"%s\",%d\r\n", i, strings.ReplaceAll(s, `"`, `""`), -i)
+		want = append(want, fmt.Sprintf("[%d,%q,%d]", i, s, -i))
+	}
+	path := filepath.Join(t.TempDir(), "f.csv")
+	writeFile(t, path, strings.TrimSuffix(file.String(), "\r\n"))
+	table := spec("a INT, b STRING, c INT", "path="+path, "format=csv")
+	all := mustRead(t, table, connect.Scan{})
+	equal(t, all, want)
+	for _, at := range []int{1, 7, 8, 100} {
+		d := connecttest.NewDriver(t, open(t, table, connect.Scan{}), 1, nil)
+		first, err := d.Read(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest, err := connecttest.NewDriver(t, open(t, table, connect.Scan{}), 1, d.Snapshot()).Read(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, append(first, rest...), all)
+	}
+}

@@ -132,8 +132,15 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 		c.cfg = &cfg
 	}
 	var err error
-	c.newDecoder, err = s.format.NewDecoder(&formatted)
-	return c, err
+	if c.newDecoder, err = s.format.NewDecoder(&formatted); err != nil {
+		return nil, err
+	}
+	if _, joins := c.newDecoder().(formats.Joiner); joins { // where a record begins is not known in the middle
+		cfg := *c.cfg
+		cfg.ranges = false
+		c.cfg = &cfg
+	}
+	return c, nil
 }
 
 func same(a, b map[string]string) bool {
@@ -178,6 +185,7 @@ func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, 
 		s: s, decoder: s.newDecoder(), values: make([]*columns.Vector, len(s.constants)), view: &columns.Batch{},
 		reader: reader[struct{}]{ctx: ctx, cfg: s.cfg},
 	}
+	r.joiner, _ = r.decoder.(formats.Joiner)
 	r.view.Cols = make([]*columns.Vector, len(s.decoded))
 	for i, c := range s.constants {
 		r.values[i] = columns.New(c.Type)
@@ -191,6 +199,7 @@ type columnReader struct {
 	lineReader
 	s       *columnSource
 	decoder formats.Decoder
+	joiner  formats.Joiner    // nil where a record is a line
 	view    *columns.Batch    // the columns of the batch that are in the files
 	values  []*columns.Vector // of the constants, one value each, for the open file
 	read    int64             // rows, for the limit
@@ -217,7 +226,7 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 		}
 	}
 	s := &r.splits[0]
-	text, ends, err := r.take(out.Room(), s.limit())
+	text, ends, err := r.records(out.Room(), s.limit())
 	if err != nil {
 		return connect.More, err
 	}
@@ -232,6 +241,44 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 	r.scan.consume(done)
 	s.pos = r.scan.offset
 	return connect.More, nil
+}
+
+// records returns the text of records, as take does of lines.
+func (r *columnReader) records(room int, limit int64) (text []byte, ends []int, err error) {
+	for lines := room; ; {
+		text, ends, err = r.take(lines, limit)
+		if r.joiner == nil || err != nil || len(ends) == 0 {
+			return text, ends, err
+		}
+		if n := r.join(text, ends); n > 0 {
+			return text[:ends[n-1]], ends[:n], nil
+		}
+		// The first record goes on behind these lines.
+		switch {
+		case len(ends) == lines:
+			lines *= 2
+		case r.scan.eof: // to the end, where it may be broken off
+			text = r.scan.buf[r.scan.start:r.scan.filled]
+			return text, append(ends[:0], len(text)), nil
+		default:
+			if err := r.scan.fill(); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+}
+
+// join puts lines together to records, and returns the number of those that are whole.
+func (r *columnReader) join(text []byte, ends []int) (n int) {
+	from, open := 0, false
+	for _, to := range ends {
+		open = r.joiner.Open(text[from:to], open)
+		if from = to; !open {
+			ends[n] = to
+			n++
+		}
+	}
+	return n
 }
 
 // openColumns opens the file of the first split, and finds what is constant in it.

@@ -1,10 +1,11 @@
 // Package csv is the format of records that are lines of values with delimiters between them, as
 // Flink's format 'csv' has it.
 //
-// A record is a line: a line break inside quotes is an error. Quotes count where a value begins with
+// A record is a line, or several where line breaks are inside quotes; connectors of messages hand on a
+// line each, in which a quote that is not closed is an error. Quotes count where a value begins with
 // one; two of them inside are one, and white space behind the closing one is passed over.
 //
-// Data flow: connectors hand lines to a decoder, which fills their batches; encoders append lines to
+// Data flow: connectors hand records to a decoder, which fills their batches; encoders append lines to
 // the buffers of connectors.
 package csv
 
@@ -120,7 +121,13 @@ func newDecoder(t *format.Table) (func() format.Decoder, error) {
 	if err = errors.Join(err, check(t.Schema)); err != nil {
 		return nil, err
 	}
-	return func() format.Decoder { return makeDecoder(s, t.Schema, t.Project) }, nil
+	return func() format.Decoder {
+		d := makeDecoder(s, t.Schema, t.Project)
+		if s.quotes {
+			return joiner{d}
+		}
+		return d
+	}, nil
 }
 
 // check refuses types that CSV does not have.

@@ -68,14 +68,66 @@ func (d *decoder) Decode(record []byte, b *column.Batch) error {
 	return err
 }
 
+// joiner is a decoder of records that may have line breaks in quotes.
+type joiner struct{ *decoder }
+
+// Open reports whether a quote is open behind a line.
+func (j joiner) Open(line []byte, open bool) bool {
+	d := j.decoder
+	i := 0
+	if !open {
+		if bytes.IndexByte(line, d.quote) < 0 || d.comments && isComment(line) {
+			return false
+		}
+		if bytes.HasPrefix(line, byteOrderMark) {
+			i = len(byteOrderMark)
+		}
+	}
+	for i < len(line) { // a value each
+		if open || line[i] == d.quote {
+			if !open {
+				i++
+			}
+			if i = d.closing(line, i); i < 0 {
+				return true
+			}
+			open = false
+		}
+		for i < len(line) && line[i] != d.comma {
+			if d.escapes && line[i] == d.escape {
+				i++
+			}
+			i++
+		}
+		i++
+	}
+	return false
+}
+
+// closing is behind the quote that closes a value, of which b[i:] is the rest; -1 where there is none.
+func (d *decoder) closing(b []byte, i int) int {
+	for ; i < len(b); i++ {
+		switch {
+		case d.escapes && b[i] == d.escape && d.escape != d.quote:
+			i++
+		case b[i] != d.quote:
+		case i+1 < len(b) && b[i+1] == d.quote:
+			i++
+		default:
+			return i + 1
+		}
+	}
+	return -1
+}
+
+var byteOrderMark = []byte{0xEF, 0xBB, 0xBF}
+
 // record appends the values of a line.
 //
 //flott:hot
 func (d *decoder) record(line []byte) (added, ok bool) {
-	if len(line) >= 3 && line[0] == 0xEF && line[1] == 0xBB && line[2] == 0xBF {
-		line = line[3:] // a byte order mark
-	}
-	d.line = line
+	d.line = bytes.TrimPrefix(line, byteOrderMark)
+	line = d.line
 	if !utf8.Valid(line) {
 		return false, d.broken(0, "the text is not UTF-8")
 	}

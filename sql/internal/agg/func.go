@@ -70,7 +70,7 @@ func (f *Func) Type(args []expr.Expr, empty bool) (*row.Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	t = t.Plain()
+	t = t.Computed()
 	switch {
 	case f.NeverNull:
 		return t.Nullable(false), nil
@@ -169,9 +169,11 @@ func init() {
 	)
 }
 
-func collect(args []expr.Expr) (*row.Type, error) { return row.MultisetOf(args[0].Type().Plain()), nil }
+func collect(args []expr.Expr) (*row.Type, error) {
+	return row.MultisetOf(args[0].Type().Computed()), nil
+}
 
-func arrayOf(args []expr.Expr) (*row.Type, error) { return row.ArrayOf(args[0].Type().Plain()), nil }
+func arrayOf(args []expr.Expr) (*row.Type, error) { return row.ArrayOf(args[0].Type().Computed()), nil }
 
 func listagg(args []expr.Expr) (*row.Type, error) {
 	if !args[0].Type().IsText() {

@@ -372,15 +372,15 @@ func (a *Partitions) write(p *printer) {
 	if a.Add {
 		p.word("ADD")
 		p.when(a.IfNotExists, "IF", "NOT", "EXISTS")
-		for _, s := range a.Specs {
+		for i, s := range a.Specs {
 			p.partition(s)
+			p.with(a.With[i])
 		}
 	} else {
 		p.word("DROP")
 		p.when(a.IfNotExists, "IF", "EXISTS")
 		list(p, a.Specs, p.partition)
 	}
-	p.with(a.With)
 }
 
 func (s *Use) write(p *printer) {

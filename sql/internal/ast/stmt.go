@@ -306,7 +306,7 @@ type Partitions struct {
 	Add         bool
 	IfNotExists bool // or IF EXISTS, of DROP
 	Specs       [][]Assignment
-	With        []Property
+	With        [][]Property // of each that is added
 }
 
 // Use is USE, USE CATALOG or USE MODULES.

@@ -31,6 +31,8 @@ func Alter(env *Env, t *catalog.Table, at ast.Span, action ast.Action, text stri
 		b.modify(&c, a)
 	case *ast.DropParts:
 		b.dropParts(&c, a)
+	case *ast.Partitions:
+		b.partitions(&c, a)
 	case *ast.SetQuery:
 		in := *env
 		in.views = []string{t.Path.String()}

@@ -253,11 +253,16 @@ func (b *binder) checkWatermark(t *catalog.Table, at ast.Span) {
 	in := *b
 	in.scope = tableScope(t.Schema().Fields)
 	x := in.expr(w.Expr)
-	if !x.Type().IsTimestamp() {
+	call, isCall := x.(*expr.Call)
+	switch kind := x.Type().Kind; {
+	case isCall && call.Func.Name == "SOURCE_WATERMARK":
+	case !x.Type().IsTimestamp():
 		fail(w.Expr.Extent(), "a watermark is a TIMESTAMP or TIMESTAMP_LTZ, not %s", x.Type().Nullable(true))
+	case kind != t.Columns[i].Type.Kind:
+		fail(w.Expr.Extent(), "the watermark is %s, and its column %s", x.Type().Nullable(true).SQL(), t.Columns[i].Type.Nullable(true).SQL())
 	}
 	if u := *t.Columns[i].Type; u.Attribute == row.NoAttribute {
-		u.Attribute = row.Rowtime
+		u.Attribute, u.Origin = row.Rowtime, row.NoAttribute
 		t.Columns[i].Type = &u
 	}
 }

@@ -243,7 +243,7 @@ func (b *binder) cast(x *ast.Cast) expr.Expr {
 	if err != nil {
 		fail(x.Span, "%s", err)
 	}
-	return y
+	return builtin.Materialize(x.Span, y)
 }
 
 func (b *binder) function(x *ast.Call) expr.Expr {
@@ -252,7 +252,7 @@ func (b *binder) function(x *ast.Call) expr.Expr {
 		return b.over(x)
 	}
 	d := b.scalar(x)
-	if d == nil && name == "CURRENT_DATABASE" && len(x.Name) == 1 && len(x.Args) == 0 && b.env != nil {
+	if d != nil && d.Name == "CURRENT_DATABASE" && len(x.Args) == 0 && b.env != nil {
 		_, database := b.env.Catalog.Current()
 		v := column.New(row.StringType().Nullable(false))
 		v.AppendString(database)

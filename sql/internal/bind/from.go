@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flott-dev/flott/column"
@@ -49,11 +50,35 @@ func (b *binder) from(t ast.Table, left *relation) (logical.Node, *Scope) {
 		}
 		n := b.scan(t.Span, table, nil)
 		return n, b.alias(n, t.Alias, t.Span)
+	case *ast.Sample:
+		return b.sample(t, left)
+	case *ast.Pivot:
+		failHint(t.Span, "an aggregate with FILTER for each value does the same", "PIVOT is not supported, nor in Flink")
+	case *ast.Unpivot:
+		failHint(t.Span, "UNION ALL of a query for each column does the same", "UNPIVOT is not supported")
 	case *ast.Match:
 		fail(t.Span, "MATCH_RECOGNIZE is not supported yet")
 	}
 	fail(t.Extent(), "this is no table")
 	return nil, nil
+}
+
+// sample binds TABLESAMPLE: all rows, or none. Other parts of them Flink refuses too.
+func (b *binder) sample(t *ast.Sample, left *relation) (logical.Node, *Scope) {
+	n, s := b.from(t.Input, left)
+	if t.Percent == nil { // SUBSTITUTE says nothing
+		return n, s
+	}
+	percent, err := strconv.ParseFloat(t.Percent.Text, 64)
+	switch {
+	case err != nil || percent < 0 || percent > 100:
+		fail(t.Percent.Span, "TABLESAMPLE takes a percentage from 0 to 100")
+	case percent == 0:
+		return &logical.Filter{Input: n, Cond: b.expr(&ast.Bool{Span: t.Span})}, s
+	case percent < 100:
+		failHint(t.Span, "WHERE RAND() < 0.1 keeps about a tenth of the rows", "TABLESAMPLE of a part of the rows is not supported, nor in Flink")
+	}
+	return n, s
 }
 
 // relation is a node with what its columns are called.

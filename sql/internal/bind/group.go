@@ -237,7 +237,7 @@ func (g *group) keyInput(i int, at ast.Span) expr.Expr {
 	}
 	t := k.Type()
 	if !g.isWindowTime(i) {
-		t = t.Plain()
+		t = t.Computed()
 	}
 	if g.nullable(i) {
 		t = t.Nullable(true)

@@ -203,6 +203,8 @@ func tableName(t ast.Table) string {
 		alias = t.Alias
 	case *ast.Match:
 		alias = t.Alias
+	case *ast.Sample:
+		return tableName(t.Input)
 	}
 	if alias.Name == nil {
 		return ""

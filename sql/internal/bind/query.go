@@ -294,7 +294,7 @@ func (b *binder) unify(s *ast.SetOp, ins []logical.Node) []row.Field {
 		types := make([]*row.Type, len(ins))
 		attribute := first[c].Type.Attribute
 		for i, n := range ins {
-			types[i] = n.Columns()[c].Type.Plain()
+			types[i] = n.Columns()[c].Type.Computed()
 			if n.Columns()[c].Type.Attribute != attribute {
 				attribute = row.NoAttribute
 			}
@@ -305,7 +305,7 @@ func (b *binder) unify(s *ast.SetOp, ins []logical.Node) []row.Field {
 		}
 		if attribute != row.NoAttribute && s.Op == "UNION" {
 			u := *t
-			u.Attribute = attribute
+			u.Attribute, u.Origin = attribute, row.NoAttribute
 			t = &u
 		}
 		cols[c] = row.Field{Name: first[c].Name, Type: t}

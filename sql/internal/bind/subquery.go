@@ -48,7 +48,7 @@ func (b *binder) scalarQuery(x *ast.Subquery) expr.Expr {
 	if len(cols) != 1 {
 		fail(x.Span, "a query in an expression gives one column, not %d", len(cols))
 	}
-	return &logical.Subquery{Span: x.Span, Kind: logical.Scalar, Plan: plan, Params: params, T: cols[0].Type.Plain().Nullable(true)}
+	return &logical.Subquery{Span: x.Span, Kind: logical.Scalar, Plan: plan, Params: params, T: cols[0].Type.Computed().Nullable(true)}
 }
 
 func (b *binder) exists(x *ast.Exists) expr.Expr {

@@ -60,6 +60,10 @@ func typeOf(t *ast.Type) *row.Type {
 		return row.MapOf(Type(t.Elems[0]), Type(t.Elems[1]))
 	case "ROW":
 		return rowType(t)
+	case "STRUCTURED":
+		x := rowType(t)
+		x.Class = t.Texts[0]
+		return x
 	}
 	name := t.Name
 	if name == "" {

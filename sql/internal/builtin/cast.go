@@ -24,6 +24,15 @@ func Cast(at ast.Span, x expr.Expr, to *row.Type, try bool) (expr.Expr, error) {
 	return &expr.Call{Span: at, Func: f, Args: []expr.Expr{x}, T: t}, nil
 }
 
+// Materialize makes the value of a time attribute one that watermarks are not about, as a cast to its own type does.
+func Materialize(at ast.Span, x expr.Expr) expr.Expr {
+	t := x.Type()
+	if t.Computed().Origin == row.NoAttribute {
+		return x
+	}
+	return &expr.Call{Span: at, Func: castFunc(t, t.Plain(), false), Args: []expr.Expr{x}, T: t.Plain()}
+}
+
 // castFunc is the function of a cast, nil if there is none.
 func castFunc(from, to *row.Type, try bool) *expr.Func {
 	kernel, total := castKernel(from, to, try), try || widenKernel(from, to) != nil

@@ -163,7 +163,7 @@ func inferRow(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 		if x.Type().Kind == row.Null {
 			return nil, nil, errors.New("the type of NULL in ROW is not known; CAST it to a type")
 		}
-		t.Fields = append(t.Fields, row.Field{Name: fmt.Sprintf("EXPR$%d", i), Type: x.Type().Plain()})
+		t.Fields = append(t.Fields, row.Field{Name: fmt.Sprintf("EXPR$%d", i), Type: x.Type().Computed()})
 	}
 	return args, t.Nullable(false), nil
 }
@@ -203,6 +203,9 @@ func inferItem(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 		return args, t.Elem.Nullable(true), nil
 	case row.Row:
 		n, ok := constantInt(args[1])
+		if t.Class != "" {
+			return nil, nil, bad
+		}
 		if !ok || n < 1 || int(n) > len(t.Fields) {
 			return nil, nil, fmt.Errorf("the field of a row is a constant from 1 to %d", len(t.Fields))
 		}

@@ -23,7 +23,8 @@ func adjust(precision, scale int) *row.Type {
 }
 
 // Common is the type that values of all types can be taken as, without loss but for what DECIMAL and
-// FLOAT lose; nil if there is none. It takes NULL if one of them does.
+// FLOAT lose; nil if there is none. It takes NULL if one of them does. Its Origin is
+// that of the first one, as in Flink.
 func Common(types ...*row.Type) *row.Type {
 	t := types[0]
 	for _, u := range types[1:] {
@@ -31,7 +32,11 @@ func Common(types ...*row.Type) *row.Type {
 			return nil
 		}
 	}
-	return t.Plain()
+	first := 0
+	for first < len(types)-1 && types[first].Kind == row.Null {
+		first++
+	}
+	return t.WithOrigin(types[first].Computed().Origin)
 }
 
 func common(a, b *row.Type) *row.Type {
@@ -87,10 +92,11 @@ func commonNested(a, b *row.Type) *row.Type {
 			return row.MapOf(k, v)
 		}
 	case row.Row:
-		if len(a.Fields) != len(b.Fields) {
+		if len(a.Fields) != len(b.Fields) || a.Class != b.Class {
 			return nil
 		}
 		t := row.RowOf()
+		t.Class = a.Class
 		for i, f := range a.Fields {
 			e := common(f.Type, b.Fields[i].Type)
 			if e == nil {

@@ -54,7 +54,7 @@ func init() {
 					return nil, nil, err
 				}
 				// The first argument itself, and what is compared.
-				return append([]expr.Expr{args[0]}, y...), args[0].Type().Plain().Nullable(true), nil
+				return append([]expr.Expr{args[0]}, y...), args[0].Type().Computed().Nullable(true), nil
 			},
 		})
 }

@@ -93,7 +93,7 @@ func Is(t *row.Type) func([]expr.Expr) *row.Type { return func([]expr.Expr) *row
 
 // As is the type of an argument.
 func As(i int) func([]expr.Expr) *row.Type {
-	return func(args []expr.Expr) *row.Type { return args[i].Type().Plain() }
+	return func(args []expr.Expr) *row.Type { return args[i].Type().Computed() }
 }
 
 var (

@@ -19,7 +19,7 @@ func init() {
 	add("string", &Def{
 		Func: expr.Func{Name: "PRINTF", Total: true, Compile: printf},
 		Doc: "The text of a format of Java, such as '%5.2f %s', and values for it; NULL if they do not fit it. " +
-			"DATE and TIME are numbers of days and milliseconds there.",
+			"DATE and TIME are numbers of days and milliseconds there, %t takes BIGINT as milliseconds, in UTC.",
 		Args: []Arg{{"format", Text, false}, {"x", Any, true}}, Variadic: true, Result: isString,
 		Check: func(args []expr.Expr) error {
 			for _, a := range args[1:] {
@@ -65,6 +65,7 @@ type verb struct {
 	flags            string
 	width, precision int // -1 if there is none
 	char             byte
+	part             byte // of a time, behind t
 	upper            bool
 	arg              int
 }
@@ -93,10 +94,15 @@ func parseFormat(s string) []*verb {
 			return nil
 		}
 		v.char = s[0]
-		if v.upper = strings.IndexByte("BSCXEGA", s[0]) >= 0; v.upper {
+		if v.upper = strings.IndexByte("BHSCXEGAT", s[0]) >= 0; v.upper {
 			v.char += 'a' - 'A'
 		}
-		s = s[1:]
+		if s = s[1:]; v.char == 't' {
+			if s == "" {
+				return nil
+			}
+			v.part, s = s[0], s[1:]
+		}
 		switch {
 		case v.char == '%' || v.char == 'n':
 		case index > 0:
@@ -152,17 +158,17 @@ func (v *verb) has(flag string) bool { return strings.Contains(v.flags, flag) }
 // isCorrect reports whether the verb is one of Java's and takes its flags.
 func (v *verb) isCorrect() bool {
 	allowed := map[byte]string{
-		'b': "-", 's': "-", 'c': "-", 'd': "-+ 0,(", 'o': "-#0", 'x': "-#0", 'e': "-#+ 0(", 'f': "-#+ 0,(",
+		'b': "-", 'h': "-", 's': "-", 't': "-", 'c': "-", 'd': "-+ 0,(", 'o': "-#0", 'x': "-#0", 'e': "-#+ 0(", 'f': "-#+ 0,(",
 		'g': "-+ 0,(", 'a': "-", '%': "-", 'n': "",
 	}
 	flags, ok := allowed[v.char]
 	if !ok || v.arg < 0 || (v.has("-") || v.has("0")) && v.width < 0 || v.has("-") && v.has("0") || v.has("+") && v.has(" ") {
 		return false
 	}
-	if v.precision >= 0 && strings.IndexByte("cdoxn%", v.char) >= 0 || v.width > 1<<20 || v.precision > 1<<20 {
+	if v.precision >= 0 && strings.IndexByte("cdotxn%", v.char) >= 0 || v.width > 1<<20 || v.precision > 1<<20 {
 		return false
 	}
-	return strings.Trim(v.flags, flags) == ""
+	return strings.Trim(v.flags, flags) == "" && (v.char != 't' || strings.IndexByte(timeParts, v.part) >= 0)
 }
 
 var errVerb = errors.New("the value does not fit the format")
@@ -212,6 +218,12 @@ func (v *verb) format(x *column.Vector, i int) (string, error) {
 	switch v.char {
 	case 's':
 		return v.short(javaText(x, i)), nil
+	case 'h':
+		return v.short(strconv.FormatUint(uint64(uint32(hashOf(x, i))), 16)), nil
+	case 't':
+		if form == column.FormI64 && !x.Type.IsTimestamp() {
+			return timePart(time.UnixMilli(x.I64[i]).UTC(), v.part), nil
+		}
 	case 'b':
 		if form == column.FormBool {
 			return v.short(strconv.FormatBool(x.Bools[i])), nil

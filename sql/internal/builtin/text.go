@@ -60,6 +60,9 @@ func appendNestedText(dst []byte, c *expr.Context, v *column.Vector, i int) []by
 			if k > 0 {
 				dst = append(dst, ", "...)
 			}
+			if v.Type.Class != "" {
+				dst = append(append(dst, v.Type.Fields[k].Name...), '=')
+			}
 			dst = item(dst, child, i)
 		}
 		return append(dst, ')')

@@ -35,7 +35,7 @@ func inferTimeArith(op string, args []expr.Expr, a, b *row.Type, nullable bool) 
 	if t == nil {
 		return nil, nil, cannotApply(op, args)
 	}
-	return args, t.Plain().Nullable(nullable), nil
+	return args, t.Computed().Nullable(nullable), nil
 }
 
 // timeArithKernel has the time or the interval as its first argument.

@@ -26,7 +26,7 @@ func inferTimeFloor(name string, args []expr.Expr) ([]expr.Expr, *row.Type, erro
 	if unitNanos[unit] == 0 && !slices.Contains(floorUnits, unit) {
 		return nil, nil, fmt.Errorf("%s does not round to %s", name, unit)
 	}
-	return args, t.Plain(), nil
+	return args, t.Computed(), nil
 }
 
 func timeFloorKernel(up bool, c *expr.Call) expr.Kernel {

@@ -6,16 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 )
 
-// DDL is the statement that makes the table or view.
+// DDL is the statement that makes the table or view, with types as Flink writes them there.
 func (t *Table) DDL() string {
-	return t.ddl(quote(t.Path.Catalog) + "." + quote(t.Path.Database) + "." + quote(t.Path.Object))
+	return t.ddl(quote(t.Path.Catalog)+"."+quote(t.Path.Database)+"."+quote(t.Path.Object), (*row.Type).Long)
 }
 
-// ddl is the statement with a name.
-func (t *Table) ddl(name string) string {
+// ddl is the statement with a name, in which typeText writes types.
+func (t *Table) ddl(name string, typeText func(*row.Type) string) string {
 	s := "CREATE "
 	if t.Temporary {
 		s += "TEMPORARY "
@@ -29,7 +30,7 @@ func (t *Table) ddl(name string) string {
 	}
 	var lines []string
 	for _, c := range t.Columns {
-		lines = append(lines, "  "+c.ddl())
+		lines = append(lines, "  "+c.ddl(typeText))
 	}
 	if w := t.Watermark; w != nil && w.Expr != nil { // a stream has its own
 		lines = append(lines, fmt.Sprintf("  WATERMARK FOR %s AS %s", quote(w.Column), ast.Quoted(w.Expr)))
@@ -60,13 +61,13 @@ func (t *Table) distribution() string {
 	return ""
 }
 
-func (c *Column) ddl() string {
+func (c *Column) ddl(typeText func(*row.Type) string) string {
 	s := quote(c.Name) + " "
 	switch c.Kind {
 	case Computed:
 		s += "AS " + ast.Quoted(c.Expr)
 	case Metadata:
-		s += c.Type.SQL() + " METADATA"
+		s += typeText(c.Type) + " METADATA"
 		if c.Key != c.Name {
 			s += " FROM " + text(c.Key)
 		}
@@ -74,7 +75,7 @@ func (c *Column) ddl() string {
 			s += " VIRTUAL"
 		}
 	default:
-		s += c.Type.SQL()
+		s += typeText(c.Type)
 	}
 	if c.Comment != "" {
 		s += " COMMENT " + text(c.Comment)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/flott-dev/flott/internal/blob"
+	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/parse"
 )
@@ -100,7 +101,7 @@ func (f *file) text(d databases) []byte {
 		for _, n := range slices.Sorted(maps.Keys(x.tables)) {
 			e := x.tables[n]
 			if e.ddl == "" {
-				e.ddl = strings.TrimRight(e.table.ddl(quote(name)+"."+quote(n)), "\n")
+				e.ddl = strings.TrimRight(e.table.ddl(quote(name)+"."+quote(n), (*row.Type).SQL), "\n")
 				e.table.stored = e.ddl
 			}
 			fmt.Fprintf(&b, "\n%s;\n", e.ddl)

@@ -75,3 +75,19 @@ func TestAlterOfWhatHasChanged(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDropOfWhatIsGone: a database that another session has dropped since this one has read the file is not dropped again.
+func TestDropOfWhatIsGone(t *testing.T) {
+	dir := t.TempDir()
+	a, b := kept(t, dir), kept(t, dir)
+	if err := a.CreateDatabase(t.Context(), []string{"c", "d"}, "", nil, false); err != nil {
+		t.Fatal(err)
+	}
+	b.Refresh(t.Context())
+	if err := a.DropDatabase(t.Context(), []string{"c", "d"}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.DropDatabase(t.Context(), []string{"c", "d"}, false); !IsMissing(err) {
+		t.Errorf("the second DROP DATABASE: %v", err)
+	}
+}

@@ -130,6 +130,11 @@ func (s *Store) databaseOf(catalog, database string) (*Database, error) {
 
 // change changes a database by f: see Catalog.change.
 func (s *Store) change(ctx context.Context, catalog, database string, f func(*Database) error) error {
+	return s.changeAll(ctx, catalog, database, func(_ databases, d *Database) error { return f(d) })
+}
+
+// changeAll is change for what is about a database and others.
+func (s *Store) changeAll(ctx context.Context, catalog, database string, f func(databases, *Database) error) error {
 	c, err := s.catalogOf(catalog)
 	if err != nil {
 		return err
@@ -146,8 +151,23 @@ func (s *Store) change(ctx context.Context, catalog, database string, f func(*Da
 			}
 			return err
 		}
-		return f(d)
+		return f(all, d)
 	})
+}
+
+// Try runs f while a table takes the place of what has its name, in this session.
+func (s *Store) Try(t *Table, f func() error) error {
+	put := func(t *Table, p Path) (was *Table) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		was = s.temporary[p]
+		if s.temporary[p] = t; t == nil {
+			delete(s.temporary, p)
+		}
+		return was
+	}
+	defer put(put(t, t.Path), t.Path)
+	return f()
 }
 
 // Table finds a table or a view.
@@ -555,19 +575,7 @@ func (s *Store) DropDatabase(ctx context.Context, name []string, cascade bool) e
 	if catalog == s.catalog && database == s.database {
 		return &Error{Msg: fmt.Sprintf("the database %s is the current one", database), Hint: "USE another one first"}
 	}
-	c, err := s.catalogOf(catalog)
-	if err != nil {
-		return err
-	}
-	if isSchema(database) {
-		return readOnly()
-	}
-	return c.change(ctx, func(all databases) error {
-		d := all[database]
-		if d == nil {
-			_, err := c.database(database)
-			return err
-		}
+	return s.changeAll(ctx, catalog, database, func(all databases, d *Database) error {
 		if len(d.tables)+len(d.functions) > 0 && !cascade {
 			return &Error{Msg: fmt.Sprintf("the database %s is not empty", database), Hint: "DROP DATABASE … CASCADE drops what is in it too"}
 		}

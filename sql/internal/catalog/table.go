@@ -52,10 +52,13 @@ type Table struct {
 	Constraint  string // the name of the primary key
 	Watermark   *Watermark
 	Partitioned []string
-	Buckets     int
-	BucketKey   []string
-	BucketKind  string
-	Options     map[string]string
+	// Partitions are those that statements have added, each as name=value of its columns. Those of the files are told by
+	// the connector.
+	Partitions [][]string
+	Buckets    int
+	BucketKey  []string
+	BucketKind string
+	Options    map[string]string
 	// Query is what a view stands for, nil for a table; Text is how it was written.
 	Query *ast.Query
 	Text  string
@@ -68,6 +71,9 @@ type Table struct {
 	// Rows is what a table of the program gives, which has no options: package sql knows what it is.
 	Rows any
 }
+
+// IsKept reports whether the table is in the file of its catalog.
+func (t *Table) IsKept() bool { return t.stored != "" }
 
 // IsView reports whether it is a view.
 func (t *Table) IsView() bool { return t.Query != nil }

@@ -109,11 +109,9 @@ func (n *finalOver) give() {
 //	rows  1 a  2 b  4 d        + 3 c:  +I c, -U d, +U d with another value
 //	                           - 2 b:  -D b, -U c, +U c, -U d, +U d
 type anyOver struct {
-	one
+	sortedKeys
 	op     *Over
-	sort   *sorting
 	rows   *entries
-	expiry expiry
 	eval   *overEval
 	cols   []*column.Vector
 	before []*column.Vector
@@ -123,9 +121,7 @@ type anyOver struct {
 }
 
 func (n *anyOver) Open(ctx *operator.Context) (err error) {
-	n.Ctx = ctx
-	n.open(ctx)
-	if n.sort, err = newSorting(n.op.In, n.op.Order); err != nil {
+	if err := n.openKeys(ctx, n.op.In, n.op.Order, n.op.Partition); err != nil {
 		return err
 	}
 	if n.eval, err = newOverEval(ctx, n.op); err != nil {
@@ -135,23 +131,9 @@ func (n *anyOver) Open(ctx *operator.Context) (err error) {
 	for _, c := range n.op.Calls {
 		n.before = append(n.before, column.New(c.T))
 	}
-	n.keys = newKeying(ctx, KeyTypes(n.op.In, n.op.Partition), n.op.Partition)
 	n.rows = newEntries(n.keys.backend, n.op.In)
 	n.keys.backend.Add("rows", n.rows)
-	n.expiry.open(ctx, n.keys.backend, n.op.TTL.Milliseconds())
-	if err := n.restore(); err != nil {
-		return err
-	}
-	n.expiry.arm()
-	return nil
-}
-
-func (n *anyOver) Watermark(t int64) bool { return n.passMark(t) }
-
-// ProcessingTime drops what has expired.
-func (n *anyOver) ProcessingTime(now int64) bool {
-	n.expiry.expire(now, func() { n.rows.Drop() })
-	return true
+	return n.ready(ctx, n.op.TTL, func() { n.rows.Drop() })
 }
 
 func (n *anyOver) Rows(b *batch.Columns, from, to int) int {

@@ -73,8 +73,9 @@ func overCalls(rnd *rand.Rand, frames []logical.Frame, final bool) []logical.Ove
 	return all[:1+rnd.IntN(len(all))]
 }
 
-// overModel computes the calls for rows in order, whose order is compared by less.
-func overModel(calls []logical.OverCall, rows [][]any, order func(r []any) (n int, isNull bool), desc bool) (out []string) {
+// overModel computes the calls for rows in order, whose order is compared by less. In order of time LAG counts from the
+// last row of a time.
+func overModel(calls []logical.OverCall, rows [][]any, order func(r []any) (n int, isNull bool), desc, byTime bool) (out []string) {
 	peers := func(i, j int) bool {
 		a, x := order(rows[i])
 		b, y := order(rows[j])
@@ -169,7 +170,11 @@ func overModel(calls []logical.OverCall, rows [][]any, order func(r []any) (n in
 				x = firstText
 			case "LAG":
 				k := int(call.Constants[1].Value.I64[0])
-				if x = at(i - k); i-k < 0 && len(call.Args) > 2 {
+				from := i
+				if byTime {
+					from = end - 1
+				}
+				if x = at(from - k); from-k < 0 && len(call.Args) > 2 {
 					x = 77
 				}
 			case "LEAD":
@@ -270,7 +275,7 @@ func TestOverByTimeAgainstModel(t *testing.T) {
 		r.end()
 		sort.SliceStable(rows, func(i, j int) bool { return rows[i][3].(int) < rows[j][3].(int) })
 		want := byPartition(rows, func(rows [][]any) []string {
-			return overModel(op.Calls, rows, func(r []any) (int, bool) { return r[3].(int), false }, false)
+			return overModel(op.Calls, rows, func(r []any) (int, bool) { return r[3].(int), false }, false, true)
 		})
 		if got := materialized(t, r.take()); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: %s", seed, overDifference(op.Calls, got, want))
@@ -317,7 +322,7 @@ func TestOverByNumberAgainstModel(t *testing.T) {
 			b, _ := value(rows[j])
 			return !desc && a < b || desc && a > b
 		})
-		want := byPartition(rows, func(rows [][]any) []string { return overModel(op.Calls, rows, value, desc) })
+		want := byPartition(rows, func(rows [][]any) []string { return overModel(op.Calls, rows, value, desc, false) })
 		if got := materialized(t, r.take()); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: final %v, desc %v, %s", seed, op.Final, desc, overDifference(op.Calls, got, want))
 		}

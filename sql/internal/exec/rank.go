@@ -38,25 +38,19 @@ func (r *Rank) Node() operator.Node {
 //
 // With an offset it is as with the number, since rows come in by moving.
 type rank struct {
-	one
-	op     *Rank
-	sort   *sorting
-	rows   *entries
-	ends   *keyed.Values[int64] // the last number, where the rows say it
-	expiry expiry
-	to     int64 // the last number for the current key
-	by     []byte
-	row    []byte
+	sortedKeys
+	op   *Rank
+	rows *entries
+	ends *keyed.Values[int64] // the last number, where the rows say it
+	to   int64                // the last number for the current key
+	by   []byte
+	row  []byte
 }
 
 func (n *rank) Open(ctx *operator.Context) error {
-	n.Ctx = ctx
-	n.open(ctx)
-	var err error
-	if n.sort, err = newSorting(n.op.In, n.op.Order); err != nil {
+	if err := n.openKeys(ctx, n.op.In, n.op.Order, n.op.Partition); err != nil {
 		return err
 	}
-	n.keys = newKeying(ctx, KeyTypes(n.op.In, n.op.Partition), n.op.Partition)
 	b := n.keys.backend
 	n.rows = newEntries(b, n.op.In)
 	b.Add("rows", n.rows)
@@ -64,23 +58,10 @@ func (n *rank) Open(ctx *operator.Context) error {
 		n.ends = keyed.NewValues(b, mustCodec[int64]())
 		b.Add("ends", n.ends)
 	}
-	n.expiry.open(ctx, b, n.op.TTL.Milliseconds())
-	if err := n.restore(); err != nil {
-		return err
-	}
-	n.expiry.arm()
-	return nil
+	return n.ready(ctx, n.op.TTL, n.dropKey)
 }
 
-func (n *rank) Watermark(t int64) bool { return n.passMark(t) }
-
-// ProcessingTime drops what has expired.
-func (n *rank) ProcessingTime(now int64) bool {
-	n.expiry.expire(now, n.drop)
-	return true
-}
-
-func (n *rank) drop() {
+func (n *rank) dropKey() {
 	n.rows.Drop()
 	if n.ends != nil {
 		n.ends.Drop()

@@ -379,14 +379,16 @@ func (n *timeOver) emit(k *overKey, i int, before int64) {
 		case "DENSE_RANK":
 			to.AppendI64(k.Groups)
 		case "LAG":
-			n.appendLag(call, i, to)
+			n.appendLag(call, to)
 		}
 	}
 	n.out.EndRow(row.Insert)
 }
 
-// appendLag appends the value of a row before.
-func (n *timeOver) appendLag(c *logical.OverCall, i int, to *column.Vector) {
+// appendLag appends the value of a row before. Rows of one time are added together in Flink: for each of them the last one
+// is where LAG begins to count.
+func (n *timeOver) appendLag(c *logical.OverCall, to *column.Vector) {
+	i := len(n.subs) - 1
 	left := offsetOf(c, n.cols, i)
 	if left == 0 {
 		to.AppendFrom(n.cols[c.Args[0]], i)

@@ -25,12 +25,10 @@ const topMax = 100
 //
 // What is to be sent is collected: rows that were decoded, once each, and which of them go out in which order.
 type topRank struct {
-	one
+	sortedKeys
 	op     *Rank
-	sort   *sorting
 	layout *colcodec.Layout
 	rows   *keyed.Bytes
-	expiry expiry
 
 	by     []byte
 	kept   []byte
@@ -65,30 +63,12 @@ func newTopRank(r *Rank) *topRank {
 }
 
 func (n *topRank) Open(ctx *operator.Context) error {
-	n.Ctx = ctx
-	n.open(ctx)
-	var err error
-	if n.sort, err = newSorting(n.op.In, n.op.Order); err != nil {
+	if err := n.openKeys(ctx, n.op.In, n.op.Order, n.op.Partition); err != nil {
 		return err
 	}
-	n.keys = newKeying(ctx, KeyTypes(n.op.In, n.op.Partition), n.op.Partition)
-	b := n.keys.backend
-	n.rows = keyed.NewBytes(b)
-	b.Add("rows", n.rows)
-	n.expiry.open(ctx, b, n.op.TTL.Milliseconds())
-	if err := n.restore(); err != nil {
-		return err
-	}
-	n.expiry.arm()
-	return nil
-}
-
-func (n *topRank) Watermark(t int64) bool { return n.passMark(t) }
-
-// ProcessingTime drops what has expired.
-func (n *topRank) ProcessingTime(now int64) bool {
-	n.expiry.expire(now, n.rows.Drop)
-	return true
+	n.rows = keyed.NewBytes(n.keys.backend)
+	n.keys.backend.Add("rows", n.rows)
+	return n.ready(ctx, n.op.TTL, n.rows.Drop)
 }
 
 func (n *topRank) Rows(b *batch.Columns, from, to int) int {

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"math"
 	"slices"
 
 	"github.com/flott-dev/flott/column"
@@ -24,7 +23,7 @@ func (j *WindowJoin) Node() operator.Node {
 			Cond: j.Cond, Out: j.Out, Final: true, Memory: j.Memory,
 		}).Node()
 	}
-	n := &windowJoin{op: j, at: [2][]int{left, right}, nullSafe: nullSafe, clock: batch.MinTime, armed: math.MaxInt64}
+	n := &windowJoin{op: j, at: [2][]int{left, right}, nullSafe: nullSafe, clock: batch.MinTime}
 	n.windows = newWindows(logical.Windowing{}, j.Instants, j.Zone)
 	n.init(j.Out, j.Zone)
 	n.TwoColumnInputs.Init(n, &n.out)
@@ -41,16 +40,15 @@ func (j *WindowJoin) outer(side int) bool {
 // the key of the join alone, it is this that decides the key group: the high half of a key's hash is that of the join's.
 type windowJoin struct {
 	two
+	windowTimes
 	op       *WindowJoin
 	at       [2][]int // the columns of keys, with those of the window
 	nullSafe []bool
 	windows  *windows
 	pair     joiner
 	sides    [2]*joinSide
-	timers   *keyed.Timers[struct{}]
 	groups   ops.GroupMarks
 	clock    int64
-	armed    int64
 
 	key    *colcodec.Key // of the join
 	part   []uint64
@@ -75,7 +73,7 @@ func (n *windowJoin) Open(ctx *operator.Context) (err error) {
 	}
 	n.sides[0] = newJoinSide(joinSideSpec{fields: j.Left, keys: n.at[0], nullSafe: n.nullSafe}, n.keys, keyed.NewBytes(b))
 	n.sides[1] = newJoinSide(joinSideSpec{fields: j.Right, keys: n.at[1], nullSafe: n.nullSafe}, n.keys.other(n.at[1]), keyed.NewBytes(b))
-	n.timers = keyed.NewTimers(b, mustCodec[struct{}]())
+	n.windowTimes = newWindowTimes(&n.base, n.op.Processing, n.advance)
 	b.Add("left", n.sides[0].rows)
 	b.Add("right", n.sides[1].rows)
 	b.Add("timers", n.timers)
@@ -172,35 +170,6 @@ func (n *windowJoin) rows(s int, b *batch.Columns, from, to, end int) int {
 	n.countLate(late)
 	n.arm()
 	return to
-}
-
-// Watermark joins the windows that are complete; at the end of input also those of processing time.
-func (n *windowJoin) Watermark(t int64) bool {
-	if (!n.op.Processing || t == batch.MaxTime) && !n.advance(t) {
-		return false
-	}
-	return n.passMark(t)
-}
-
-// ProcessingTime joins the windows that are complete.
-func (n *windowJoin) ProcessingTime(now int64) bool {
-	if !n.op.Processing {
-		return true
-	}
-	n.armed = math.MaxInt64
-	done := n.advance(now - 1)
-	n.arm()
-	return n.out.Flush() && done
-}
-
-func (n *windowJoin) arm() {
-	if !n.op.Processing {
-		return
-	}
-	if at, ok := n.timers.Next(); ok && at < n.armed {
-		n.armed = at
-		n.task.WakeAt(at + 1)
-	}
 }
 
 // advance joins the windows that are complete at a time.

@@ -20,7 +20,7 @@ func (w *WindowRank) Node() operator.Node {
 			In: w.In, Partition: partition, Order: w.Order, Func: w.Func, From: w.From, To: w.To, ToColumn: -1, Number: w.Number, Out: w.Out, Memory: w.Memory,
 		})
 	}
-	n := &windowRank{op: w, windows: newWindows(logical.Windowing{}, w.Instants, w.Zone), clock: math.MinInt64, armed: math.MaxInt64}
+	n := &windowRank{op: w, windows: newWindows(logical.Windowing{}, w.Instants, w.Zone), clock: math.MinInt64}
 	if len(w.Order) == 1 && w.From == 1 && w.To == 1 && w.Func == "ROW_NUMBER" {
 		o := w.Order[0]
 		n.keepLast = o.Desc && w.In[o.Column].Type.Attribute != row.NoAttribute
@@ -34,15 +34,14 @@ func (w *WindowRank) Node() operator.Node {
 // complete. A key's rows are those of all of its windows, ordered by window first.
 type windowRank struct {
 	one
+	windowTimes
 	op      *WindowRank
 	windows *windows
 	sort    *sorting
 	rows    *entries
 	counts  *keyed.Ordered[int64] // rows of each window of a key
-	timers  *keyed.Timers[struct{}]
 	groups  ops.GroupMarks
 	clock   int64
-	armed   int64
 	// keepLast says that the last of rows that are equal in the order is the first: as Flink has it where the latest row
 	// of a window is asked for.
 	keepLast bool
@@ -63,7 +62,7 @@ func (n *windowRank) Open(ctx *operator.Context) (err error) {
 	b := n.keys.backend
 	n.rows = newEntries(b, n.op.In)
 	n.counts = keyed.NewOrdered(b, mustCodec[int64]())
-	n.timers = keyed.NewTimers(b, mustCodec[struct{}]())
+	n.windowTimes = newWindowTimes(&n.base, n.op.Processing, n.advance)
 	b.Add("rows", n.rows)
 	b.Add("counts", n.counts)
 	b.Add("timers", n.timers)
@@ -175,34 +174,5 @@ func (n *windowRank) emit(window []byte) {
 	}
 	for _, sub := range subs {
 		n.rows.Delete(sub)
-	}
-}
-
-// Watermark gives the windows that are complete; at the end of input also those of processing time.
-func (n *windowRank) Watermark(t int64) bool {
-	if (!n.op.Processing || t == batch.MaxTime) && !n.advance(t) {
-		return false
-	}
-	return n.passMark(t)
-}
-
-// ProcessingTime gives the windows that are complete.
-func (n *windowRank) ProcessingTime(now int64) bool {
-	if !n.op.Processing {
-		return true
-	}
-	n.armed = math.MaxInt64
-	done := n.advance(now - 1)
-	n.arm()
-	return n.out.Flush() && done
-}
-
-func (n *windowRank) arm() {
-	if !n.op.Processing {
-		return
-	}
-	if at, ok := n.timers.Next(); ok && at < n.armed {
-		n.armed = at
-		n.task.WakeAt(at + 1)
 	}
 }

@@ -513,7 +513,7 @@ func NewWatermark(in Node, column int, x expr.Expr) *Watermark {
 	w := &Watermark{Input: in, Column: column, Expr: x}
 	w.cols = append(w.cols, in.Columns()...)
 	t := *w.cols[column].Type
-	t.Attribute = row.Rowtime
+	t.Attribute, t.Origin = row.Rowtime, row.NoAttribute
 	w.cols[column].Type = &t
 	return w
 }

@@ -97,9 +97,11 @@ func (e *encoder) value(v reflect.Value) any {
 	}
 	switch t {
 	case typeType:
-		if text := shortType(v.Interface().(*row.Type)); text != "" {
+		t := v.Interface().(*row.Type).WithoutOrigin()
+		if text := shortType(t); text != "" {
 			return text
 		}
+		v = reflect.ValueOf(t)
 	case exprType, literalType:
 		return e.expr(v.Interface().(expr.Expr))
 	case aggregateType:

@@ -355,12 +355,11 @@ func (p *Parser) tableAction(from int) ast.Action {
 		if p.is("PARTITION") || p.follows("IF", "NOT", "EXISTS") {
 			a := &ast.Partitions{Add: true, IfNotExists: p.ifNotExists()}
 			for p.accept("PARTITION") {
-				a.Specs = append(a.Specs, p.partitionSpec())
+				a.Specs, a.With = append(a.Specs, p.partitionSpec()), append(a.With, p.with())
 			}
 			if len(a.Specs) == 0 {
 				p.fail()
 			}
-			a.With = p.with()
 			a.Span = p.since(from)
 			return a
 		}

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/flott-dev/flott/sql/internal/ast"
@@ -454,7 +455,7 @@ func (p *Parser) collection() ast.Expr {
 	p.advance()
 	switch {
 	case p.accept("["):
-		if !p.is("]") {
+		if !p.is("]") || t.word == "MULTISET" {
 			c.Items = p.exprs()
 		}
 		p.expect("]")
@@ -502,7 +503,8 @@ func (p *Parser) unitRange() ast.Range {
 		}
 		p.expect(")")
 	}
-	if p.accept("TO") {
+	if p.is("TO") && isFiner(units[p.ahead(1).word], r.From) { // else FLOOR(t + INTERVAL '1' DAY TO DAY)
+		p.advance()
 		r.To = p.unit()
 		if p.accept("(") {
 			r.Fraction = p.count()
@@ -510,6 +512,13 @@ func (p *Parser) unitRange() ast.Range {
 		}
 	}
 	return r
+}
+
+// isFiner reports whether an interval can go from one unit to another.
+func isFiner(unit, from string) bool {
+	order := []string{"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}
+	u, f := slices.Index(order, unit), slices.Index(order, from)
+	return u > f && (u < 2) == (f < 2)
 }
 
 func (p *Parser) unit() string {

@@ -411,11 +411,16 @@ func (p *Parser) joinKind() *ast.Join {
 func (p *Parser) table() ast.Table {
 	from := p.begin()
 	t := p.simpleTable()
-	if p.is("TABLESAMPLE") || p.is("PIVOT") || p.is("UNPIVOT") {
-		p.failAt(p.peek().span, "%s is not supported", p.peek().word)
+	switch {
+	case p.is("PIVOT"):
+		t = p.pivot(t, from)
+	case p.is("UNPIVOT"):
+		t = p.unpivot(t, from)
+	case p.is("MATCH_RECOGNIZE"):
+		t = p.match(t, from)
 	}
-	if p.is("MATCH_RECOGNIZE") {
-		return p.match(t, from)
+	if p.is("TABLESAMPLE") {
+		return p.sample(t, from)
 	}
 	return t
 }

@@ -132,7 +132,13 @@ func (p *Parser) planned() ast.Statement {
 		return p.statementSet(from)
 	case p.isAny("INSERT", "UPSERT"):
 		return p.insertStmt(from)
-	case p.is("CREATE"), p.is("REPLACE"), p.is("EXECUTE"), p.is("UPDATE"), p.is("DELETE"):
+	case p.is("CREATE"), p.is("REPLACE"):
+		x := p.statement()
+		if t, ok := x.(*ast.CreateTable); !ok || t.As == nil {
+			p.failAt(x.Extent(), "of statements with CREATE only CREATE TABLE … AS has a plan")
+		}
+		return x
+	case p.is("EXECUTE"), p.is("UPDATE"), p.is("DELETE"):
 		return p.statement()
 	}
 	q := p.query()
