@@ -210,7 +210,9 @@ type Over struct {
 	Out       []row.Field
 	// Time says how rows are ordered: by Rowtime they wait for the watermark, by Proctime they are in order, and else
 	// by any columns, where a row in between changes those behind it.
-	Time   row.TimeAttribute
+	Time row.TimeAttribute
+	// Last keeps the last rows of each key in one value, from which frames are computed: see LooksBackLittle.
+	Last   bool
 	Before bool
 	Final  bool
 	Memory int64 // as in Sort

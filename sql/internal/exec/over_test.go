@@ -245,41 +245,87 @@ func byPartition(rows [][]any, f func(rows [][]any) []string) (out []string) {
 func TestOverByTimeAgainstModel(t *testing.T) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
-		op := Over{Partition: []int{0}, Order: []logical.SortKey{{Column: 3}}, Time: row.Rowtime}
-		op.Calls = overCalls(rnd, overFrames(false)[:4], false)
-		r := overRig(t, op)
-		r.full = rnd.IntN(2) == 0
-		r.onDisk(seed%4 == 0)
-		size := []int{1, 3, batch.MaxRows}[rnd.IntN(3)]
-		at, mark := 0, -1<<40
-		var rows [][]any
-		for range 60 {
-			var part []change
-			for range rnd.IntN(6) {
-				x := []any{maybe(rnd, 2), maybe(rnd, 9), fmt.Sprint(rnd.IntN(4)), at + rnd.IntN(20) - 10}
-				part = append(part, ins(x...))
-				if x[3].(int) > mark {
-					rows = append(rows, x)
-				}
-			}
-			r.push(size, part...)
-			at += rnd.IntN(6)
-			switch rnd.IntN(4) {
-			case 0, 1:
-				mark = max(mark, at-8)
-				r.mark(int64(mark))
-			case 2:
-				r.restart()
+		overByTime(t, seed, rnd, Over{Calls: overCalls(rnd, overFrames(false)[:4], false)})
+	}
+}
+
+// TestLastRowsAgainstModel has frames of a few rows only.
+func TestLastRowsAgainstModel(t *testing.T) {
+	for seed := range uint64(100) {
+		rnd := rand.New(rand.NewPCG(seed, 8))
+		few := func() logical.Frame { return logical.Frame{Rows: true, From: int64(rnd.IntN(5))} }
+		calls := []logical.OverCall{
+			overCallOf("COUNT", bigint, few(), nil), overCallOf("SUM", bigint, few(), []int{1}), overCallOf("MAX", bigint, few(), []int{1}),
+			overCallOf("SUM", bigint, few(), []int{-1}, 5),
+		}
+		rnd.Shuffle(len(calls), func(i, j int) { calls[i], calls[j] = calls[j], calls[i] })
+		op := Over{In: windowIn, Time: row.Rowtime, Calls: calls[:1+rnd.IntN(len(calls))]}
+		if op.Last = op.LooksBackLittle(); !op.Last {
+			t.Fatal("few rows look like many")
+		}
+		overByTime(t, seed, rnd, op)
+	}
+}
+
+func TestLooksBackLittle(t *testing.T) {
+	few := logical.Frame{Rows: true, From: 3}
+	for name, c := range map[string]struct {
+		call logical.OverCall
+		want bool
+	}{
+		"sum":       {overCallOf("SUM", bigint, few, []int{1}), true},
+		"many rows": {overCallOf("SUM", bigint, logical.Frame{Rows: true, From: 33}, []int{1}), false},
+		"unbounded": {overCallOf("SUM", bigint, logical.Frame{Rows: true, UnboundedFrom: true}, []int{1}), false},
+		"range":     {overCallOf("SUM", bigint, logical.Frame{From: 3}, []int{1}), false},
+		"lag":       {overCallOf("LAG", bigint, logical.Frame{}, []int{1}), false},
+		"texts":     {overCallOf("FIRST_VALUE", row.StringType(), few, []int{2}), false},
+	} {
+		op := Over{In: windowIn, Time: row.Rowtime, Calls: []logical.OverCall{overCallOf("COUNT", bigint, few, nil), c.call}}
+		if got := op.LooksBackLittle(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if op.Final = true; op.LooksBackLittle() {
+			t.Errorf("%s in batch mode", name)
+		}
+	}
+}
+
+// overByTime compares an Over of event time with the model, for rows of which some are late, with restarts.
+func overByTime(t *testing.T, seed uint64, rnd *rand.Rand, op Over) {
+	t.Helper()
+	op.Partition, op.Order, op.Time = []int{0}, []logical.SortKey{{Column: 3}}, row.Rowtime
+	r := overRig(t, op)
+	r.full = rnd.IntN(2) == 0
+	r.onDisk(seed%4 == 0)
+	size := []int{1, 3, batch.MaxRows}[rnd.IntN(3)]
+	at, mark := 0, -1<<40
+	var rows [][]any
+	for range 60 {
+		var part []change
+		for range rnd.IntN(6) {
+			x := []any{maybe(rnd, 2), maybe(rnd, 9), fmt.Sprint(rnd.IntN(4)), at + rnd.IntN(20) - 10}
+			part = append(part, ins(x...))
+			if x[3].(int) > mark {
+				rows = append(rows, x)
 			}
 		}
-		r.end()
-		sort.SliceStable(rows, func(i, j int) bool { return rows[i][3].(int) < rows[j][3].(int) })
-		want := byPartition(rows, func(rows [][]any) []string {
-			return overModel(op.Calls, rows, func(r []any) (int, bool) { return r[3].(int), false }, false, true)
-		})
-		if got := materialized(t, r.take()); !slices.Equal(got, want) {
-			t.Fatalf("seed %d: %s", seed, overDifference(op.Calls, got, want))
+		r.push(size, part...)
+		at += rnd.IntN(6)
+		switch rnd.IntN(4) {
+		case 0, 1:
+			mark = max(mark, at-8)
+			r.mark(int64(mark))
+		case 2:
+			r.restart()
 		}
+	}
+	r.end()
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i][3].(int) < rows[j][3].(int) })
+	want := byPartition(rows, func(rows [][]any) []string {
+		return overModel(op.Calls, rows, func(r []any) (int, bool) { return r[3].(int), false }, false, true)
+	})
+	if got := materialized(t, r.take()); !slices.Equal(got, want) {
+		t.Fatalf("seed %d: %s", seed, overDifference(op.Calls, got, want))
 	}
 }
 
@@ -327,6 +373,24 @@ func TestOverByNumberAgainstModel(t *testing.T) {
 			t.Fatalf("seed %d: final %v, desc %v, %s", seed, op.Final, desc, overDifference(op.Calls, got, want))
 		}
 	}
+}
+
+// TestLastRowsInProcessingTime drops the rows of a key that has had none for so long.
+func TestLastRowsInProcessingTime(t *testing.T) {
+	few := logical.Frame{Rows: true, From: 1}
+	op := Over{
+		In: windowIn, Partition: []int{0}, Order: []logical.SortKey{{Column: 3}}, Time: row.Proctime, TTL: time.Minute,
+		Calls: []logical.OverCall{overCallOf("SUM", bigint, few, []int{1}), overCallOf("MAX", bigint, few, []int{1})},
+	}
+	op.Last = op.LooksBackLittle()
+	r := overRig(t, op)
+	r.push(2, ins(1, 1, "a", nil), ins(1, 2, "b", nil), ins(2, 9, "c", nil))
+	r.restart()
+	r.advance(time.Second)
+	r.push(1, ins(1, 4, "d", nil), ins(1, 3, "e", nil))
+	r.advance(time.Minute)
+	r.push(1, ins(1, 16, "f", nil))
+	r.expect("+I [1,1,a,null,1,1]", "+I [1,2,b,null,3,2]", "+I [2,9,c,null,9,9]", "+I [1,4,d,null,6,4]", "+I [1,3,e,null,7,4]", "+I [1,16,f,null,16,16]")
 }
 
 func TestOverInProcessingTime(t *testing.T) {

@@ -34,7 +34,8 @@ type timeOver struct {
 	lag   int
 	keeps bool
 
-	state  *keyed.Values[overKey]
+	state  *keyed.Values[overKey] // nil with last
+	last   *lastRows              // nil without Last
 	rows   *entries
 	timers *keyed.Timers[struct{}]
 	groups ops.GroupMarks
@@ -74,13 +75,17 @@ func (n *timeOver) Open(ctx *operator.Context) (err error) {
 	n.order, n.isProc = n.op.Order[0].Column, n.op.Time == row.Proctime
 	n.keys = newKeying(ctx, KeyTypes(n.op.In, n.op.Partition), n.op.Partition)
 	b := n.keys.backend
-	n.state, n.rows = keyed.NewValues(b, mustCodec[overKey]()), newEntries(b, n.op.In)
-	n.timers = keyed.NewTimers(b, mustCodec[struct{}]())
-	b.Add("frames", n.state)
+	n.rows, n.timers = newEntries(b, n.op.In), keyed.NewTimers(b, mustCodec[struct{}]())
 	b.Add("rows", n.rows)
 	b.Add("timers", n.timers)
-	if err := n.makeSets(b); err != nil {
-		return err
+	if n.op.Last {
+		n.last = newLastRows(n, b)
+	} else {
+		n.state = keyed.NewValues(b, mustCodec[overKey]())
+		b.Add("frames", n.state)
+		if err := n.makeSets(b); err != nil {
+			return err
+		}
 	}
 	if n.isProc {
 		n.expiry.open(ctx, b, n.op.TTL.Milliseconds())
@@ -220,6 +225,10 @@ func (n *timeOver) copySub(sub []byte) {
 func (n *timeOver) ProcessingTime(now int64) bool {
 	n.expiry.expire(now, func() {
 		n.rows.Drop()
+		if n.last != nil {
+			n.last.state.Drop()
+			return
+		}
 		n.state.Drop()
 		if n.side != nil {
 			n.side.Drop()
@@ -230,6 +239,10 @@ func (n *timeOver) ProcessingTime(now int64) bool {
 
 // compute computes the rows of the current key that have a time, whose entries are in subs.
 func (n *timeOver) compute(at int64) {
+	if n.last != nil {
+		n.last.compute()
+		return
+	}
 	load(n.cols)
 	for _, sub := range n.subs {
 		n.rows.decode(rowOf(sub), n.cols[:len(n.op.In)])

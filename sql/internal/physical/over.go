@@ -66,6 +66,7 @@ func (p *planner) overGroup(at ast.Span, in *Rel, calls []logical.OverCall) *Rel
 			r.Kinds |= deletes
 		}
 	}
+	op.Last = op.LooksBackLittle()
 	return p.keyed(r, "the rows of each partition")
 }
 
