@@ -88,10 +88,15 @@ func (e *entries) addRow(by, row []byte) (sub []byte) {
 
 // addAs adds a row with a number of arrival.
 func (e *entries) addAs(by []byte, n uint64, row []byte) (sub []byte) {
+	e.Put(e.entry(by, n, row), struct{}{})
+	return e.sub
+}
+
+// entry is the entry of a row, valid until the next call.
+func (e *entries) entry(by []byte, n uint64, row []byte) []byte {
 	e.sub = binary.BigEndian.AppendUint64(append(e.sub[:0], by...), n)
 	e.sub = append(e.sub, row...)
 	e.sub = binary.BigEndian.AppendUint32(e.sub, uint32(len(row)))
-	e.Put(e.sub, struct{}{})
 	return e.sub
 }
 

@@ -38,7 +38,7 @@ func (o *Over) LooksBackLittle() bool {
 // are computed anew from it: a few rows that lie together are read sooner than accumulators, from which rows are taken
 // away, find what they have of each.
 type lastRows struct {
-	*timeOver
+	over  *timeOver
 	most  int // rows that a frame looks back at
 	state *keyed.Bytes
 	accs  [][]uint64 // of each frame, for one row
@@ -48,7 +48,7 @@ type lastRows struct {
 }
 
 func newLastRows(n *timeOver, b *keyed.Backend) *lastRows {
-	l := &lastRows{timeOver: n, state: keyed.NewBytes(b)}
+	l := &lastRows{over: n, state: keyed.NewBytes(b)}
 	for i := range n.plan.frames {
 		f := &n.plan.frames[i]
 		set := agg.NewSet(n.plan.fields, f.calls, false)
@@ -62,7 +62,7 @@ func newLastRows(n *timeOver, b *keyed.Backend) *lastRows {
 
 // compute computes the rows of the current key whose entries are in subs, and keeps the last ones.
 func (l *lastRows) compute() {
-	n := l.timeOver
+	n := l.over
 	load(n.cols)
 	in := n.cols[:len(n.op.In)]
 	l.bytes, l.ends = append(l.bytes[:0], l.state.Get()...), l.ends[:0]
@@ -89,6 +89,9 @@ func (l *lastRows) compute() {
 		from = l.ends[first-1]
 	}
 	l.state.Put(l.bytes[from:])
+	if n.isProc {
+		return // no row has waited
+	}
 	for _, sub := range n.subs {
 		n.rows.Delete(sub)
 	}
@@ -96,7 +99,7 @@ func (l *lastRows) compute() {
 
 // emit computes the frames of a row in cols and gives it.
 func (l *lastRows) emit(i int) {
-	n := l.timeOver
+	n := l.over
 	cur := n.out.Cur
 	width := len(n.op.In)
 	for c := range width {

@@ -182,7 +182,12 @@ func (n *timeOver) rowsNow(b *batch.Columns, from, to int) int {
 		n.expiry.changed(now)
 		n.by = appendTime(n.by[:0], now)
 		n.subs = n.subs[:0]
-		n.copySub(n.rows.add(n.by, b, p))
+		if n.last != nil { // which keeps the row itself
+			n.rows.row = n.rows.layout.Append(n.rows.row[:0], b.Cols, p)
+			n.copySub(n.rows.entry(n.by, 0, n.rows.row))
+		} else {
+			n.copySub(n.rows.add(n.by, b, p))
+		}
 		n.compute(now)
 	}
 	return to
