@@ -43,6 +43,13 @@ func (r *remote) Close() error {
 	return nil
 }
 
+// busy returns how many lookups are under way.
+func (r *remote) busy() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.busy
+}
+
 func (r *remote) LookupAsync(ctx context.Context, keys []*column.Vector, place int, out []*column.Vector) (int, error) {
 	k := keys[0].I64[place]
 	r.mu.Lock()
@@ -180,8 +187,8 @@ func TestAsyncLookupBackPressure(t *testing.T) {
 			t.Error("the node takes more rows than its capacity")
 		}
 		synctest.Wait()
-		if r.mu.busy != 3 {
-			t.Errorf("%d lookups are under way, want 3", r.mu.busy)
+		if busy := r.busy(); busy != 3 {
+			t.Errorf("%d lookups are under way, want 3", busy)
 		}
 		h.until()
 		h.end()
@@ -330,8 +337,8 @@ func TestAsyncLookupClose(t *testing.T) {
 			synctest.Wait()
 			began := time.Now()
 			h.close()
-			if took := time.Since(began); took > time.Second || r.mu.busy != 0 {
-				t.Errorf("closing takes %v, and leaves %d requests", took, r.mu.busy)
+			if took := time.Since(began); took > time.Second || r.busy() != 0 {
+				t.Errorf("closing takes %v, and leaves %d requests", took, r.busy())
 			}
 		})
 	}
