@@ -7,7 +7,6 @@ import (
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
-	"github.com/flott-dev/flott/internal/keyed"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/row"
 )
@@ -31,9 +30,8 @@ func (d *Deduplicate) Node() operator.Node {
 // firstRows passes the first row of each key on that comes.
 type firstRows struct {
 	keyRows
-	op    *Deduplicate
-	seen  *keyed.Values[struct{}]
-	timed *keyed.TTLValues[struct{}]
+	op   *Deduplicate
+	seen keySet
 
 	found []*struct{}
 	fresh []bool
@@ -42,14 +40,7 @@ type firstRows struct {
 
 func (n *firstRows) Open(ctx *operator.Context) error {
 	n.openRows(ctx)
-	b := n.keys.backend
-	if n.op.TTL == 0 {
-		n.seen = keyed.NewValues(b, mustCodec[struct{}]())
-		b.Add("rows", n.seen)
-	} else {
-		n.timed = keyed.NewTTLValues(b, mustCodec[keyed.Timed[struct{}]](), mustCodec[struct{}](), timeToLive(n.op.TTL))
-		b.Add("rows", n.timed)
-	}
+	n.seen = newKeySet(n.keys.backend, "rows", n.op.TTL)
 	return n.restore()
 }
 
@@ -57,17 +48,17 @@ func (n *firstRows) keep(b *batch.Columns, _, _ int) {
 	groups := len(n.batch.firsts)
 	n.fresh, n.found = sized(n.fresh, groups), sized(n.found, groups)
 	switch {
-	case n.timed != nil:
+	case n.seen.timed != nil:
 		for g := range n.fresh {
 			n.batch.setGroup(g)
-			if n.fresh[g] = n.timed.Lookup() == nil; n.fresh[g] {
-				n.timed.Current() // its time is that of the first row
+			if n.fresh[g] = !n.seen.has(); n.fresh[g] {
+				n.seen.add() // its time is that of the first row
 			}
 		}
 	case n.keys.key.IsWord():
-		n.seen.UpsertAll(n.batch.hashes, n.batch.words, n.found, n.fresh)
+		n.seen.plain.UpsertAll(n.batch.hashes, n.batch.words, n.found, n.fresh)
 	default:
-		n.seen.UpsertAllBytes(n.batch.hashes, n.batch.keys, n.found, n.fresh)
+		n.seen.plain.UpsertAllBytes(n.batch.hashes, n.batch.keys, n.found, n.fresh)
 	}
 	n.sel = n.sel[:0]
 	for g, isFresh := range n.fresh {

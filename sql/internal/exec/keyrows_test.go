@@ -185,17 +185,23 @@ func checkKept(t *testing.T, seed uint64, size int) {
 
 func BenchmarkKeptRows(b *testing.B) {
 	in := []row.Field{field("k", row.Of(row.BigInt).Nullable(false)), field("v", row.Of(row.BigInt)), field("s", row.StringType())}
+	timed := append(slices.Clone(in), field("ts", row.TimestampOf(3)))
 	for _, c := range []struct {
 		name string
 		op   Op
 	}{
 		{"first", &Deduplicate{In: in, Keys: []int{0}, Rowtime: -1}},
 		{"last", &Deduplicate{In: in, Keys: []int{0}, Rowtime: -1, Last: true, Before: true}},
+		{"first by time", &FirstByTime{In: timed, Keys: []int{0}, Rowtime: 3}},
 		{"normalize", &Normalize{In: in, Keys: []int{0}, Before: true}},
 		{"materialize", &Materialize{In: in, Keys: []int{0}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			h := newHarness(b, c.op, nil, in)
+			columns := in
+			if _, ok := c.op.(*FirstByTime); ok {
+				columns = timed
+			}
+			h := newHarness(b, c.op, nil, columns)
 			h.keep = false
 			x := h.pools[0].Get()
 			rng := rand.New(rand.NewPCG(1, 2))
@@ -207,6 +213,9 @@ func BenchmarkKeptRows(b *testing.B) {
 				x.Cols[0].AppendI64(k)
 				x.Cols[1].AppendI64(k)
 				x.Cols[2].AppendString("some text")
+				if len(columns) > 3 {
+					x.Cols[3].AppendTimestamp(int64(i)*1000, 0)
+				}
 				kind := row.Insert
 				if c.name == "materialize" && i%2 == 1 { // else its lists would grow
 					kind = row.Delete

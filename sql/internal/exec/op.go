@@ -248,6 +248,15 @@ type Deduplicate struct {
 	TTL     time.Duration
 }
 
+// FirstByTime keeps the row of each key with the least event time, of several the one that came first. It gives it once, when the
+// watermark has come to its time: all that it gives are new rows. Rows behind the watermark are dropped.
+type FirstByTime struct {
+	In      []row.Field
+	Keys    []int
+	Rowtime int           // the column; a row with NULL in it is dropped
+	TTL     time.Duration // how long it is known of a key that its row was given; 0 is for ever
+}
+
 // WindowRank is Rank for each window: it gives its rows when the watermark passes the window's end.
 type WindowRank struct {
 	Session

@@ -37,6 +37,9 @@ type rig struct {
 	odd  bool
 	// disk has state on disk, of which next to nothing fits into memory.
 	disk bool
+	// The node is that of one subtask of so many; parallelism 0 is 1.
+	subtask, parallelism int
+
 	task *operator.Context
 	temp spill.Dir
 }
@@ -65,7 +68,7 @@ func (r *rig) open(from *operator.State) {
 
 func (r *rig) context(from *operator.State) *operator.Context {
 	r.task = &operator.Context{
-		Operator: "rig", Parallelism: 1, MaxParallelism: 8, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
+		Operator: "rig", Subtask: r.subtask, Parallelism: max(1, r.parallelism), MaxParallelism: 8, Metrics: &metric.Group{}, Clock: r.clock, Restored: from,
 		Temp: &r.temp, Mail: func(f func()) { f() }, WakeAt: func(at int64) {
 			if r.wake == 0 || at < r.wake {
 				r.wake = at
@@ -256,13 +259,20 @@ func (r *rig) end() {
 // restart takes a snapshot and goes on with a new node.
 func (r *rig) restart() {
 	r.t.Helper()
+	s := r.snapshot()
+	r.close()
+	r.open(operator.Redistribute([]*operator.State{s}, 8, 1, 0))
+}
+
+// snapshot is the state of the node.
+func (r *rig) snapshot() *operator.State {
+	r.t.Helper()
 	w := &operator.Snapshot{Checkpoint: 1}
 	if err := r.node.Snapshot(w); err != nil {
 		r.t.Fatal(err)
 	}
 	w.Finish()
-	r.close()
-	r.open(operator.Redistribute([]*operator.State{&w.State}, 8, 1, 0))
+	return &w.State
 }
 
 // take are the changes since the last call.

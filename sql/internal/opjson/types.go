@@ -18,6 +18,7 @@ var Types = map[string]reflect.Type{
 	"deduplicate_1":      reflect.TypeFor[exec.Deduplicate](),
 	"drop-before_1":      reflect.TypeFor[exec.DropBefore](),
 	"expand_1":           reflect.TypeFor[exec.Expand](),
+	"first-by-time_1":    reflect.TypeFor[exec.FirstByTime](),
 	"group-aggregate_1":  reflect.TypeFor[exec.GroupAggregate](),
 	"interval-join_1":    reflect.TypeFor[exec.IntervalJoin](),
 	"join_1":             reflect.TypeFor[exec.Join](),

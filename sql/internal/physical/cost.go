@@ -125,7 +125,7 @@ func (e *estimator) rowsOf(r *Rel, ins []float64) float64 {
 		return ins[0] / rowsOfGroup * windowsOf(op.Windowing)
 	case *exec.WindowTVF:
 		return ins[0] * windowsOf(op.Windowing)
-	case *exec.Deduplicate, *exec.Normalize, *exec.Materialize:
+	case *exec.Deduplicate, *exec.FirstByTime, *exec.Normalize, *exec.Materialize:
 		return ins[0] / rowsOfGroup
 	case *exec.Rank:
 		return ranked(ins[0], len(op.Partition), op.From, op.To)
@@ -200,7 +200,7 @@ func joined(kind logical.JoinKind, ins []float64, keys bool, cond expr.Expr) flo
 // kept is how many bytes of state an operator has.
 func (e *estimator) kept(r *Rel, ins []float64, rows float64) float64 {
 	switch op := r.Op.(type) {
-	case *exec.GroupAggregate, *exec.WindowAggregate, *exec.Deduplicate, *exec.Normalize, *exec.Materialize:
+	case *exec.GroupAggregate, *exec.WindowAggregate, *exec.Deduplicate, *exec.FirstByTime, *exec.Normalize, *exec.Materialize:
 		return rows * bytesOf(r.Cols)
 	case *exec.Rank:
 		if !op.Retract {

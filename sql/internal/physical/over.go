@@ -227,26 +227,34 @@ func (p *planner) rankOver(over *logical.Over, b rankBounds, number bool) *Rel {
 	return p.rank(in, c.Partition, c.Order, f, b, number, "Rank")
 }
 
-// deduplicate keeps the first or the last row of each key.
+// deduplicate keeps the first or the last row of each key. The first one in event time is given once, when the watermark says that
+// no earlier one comes. In mini-batches Flink gives it at once instead, and takes it back for an earlier one.
 func (p *planner) deduplicate(in *Rel, c logical.OverCall, number bool, cols []row.Field) *Rel {
 	o := c.Order[0]
-	op := &exec.Deduplicate{In: in.Cols, Keys: c.Partition, Last: o.Desc, Rowtime: -1, EachRow: p.EachRow, TTL: p.TTL}
-	if in.Cols[o.Column].Type.Attribute == row.Rowtime {
-		op.Rowtime = o.Column
-	}
 	which := "FirstRow"
-	if op.Last {
+	if o.Desc {
 		which = "LastRow"
 	}
 	r := &Rel{
-		Op: op, Name: "Deduplicate", Detail: fmt.Sprintf("keep=[%s], key=[%s], order=[%s]", which, columnNames(in.Cols, c.Partition), in.Cols[o.Column].Name),
+		Name: "Deduplicate", Detail: fmt.Sprintf("keep=[%s], key=[%s], order=[%s]", which, columnNames(in.Cols, c.Partition), in.Cols[o.Column].Name),
 		Ins: []*Rel{in}, Cols: in.Cols, Dist: []Distribution{distribution(c.Partition)}, Kinds: insertOnly, Keys: [][]int{c.Partition}, Window: in.Window.attached(),
 	}
-	if op.Last || op.Rowtime >= 0 {
-		r.Kinds |= update
-		r.setBefore = func(b bool) { op.Before = b }
+	byTime := in.Cols[o.Column].Type.Attribute == row.Rowtime
+	if byTime && !o.Desc && p.MiniBatch.Size == 0 {
+		r.Op = &exec.FirstByTime{In: in.Cols, Keys: c.Partition, Rowtime: o.Column, TTL: p.TTL}
+	} else {
+		op := &exec.Deduplicate{In: in.Cols, Keys: c.Partition, Last: o.Desc, Rowtime: -1, EachRow: p.EachRow, TTL: p.TTL}
+		if byTime {
+			op.Rowtime = o.Column
+		}
+		if op.Last || byTime {
+			r.Kinds |= update
+			r.setBefore = func(b bool) { op.Before = b }
+		}
+		r.Op = op
+		p.bundled(r)
 	}
-	p.keyed(p.bundled(r), "a row for each "+columnNames(in.Cols, c.Partition))
+	p.keyed(r, "a row for each "+columnNames(in.Cols, c.Partition))
 	if !number {
 		return r
 	}
