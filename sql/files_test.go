@@ -23,6 +23,11 @@ func rows(t *testing.T, s *sql.Session, text string, args ...sql.Param) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return texts(t, r)
+}
+
+func texts(t *testing.T, r *sql.Result) string {
+	t.Helper()
 	var lines []string
 	for b, err := range r.Batches() {
 		if err != nil {

@@ -116,6 +116,19 @@ func canLookUp(src connect.TableSource) bool {
 	return ok
 }
 
+// looksUp reports whether a table's rows can be looked up.
+func (s *Session) looksUp(t *catalog.Table, options map[string]string) (bool, error) {
+	if t.Rows != nil {
+		return false, nil
+	}
+	src, err := s.source(t, options)
+	if err != nil {
+		return false, err
+	}
+	o, _, err := lookupConfig(t, options)
+	return canLookUp(src) || o.Full.Reload != exec.ReloadNever, err
+}
+
 // lookup finds the ways in which a table's rows are looked up; there is none where its connector cannot.
 func (s *Session) lookup(t *catalog.Table, options map[string]string, keys, project []int) (l exec.Lookups, o exec.LookupOptions, err error) {
 	if t.Rows != nil {

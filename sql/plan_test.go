@@ -29,7 +29,7 @@ func (s *switched) Start(ctx context.Context, env *stream.Env, name string) (str
 // TestPlansOfGoldenCases compiles each streaming query of the golden cases: the plan that is read is the plan that was
 // written, EXPLAIN shows the same, and it gives what the query gives.
 func TestPlansOfGoldenCases(t *testing.T) {
-	files, err := sqltest.Files([]string{"testdata/golden"})
+	files, err := sqltest.Files([]string{"testdata/golden", "testdata/lookups"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestPlansOfGoldenCases(t *testing.T) {
 
 func comparePlan(t *testing.T, c *sqltest.Case, query string, replace *strings.Replacer) {
 	executor, changes := &switched{}, []string{}
-	s := sql.NewSession(sqltest.Functions(), sql.Functions(span), sql.With(append(all.Factories(), halves(&changes)...), all.Formats()), sql.On(executor),
+	s := sql.NewSession(sqltest.Functions(), sql.Functions(span), sql.With(append(append(all.Factories(), listedFactory("at once")), halves(&changes)...), all.Formats()), sql.On(executor),
 		sql.Set("pipeline.auto-watermark-interval", "0 ms"), sql.Set("restart-strategy.type", "none"), sql.Set("table.exec.mini-batch.enabled", "false"))
 	err := s.Script(t.Context(), replace.Replace(c.Sections["setup"]), func(_ string, r *sql.Result) error { return r.Wait() })
 	if err != nil {

@@ -201,7 +201,7 @@ func (s *Session) planConfig(c *config.Configuration, env *bind.Env) (*physical.
 	p := &physical.Config{
 		Session: exec.Session{Zone: env.Zone}, Batch: env.Batch, TTL: config.StateTTL.Get(c),
 		WatermarkEachRow: config.WatermarkInterval.Get(c) == 0, DropNulls: config.NotNullEnforcer.Get(c) == "DROP", Shuffle: s.shuffle,
-		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, Lookup: s.lookup,
+		EachWatermark: watermarkEachRow, SourceKinds: s.sourceKinds, SinkKinds: s.sinkKinds, LooksUp: s.looksUp, Lookup: s.lookup,
 	}
 	p.LookupAsync = exec.LookupAsync{
 		Capacity: config.AsyncLookupCapacity.Get(c), Timeout: config.AsyncLookupTimeout.Get(c), Unordered: config.AsyncLookupMode.Get(c) == "ALLOW_UNORDERED",

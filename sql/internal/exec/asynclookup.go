@@ -124,7 +124,7 @@ func (n *asyncLookupJoin) row(from *heldBatch, place int) lookedUp {
 	if last := len(n.spare) - 1; last >= 0 {
 		r.found, n.spare = n.spare[last], n.spare[:last]
 	} else {
-		r.found = newVectors(n.op.Right)
+		r.found = newVectors(n.op.lookedUp())
 	}
 	return r
 }

@@ -159,7 +159,7 @@ func (l *fullLookup) reload() {
 // read makes a table of all rows.
 func (l *fullLookup) read() (*keptTable, error) {
 	source, at, project := l.op.Scan()
-	t := &keptTable{cols: newVectors(l.op.Right), first: map[string]int32{}}
+	t := &keptTable{cols: newVectors(l.op.lookedUp()), first: map[string]int32{}}
 	keys := make([]*column.Vector, len(at))
 	for i, c := range at {
 		keys[i] = column.New(source.Schema().Fields[c].Type)

@@ -366,8 +366,10 @@ func (n *groupAggregate) emitAll() {
 			n.keys.appendKey(out.Cols[:len(n.op.Keys)])
 			n.some = append(n.some, &copies[i*words])
 		}
-		g := &agg.Groups{Accs: n.some, Current: current}
-		if err := n.set.Append(g, out.Cols[len(n.op.Keys):]); err != nil {
+		values := out.Cols[len(n.op.Keys):]
+		if n.op.GivesPartials {
+			n.set.AppendPartials(n.some, values)
+		} else if err := n.set.Append(&agg.Groups{Accs: n.some, Current: current}, values); err != nil {
 			n.fail(err, nil, nil)
 		}
 		out.N = len(hashes)

@@ -19,6 +19,8 @@ type LookupJoin struct {
 	Left     []row.Field
 	LeftKeys []int
 	Right    []row.Field
+	// Found makes rows of Right of those that are looked up: it filters and computes. nil is that they are the same.
+	Found *Calc
 	Lookups
 	Options LookupOptions
 	Cond    expr.Expr // on the columns of both sides; nil is TRUE
@@ -54,8 +56,21 @@ func (n *lookupJoin) prepare(l *LookupJoin) {
 	if l.Cond != nil {
 		n.cond = expr.Compile(l.Cond)
 	}
-	n.found = newVectors(l.Right)
+	n.found = newVectors(l.lookedUp())
+	n.rows = n.found
+	if l.Found != nil {
+		n.rows = newVectors(l.Right)
+		n.side = newLookupSide(l.Found)
+	}
 	n.init(l.Out, l.Zone)
+}
+
+// lookedUp are the columns that the connector gives.
+func (l *LookupJoin) lookedUp() []row.Field {
+	if l.Found != nil {
+		return l.Found.In
+	}
+	return l.Right
 }
 
 func newVectors(fields []row.Field) []*column.Vector {
@@ -71,7 +86,9 @@ type lookupJoin struct {
 	op     *LookupJoin
 	cond   *expr.Program
 	lookup connect.Lookup
-	found  []*column.Vector // rows of the right side for those of a batch
+	found  []*column.Vector // what is looked up for the rows of a batch
+	side   *lookupSide      // makes rows of it; nil where rows is found
+	rows   []*column.Vector // rows of the right side
 	places []int32          // of the left row of each of them
 	counts []int            // of each left row
 	kept   []bool
@@ -138,6 +155,9 @@ func (n *lookupJoin) Rows(b *batch.Columns, from, to int) int {
 
 // give joins a run of rows with what was found for them.
 func (n *lookupJoin) give(b *batch.Columns, from, to int) {
+	if n.side != nil {
+		n.makeRows()
+	}
 	n.filter(b)
 	n.lefts, n.rights, n.kinds = n.lefts[:0], n.rights[:0], n.kinds[:0]
 	at := 0
@@ -219,7 +239,7 @@ func (n *lookupJoin) filter(b *batch.Columns) {
 		left.AppendAll(v, n.places)
 		pairs.Cols = append(pairs.Cols, left)
 	}
-	pairs.Cols = append(pairs.Cols, n.found...)
+	pairs.Cols = append(pairs.Cols, n.rows...)
 	v, err := n.cond.Eval(n.now(), &pairs)
 	if err != nil {
 		n.fail(err, &b.Batch, n.op.Out)
@@ -238,7 +258,7 @@ func (n *lookupJoin) pair(b *batch.Columns, p, at int) {
 // send gives the pairs.
 func (n *lookupJoin) send(b *batch.Columns) {
 	if n.op.Kind == logical.Left {
-		for _, v := range n.found {
+		for _, v := range n.rows {
 			v.AppendNull()
 		}
 	}
@@ -248,7 +268,7 @@ func (n *lookupJoin) send(b *batch.Columns) {
 		for c, v := range b.Cols {
 			cur.Cols[c].AppendAll(v, n.lefts[from:to])
 		}
-		for c, v := range n.found {
+		for c, v := range n.rows {
 			cur.Cols[len(b.Cols)+c].AppendAll(v, n.rights[from:to])
 		}
 		n.endRows(n.kinds[from:to])

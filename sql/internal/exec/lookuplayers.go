@@ -164,7 +164,7 @@ func (c *cached) size() int { return max(1, c.n) }
 
 func newCachedLookup(l connect.Lookup, op *LookupJoin, env *lookupEnv) *cachedLookup {
 	return &cachedLookup{
-		layer: layer{l}, o: &op.Options, env: env, keys: colcodec.NewLayout(op.keyTypes()), rows: colcodec.NewLayout(types(op.Right)),
+		layer: layer{l}, o: &op.Options, env: env, keys: colcodec.NewLayout(op.keyTypes()), rows: colcodec.NewLayout(types(op.lookedUp())),
 		entries: map[string]*list.Element{}, recent: list.New(),
 	}
 }

@@ -70,6 +70,8 @@ type GroupAggregate struct {
 	// Partials gives the input, with the same Calls, of which this merges what they have accumulated; nil where the
 	// input is rows.
 	Partials *LocalAggregate
+	// GivesPartials gives what the calls have accumulated, for another one with Partials, in place of their values.
+	GivesPartials bool
 	// Retract says that the input has -U and -D.
 	Retract bool
 	// Before says that -U is sent before +U.
@@ -114,8 +116,20 @@ type WindowTVF struct {
 	Time       int
 	Processing bool
 	Partition  []int
-	Out        []row.Field
-	Final      bool
+	// Slices says that rows are slices of time: Time is where they start, in the time of the windows. Each is in the windows
+	// that it is a part of.
+	Slices bool
+	Out    []row.Field
+	Final  bool
+}
+
+// WindowSlices adds to rows, as a TIMESTAMP(3), the start of their slice of time: all windows are made of whole slices.
+type WindowSlices struct {
+	Session
+	In []row.Field
+	logical.Windowing
+	Time int
+	Out  []row.Field
 }
 
 // Join joins two inputs by equal keys and a condition. Rows of Left, Right and Full without a partner have NULLs for

@@ -12,8 +12,9 @@ func (w *WindowTVF) Node() operator.Node {
 	if w.Kind == "SESSION" {
 		return newSessionTVF(w)
 	}
-	n := &windowTVF{op: w, windows: newWindows(w.Windowing, w.In[w.Time].Type.Kind == row.TimestampLTZ, w.Zone)}
+	n := &windowTVF{op: w}
 	n.isLTZ = w.Out[len(w.In)+2].Type.Kind == row.TimestampLTZ
+	n.windows = newWindows(w.Windowing, w.In[w.Time].Type.Kind == row.TimestampLTZ || w.Slices && n.isLTZ, w.Zone)
 	n.init(w.Out, w.Zone)
 	n.ColumnInput.Init(n, &n.out)
 	return n
@@ -57,7 +58,9 @@ func (n *windowTVF) assign(b *batch.Columns, from, to int, now int64) (next int)
 		p := b.Row(from)
 		t := now
 		if !n.op.Processing {
-			t = n.windows.local(n.timeOf(times, p, name))
+			if t = n.timeOf(times, p, name); !n.op.Slices {
+				t = n.windows.local(t)
+			}
 		}
 		n.add(int32(p), t)
 	}

@@ -40,6 +40,7 @@ var Types = map[string]reflect.Type{
 	"window-aggregate_1": reflect.TypeFor[exec.WindowAggregate](),
 	"window-join_1":      reflect.TypeFor[exec.WindowJoin](),
 	"window-rank_1":      reflect.TypeFor[exec.WindowRank](),
+	"window-slices_1":    reflect.TypeFor[exec.WindowSlices](),
 	"window-tvf_1":       reflect.TypeFor[exec.WindowTVF](),
 }
 

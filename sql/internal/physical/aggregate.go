@@ -16,9 +16,14 @@ import (
 func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	in := p.plan(n.Input)
 	p.checkCalls(n.Calls, !in.isInsertOnly())
-	// In batch mode nothing is early: windows are columns like others, and their groups go to disk as others do.
 	if in.Window.isOf(n.Keys) && !p.Batch {
 		return p.windowAggregate(in, n)
+	}
+	// In batch mode nothing is early: windows are columns like others, and their groups go to disk as others do.
+	if in.Window.isOf(n.Keys) {
+		if r := p.sliceAggregate(in, n); r != nil {
+			return r
+		}
 	}
 	if p.DistinctBuckets > 0 {
 		if partial, final := rule.SplitDistinct(n, p.DistinctBuckets); partial != nil {
@@ -43,15 +48,12 @@ func (p *planner) groupAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	case p.Batch:
 		op.TTL = 0
 		if n.TTL != nil {
-			r.Ignored = append(r.Ignored, "STATE_TTL has no effect: groups are kept to the end of the input")
+			r.Ignored = append(r.Ignored, ignoredTTL)
 		}
 	case n.TTL != nil:
 		r.TTL = n.TTL.String()
 	}
-	keys := make([]int, len(n.Keys))
-	for i := range keys {
-		keys[i] = i
-	}
+	keys := firstColumns(len(n.Keys))
 	r.Keys = [][]int{keys}
 	if p.TwoPhase || p.TwoPhaseGlobal && len(keys) == 0 {
 		p.split(r, op)
@@ -71,6 +73,16 @@ func (p *planner) groupAggregate(in *Rel, n *logical.Aggregate) *Rel {
 		return r
 	}
 	return p.keyed(r, "the groups by "+columnNames(cols, keys))
+}
+
+const ignoredTTL = "STATE_TTL has no effect: groups are kept to the end of the input"
+
+func firstColumns(n int) []int {
+	columns := make([]int, n)
+	for i := range columns {
+		columns[i] = i
+	}
+	return columns
 }
 
 // split has a group aggregate merge what is computed of its rows where these come from, if that can be sent.
@@ -113,17 +125,7 @@ func (p *planner) checkCalls(calls []logical.Call, retract bool) {
 // windowAggregate groups by windows.
 func (p *planner) windowAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	w := in.Window
-	var keys []int      // without those of windows
-	var keyPlaces []int // of each key in the operator's columns
-	for _, k := range n.Keys {
-		switch k {
-		case w.Start, w.End, w.Time:
-			keyPlaces = append(keyPlaces, -1)
-		default:
-			keyPlaces = append(keyPlaces, len(keys))
-			keys = append(keys, k)
-		}
-	}
+	keys, keyPlaces := w.otherKeys(n.Keys) // which are columns of the operator, too
 	calls := slices.Clone(n.Calls)
 	op := &exec.WindowAggregate{
 		Session: p.Session, In: in.Cols, Windowing: w.Windowing, Processing: w.Processing, Attached: true, Start: w.Start, End: w.End,

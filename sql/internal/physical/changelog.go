@@ -96,21 +96,26 @@ func (r *Rel) isVolatile() bool {
 		xs = append(slices.Clone(op.Exprs), op.Cond)
 	case *exec.Apply:
 		xs = op.Args
-	}
-	for _, x := range xs {
-		volatile := false
-		if x != nil {
-			expr.Walk(x, func(y expr.Expr) bool {
-				c, ok := y.(*expr.Call)
-				volatile = volatile || ok && c.Func.Volatile && c.T.Attribute != row.Proctime
-				return !volatile
-			})
-		}
-		if volatile {
-			return true
+	case *exec.LookupJoin:
+		if op.Found != nil {
+			xs = append(slices.Clone(op.Found.Exprs), op.Found.Cond)
 		}
 	}
-	return false
+	return slices.ContainsFunc(xs, volatile)
+}
+
+// volatile reports whether an expression, which may be nil, gives something else each time.
+func volatile(x expr.Expr) bool {
+	if x == nil {
+		return false
+	}
+	is := false
+	expr.Walk(x, func(y expr.Expr) bool {
+		c, ok := y.(*expr.Call)
+		is = is || ok && c.Func.Volatile && c.T.Attribute != row.Proctime
+		return !is
+	})
+	return is
 }
 
 // conjuncts are the parts of a condition that AND puts together.

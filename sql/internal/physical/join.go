@@ -9,7 +9,6 @@ import (
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/builtin"
-	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
 	"github.com/flott-dev/flott/sql/internal/logical"
@@ -36,12 +35,12 @@ func (p *planner) join(n *logical.Join) *Rel {
 	if n.Cond != nil {
 		s.at = n.Cond.Extent()
 	}
-	s.equations(p)
 	var r *Rel
 	switch {
 	case n.AsOf != nil:
 		r = p.temporalJoin(s)
 	default:
+		s.equations(p)
 		if r = p.windowJoin(s); r == nil {
 			if r = p.intervalJoin(s); r == nil {
 				r = p.regularJoin(s)
@@ -85,20 +84,6 @@ func (p *planner) hinted(n *logical.Join, r *Rel) {
 			r.Ignored = append(r.Ignored, h.Text()+" has no effect: the table is not looked up")
 		}
 	}
-}
-
-// ignoredLookup is what has no effect of the hint LOOKUP, empty where all has.
-func ignoredLookup(o *exec.LookupOptions, h *logical.LookupHint) string {
-	isAsync := o.Async.Capacity > 0
-	switch wants := h.Async != nil && *h.Async; {
-	case wants && !isAsync:
-		return ": 'async' has no effect: the whole table is in memory"
-	case !isAsync && (h.Capacity > 0 || h.Timeout != nil || h.Unordered != nil):
-		return ": 'capacity', 'timeout' and 'output-mode' have no effect without 'async' = 'true': rows are looked up one after the other"
-	case !isAsync && h.Async == nil && h.Attempts == 0:
-		return " has no effect: rows are looked up one after the other"
-	}
-	return ""
 }
 
 func tableSide(h logical.JoinHint) exec.TableSide {
@@ -165,6 +150,11 @@ func (s *sides) equations(p *planner) {
 		s.nullSafe = append(s.nullSafe, e.nullSafe)
 	}
 	s.left, s.right = added(p, s.left, leftExprs), added(p, s.right, rightExprs)
+	s.setRest(rest)
+}
+
+// setRest sets the other conditions, which are on the columns before some were added to the left side.
+func (s *sides) setRest(rest []expr.Expr) {
 	by := len(s.left.Cols) - s.width
 	for _, c := range rest {
 		s.rest = append(s.rest, expr.Shift(c, func(i int) int {
@@ -528,13 +518,14 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 	if !ok || s.left.Cols[time.Index].Type.Attribute == row.NoAttribute {
 		fail(at, "FOR SYSTEM_TIME AS OF takes a time attribute of the left side")
 	}
-	if len(s.leftKeys) == 0 {
-		fail(at, "a join FOR SYSTEM_TIME AS OF needs an equation with the key of the right side")
-	}
 	if s.left.Cols[time.Index].Type.Attribute == row.Proctime {
 		if r := p.lookupJoin(s); r != nil {
 			return r
 		}
+	}
+	s.equations(p)
+	if len(s.leftKeys) == 0 {
+		fail(at, "a join FOR SYSTEM_TIME AS OF needs an equation with the key of the right side")
 	}
 	op := &exec.TemporalJoin{
 		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, Right: s.right.Cols, LeftKeys: s.leftKeys, RightKeys: s.rightKeys,
@@ -589,148 +580,4 @@ func keepVersions(r *Rel) {
 		}
 		return
 	}
-}
-
-// lookupJoin asks a connector for the rows of the right side, nil where it cannot.
-func (p *planner) lookupJoin(s *sides) *Rel {
-	source, project, cond, ok := lookedUp(s.right)
-	if !ok || p.Lookup == nil {
-		return nil
-	}
-	t := source.Source.Table
-	physical := func(i int) int { // the place of a scanned column among the physical ones of the table
-		n := 0
-		for _, c := range t.Columns[:source.Source.Reads[i]] {
-			if c.Kind == catalog.Physical {
-				n++
-			}
-		}
-		return n
-	}
-	var keys, wanted []int
-	for _, k := range s.rightKeys {
-		keys = append(keys, physical(project[k]))
-	}
-	for _, c := range project {
-		wanted = append(wanted, physical(c))
-	}
-	lookup, options, err := p.Lookup(t, source.Source.Options, keys, wanted)
-	if err != nil {
-		fail(s.at, "%s", err)
-	}
-	if lookup.None() {
-		return nil
-	}
-	rest := s.rest
-	if cond != nil {
-		rest = append(rest, expr.Shift(cond, func(i int) int { return len(s.left.Cols) + slices.Index(project, i) }))
-	}
-	op := &exec.LookupJoin{
-		Session: p.Session, Kind: s.n.Kind, Left: s.left.Cols, LeftKeys: s.leftKeys, Right: plainColumns(s.right.Cols), Lookups: lookup,
-		Cond: and(rest), Out: s.columns(true), Options: options,
-	}
-	op.Options.Async = p.lookupAsync(&lookup, s.n.Lookup, s.left.isInsertOnly())
-	if h := s.n.Lookup; h != nil {
-		op.Options.Attempts, op.Options.Delay = h.Attempts, h.Delay
-	}
-	return &Rel{
-		Op: op, Lookup: &Lookup{t, source.Source.Options, keys, wanted}, Name: "LookupJoin", Detail: "table=[" + t.Path.Object + "], " + s.detail() + lookupText(&op.Options), Ins: []*Rel{s.left}, Cols: op.Out,
-		Dist: []Distribution{{}}, Kinds: s.left.Kinds, needs: same,
-	}
-}
-
-// lookupAsync is how many rows are looked up at once: several where the connector has a way of its own, or the hint asks for it.
-// Results go out as they come where rows do not change others.
-func (p *planner) lookupAsync(l *exec.Lookups, h *logical.LookupHint, isInsertOnly bool) exec.LookupAsync {
-	if h == nil {
-		h = &logical.LookupHint{}
-	}
-	wanted := l.NewAsync != nil
-	if h.Async != nil {
-		wanted = *h.Async || l.New == nil
-	}
-	if l.Scan != nil || !wanted {
-		return exec.LookupAsync{}
-	}
-	a := p.LookupAsync
-	if h.Capacity > 0 {
-		a.Capacity = h.Capacity
-	}
-	if h.Timeout != nil {
-		a.Timeout = *h.Timeout
-	}
-	if h.Unordered != nil {
-		a.Unordered = *h.Unordered
-	}
-	a.Unordered = a.Unordered && isInsertOnly
-	return a
-}
-
-// lookupText is what is not so for all lookups.
-func lookupText(o *exec.LookupOptions) string {
-	s := ""
-	if o.Cache {
-		s = ", cache=[PARTIAL"
-		if o.MaxRows > 0 {
-			s += fmt.Sprintf(", maxRows=%d", o.MaxRows)
-		}
-		if o.AfterWrite > 0 {
-			s += ", expireAfterWrite=" + o.AfterWrite.String()
-		}
-		if o.AfterAccess > 0 {
-			s += ", expireAfterAccess=" + o.AfterAccess.String()
-		}
-		s += "]"
-	}
-	if f := &o.Full; f.Reload == exec.ReloadTimed {
-		s = ", cache=[FULL, reload=TIMED, time=" + timeOfDay(f) + fmt.Sprintf(", days=%d]", f.Days)
-	} else if f.Reload != exec.ReloadNever {
-		s = fmt.Sprintf(", cache=[FULL, reload=%s, interval=%s]", f.Reload, f.Interval)
-	}
-	if a := &o.Async; a.Capacity > 0 {
-		mode := "ORDERED"
-		if a.Unordered {
-			mode = "UNORDERED"
-		}
-		s += fmt.Sprintf(", async=[%s, KEY_ORDERED: false, %dms, %d]", mode, a.Timeout.Milliseconds(), a.Capacity)
-	}
-	if o.Attempts > 1 {
-		s += fmt.Sprintf(", retry=[lookup_miss, FIXED_DELAY, %s, %d]", o.Delay, o.Attempts)
-	}
-	return s
-}
-
-func timeOfDay(f *exec.LookupFull) string {
-	t := time.Time{}.Add(f.TimeOfDay)
-	if f.HasOffset {
-		return t.In(time.FixedZone("", f.OffsetSeconds)).Add(-time.Duration(f.OffsetSeconds) * time.Second).Format("15:04:05.999999999Z07:00")
-	}
-	return t.Format("15:04:05.999999999")
-}
-
-// lookedUp is the source that a relation reads, with the scanned column of each of its columns, and a condition on
-// these; a relation that computes something cannot be looked up.
-func lookedUp(r *Rel) (source *Rel, project []int, cond expr.Expr, ok bool) {
-	if r.Source != nil {
-		for i := range r.Cols {
-			project = append(project, i)
-		}
-		return r, project, nil, r.isInsertOnly()
-	}
-	c, isCalc := r.Op.(*exec.Calc)
-	if !isCalc || r.Ins[0].Source == nil {
-		return nil, nil, nil, false
-	}
-	for _, x := range c.Exprs {
-		in, isInput := x.(*expr.Input)
-		if !isInput {
-			return nil, nil, nil, false
-		}
-		project = append(project, in.Index)
-	}
-	missing := false
-	if c.Cond != nil {
-		expr.Inputs(c.Cond, func(in *expr.Input) { missing = missing || !slices.Contains(project, in.Index) })
-	}
-	return r.Ins[0], project, c.Cond, !missing
 }

@@ -41,6 +41,8 @@ type Config struct {
 	DropNulls bool
 	// SourceKinds are the kinds of changes that a table's rows are.
 	SourceKinds func(t *catalog.Table, options map[string]string) (row.ChangeKinds, error)
+	// LooksUp reports whether rows of a table can be looked up; it may be nil.
+	LooksUp func(t *catalog.Table, options map[string]string) (bool, error)
 	// Lookup finds the ways in which a table's rows are looked up by some of its columns.
 	Lookup func(t *catalog.Table, options map[string]string, keys, project []int) (exec.Lookups, exec.LookupOptions, error)
 	// LookupAsync is how several rows are looked up at once where no hint says otherwise.

@@ -1,6 +1,8 @@
 package rule
 
 import (
+	"slices"
+
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/expr"
@@ -16,18 +18,17 @@ func Fold(n logical.Node, c *expr.Context) logical.Node {
 		if !ok {
 			return n
 		}
-		var conds []expr.Expr
-		for _, x := range conjuncts(f.Cond) {
-			if l, ok := x.(*expr.Literal); ok && !l.IsNull() && l.Value.Bools[0] {
-				continue
-			}
-			conds = append(conds, x)
-		}
+		conds := slices.DeleteFunc(conjuncts(f.Cond), isTrue)
 		if len(conds) == len(conjuncts(f.Cond)) {
 			return n
 		}
 		return filter(f.Input, and(conds...))
 	})
+}
+
+func isTrue(cond expr.Expr) bool {
+	l, ok := cond.(*expr.Literal)
+	return ok && !l.IsNull() && l.Value.Bools[0]
 }
 
 // fold computes the constant parts of an expression.

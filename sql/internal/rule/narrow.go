@@ -206,6 +206,7 @@ func (w *narrower) collectInputs(n logical.Node) {
 func (w *narrower) collectJoin(n *logical.Join, u uses) {
 	if n.AsOf != nil {
 		w.collectInputs(n)
+		w.collectWhole(n.Right)
 		return
 	}
 	width := len(n.Left.Columns())
@@ -213,6 +214,16 @@ func (w *narrower) collectJoin(n *logical.Join, u uses) {
 	need.expr(n.Cond, &use{whole: true})
 	w.collect(n.Left, need[:width])
 	w.collect(n.Right, need[width:])
+}
+
+// collectWhole reads all fields of the columns of tables: lookups cannot leave any out.
+func (w *narrower) collectWhole(n logical.Node) {
+	if scan, ok := n.(*logical.Scan); ok {
+		w.collect(scan, all(scan))
+	}
+	for _, in := range n.Inputs() {
+		w.collectWhole(in)
+	}
 }
 
 // narrow makes n of narrowed tables, and tells what its columns have.

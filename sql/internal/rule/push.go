@@ -193,11 +193,23 @@ func refusesNull(c expr.Expr, side func(i int) bool) bool {
 	return false
 }
 
-// pushLeft moves conditions on the left side of a join below it.
+// pushLeft moves conditions on the left side of a join FOR SYSTEM_TIME AS OF below it, and equations of both sides into it, as
+// its keys.
 func pushLeft(n *logical.Join, conds []expr.Expr) logical.Node {
 	width := len(n.Left.Columns())
 	below, above := movable(conds, func(c expr.Expr) bool { return readsSome(c) && reads(c, 0, width) })
-	return filter(n.With(push(n.Left, below), PushFilters(n.Right)), and(above...))
+	var within []expr.Expr
+	if n.Kind == logical.Inner {
+		within, above = movable(above, func(c expr.Expr) bool {
+			x, ok := c.(*expr.Call)
+			return ok && x.Func.Name == "=" && !reads(c, width, len(n.Columns()))
+		})
+	}
+	joined := n.With(push(n.Left, below), PushFilters(n.Right)).(*logical.Join)
+	if len(within) > 0 {
+		joined = joined.WithCond(and(append(slices.DeleteFunc(conjuncts(n.Cond), isTrue), within...)...))
+	}
+	return filter(joined, and(above...))
 }
 
 // pushAggregate moves conditions on keys below the groups.
