@@ -42,8 +42,8 @@ func Functions(fs ...Function) Option {
 // ScalarOption says more of a scalar function.
 type ScalarOption func(d *builtin.Def)
 
-// Volatile says that a function gives another result each time: it is computed once for each row, and never
-// beforehand.
+// Volatile says that a function gives another result each time: it is computed for each row at
+// each place of a query, and never beforehand. Other functions may be computed once for all places with the same arguments.
 func Volatile() ScalarOption { return func(d *builtin.Def) { d.Volatile = true } }
 
 // Scalar is a function that gives a value for the values of its arguments: func(A, B, …) R or func(A, B, …) (R, error).

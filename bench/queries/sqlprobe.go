@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/nexmark"
@@ -17,19 +15,14 @@ func probeTable(p *Probe) connect.TableFactory {
 	return connect.TableFactory{
 		Name: "probe",
 		NewSink: func(t *connect.TableSpec) (connect.TableSink, error) {
-			return columnProbe{p, t.Schema}, nil
+			return columnProbe{p}, nexmark.CheckColumns(t.Schema)
 		},
 	}
 }
 
-type columnProbe struct {
-	probe  *Probe
-	schema *row.Schema
-}
+type columnProbe struct{ probe *Probe }
 
-func (columnProbe) Kinds() row.ChangeKinds {
-	return 1<<row.Insert | 1<<row.UpdateBefore | 1<<row.UpdateAfter | 1<<row.Delete
-}
+func (columnProbe) Kinds() row.ChangeKinds { return row.AllKinds }
 
 func (p columnProbe) Sink(connect.Insert) (connect.ColumnSink, error) { return p, nil }
 
@@ -45,59 +38,12 @@ type columnProbeWriter struct {
 
 // Write reads every byte of every column of the rows that count.
 func (w *columnProbeWriter) Write(b *column.Batch) error {
-	n := b.Len()
-	w.out.Rows += int64(n)
-	sum := uint64(0)
-	for c, v := range b.Cols {
-		seed := uint64(c+1) * 0x9e3779b97f4a7c15
-		switch column.FormOf(v.Type) {
-		case column.FormI32:
-			for i := range n {
-				sum += (uint64(uint32(v.I32[b.Row(i)])) ^ seed) * 0x9e3779b97f4a7c15
-			}
-		case column.FormI64, column.FormDecimal, column.FormTimestamp:
-			for i := range n {
-				sum += (uint64(v.I64[b.Row(i)]) ^ seed) * 0x9e3779b97f4a7c15
-			}
-		case column.FormBytes:
-			for i := range n {
-				sum += xxh3.Hash(v.Bytes(b.Row(i))) ^ seed
-			}
-		}
-	}
-	w.out.Checksum += sum
+	w.out.Rows += int64(b.Len())
+	w.out.Checksum += nexmark.Checksum(b)
 	if w.probe.Hash {
-		w.hashRows(b)
+		w.hash.AppendBatch(b)
 	}
 	return nil
-}
-
-// hashRows adds rows to the hash of the final result, and takes those away that are retracted.
-func (w *columnProbeWriter) hashRows(b *column.Batch) {
-	for i := range b.Len() {
-		p := b.Row(i)
-		for _, v := range b.Cols {
-			switch {
-			case v.IsNull(p):
-				w.hash.AppendNull()
-			case v.Type.Kind == row.Decimal:
-				w.hash.AppendDecimal(v.I64[p], v.Type.Scale)
-			case v.Type.IsTimestamp():
-				w.hash.AppendInt(v.I64[p] / 1000)
-			case v.Type.Kind == row.BigInt:
-				w.hash.AppendInt(v.I64[p])
-			case v.Type.IsInteger():
-				w.hash.AppendInt(int64(v.I32[p]))
-			default:
-				w.hash.AppendBytes(v.Bytes(p))
-			}
-		}
-		if b.Kind(p).IsAdd() {
-			w.hash.Insert()
-		} else {
-			w.hash.Retract()
-		}
-	}
 }
 
 func (w *columnProbeWriter) Flush(bool) error          { return nil }

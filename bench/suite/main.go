@@ -209,11 +209,11 @@ func (q query) run(ctx context.Context, dir string, scale int64, hash bool) (rep
 	used := (cputime.Process() - cpu).Seconds()
 	r := report{
 		Query: q.name, Events: q.events(scale), Seconds: time.Since(start).Seconds(), CPUSeconds: used, MaxRSSBytes: cputime.MaxRSS(),
-		OutputRows: p.rows.Load(),
+		OutputRows: p.rows,
 	}
 	r.EventsPerCPUSecond = int64(float64(r.Events) / cmp.Or(used, 1e-9))
 	if hash {
-		r.OutputHash = fmt.Sprintf("%x", p.sum.Load())
+		r.OutputHash = p.hash.String()
 	}
 	return r, nil
 }

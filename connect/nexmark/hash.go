@@ -1,6 +1,11 @@
 package nexmark
 
-import "strconv"
+import (
+	"strconv"
+
+	vectors "github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/internal/valuetext"
+)
 
 const (
 	fnvOffset = 0xcbf29ce484222325
@@ -52,7 +57,7 @@ func (h *Hash) AppendBytes(s []byte) {
 // AppendDecimal appends the decimal unscaled / 10^scale, with all its scale digits.
 func (h *Hash) AppendDecimal(unscaled int64, scale int) {
 	h.begin()
-	h.texts = appendDecimal(h.texts, unscaled, scale)
+	h.texts = valuetext.AppendExact(h.texts, vectors.Int128From(unscaled), scale)
 }
 
 // AppendNull appends a NULL of any type.
@@ -174,29 +179,4 @@ func (h *Hash) Rows() int64 {
 // String returns the checksum in hex without leading zeros, as it is printed for Flink.
 func (h *Hash) String() string {
 	return strconv.FormatUint(h.Sum(), 16)
-}
-
-// appendDecimal appends unscaled / 10^scale in plain notation.
-func appendDecimal(dst []byte, unscaled int64, scale int) []byte {
-	magnitude := uint64(unscaled)
-	if unscaled < 0 {
-		dst = append(dst, '-')
-		magnitude = -magnitude
-	}
-	var buf [20]byte
-	digits := strconv.AppendUint(buf[:0], magnitude, 10)
-	whole := len(digits) - scale
-	if scale == 0 {
-		return append(dst, digits...)
-	}
-	if whole <= 0 {
-		dst = append(dst, "0."...)
-		for range -whole {
-			dst = append(dst, '0')
-		}
-		return append(dst, digits...)
-	}
-	dst = append(dst, digits[:whole]...)
-	dst = append(dst, '.')
-	return append(dst, digits[whole:]...)
 }

@@ -218,8 +218,13 @@ func TestAppendDecimal(t *testing.T) {
 		{math.MinInt64, 19, "-0.9223372036854775808"},
 		{math.MaxInt64, 18, "9.223372036854775807"},
 	} {
-		if got := string(appendDecimal(nil, c.unscaled, c.scale)); got != c.want {
-			t.Errorf("%d / 10^%d: %s, want %s", c.unscaled, c.scale, got, c.want)
+		var got, want Hash
+		got.AppendDecimal(c.unscaled, c.scale)
+		got.Insert()
+		want.AppendString(c.want)
+		want.Insert()
+		if got.Sum() != want.Sum() {
+			t.Errorf("%d / 10^%d is not %s", c.unscaled, c.scale, c.want)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func inferCase(args []expr.Expr) ([]expr.Expr, *row.Type, error) {
 
 func caseBranches(call *expr.Call, args []*expr.Program) expr.Branching {
 	if x, values := whens(call); x != nil {
-		return caseOf(expr.Compile(x), values, args)
+		return caseOf(args[0].Arg(0), values, args)
 	}
 	var ch expr.Chooser
 	var rest, taken, left, places []int32

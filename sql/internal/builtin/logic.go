@@ -78,10 +78,12 @@ func isKernel(what string, not bool) expr.Kernel {
 	}
 }
 
-// junctionBranches is AND or OR: the second operand is evaluated where the first does not decide.
+// junctionBranches is AND or OR: the second operand is evaluated where the first does not decide. One that never fails is evaluated
+// for all rows where it costs little, or where the first decides few: then picking out rows costs more than it saves.
 func junctionBranches(decides bool) func(*expr.Call, []*expr.Program) expr.Branching {
 	return func(call *expr.Call, args []*expr.Program) expr.Branching {
-		if expr.IsTotal(call.Args[1]) {
+		total := expr.IsTotal(call.Args[1])
+		if total && !expr.IsCostly(call.Args[1]) {
 			return func(c *expr.Context, b *column.Batch, sel []int32, n int, out *column.Vector) {
 				out.Resize(n)
 				junction(decides, n, args[0].Run(c, b, sel, n), args[1].Run(c, b, sel, n), out)
@@ -107,6 +109,11 @@ func junctionBranches(decides bool) func(*expr.Call, []*expr.Program) expr.Branc
 				}
 			}
 			if len(rest) == 0 {
+				return
+			}
+			if total && len(rest) > n/4*3 && first.Type.Kind != row.Null {
+				out.Resize(n)
+				junction(decides, n, first, args[1].Run(c, b, sel, n), out)
 				return
 			}
 			places = expr.Places(places, rest, sel)

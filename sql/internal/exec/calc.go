@@ -12,16 +12,15 @@ func (c *Calc) Node() operator.Node {
 	n := &calc{op: c}
 	n.init(c.Out, c.Zone)
 	n.ColumnInput.Init(n, &n.out)
-	if c.Cond != nil {
-		n.cond = expr.Compile(c.Cond)
-	}
-	for _, x := range c.Exprs {
+	programs, shared := expr.CompileAll(append([]expr.Expr{c.Cond}, c.Exprs...))
+	n.cond, n.shared = programs[0], shared
+	for i, x := range c.Exprs {
 		in, ok := x.(*expr.Input)
 		if ok {
 			n.exprs = append(n.exprs, calcExpr{pass: in.Index})
 			continue
 		}
-		p := expr.Compile(x)
+		p := programs[1+i]
 		n.exprs = append(n.exprs, calcExpr{program: p})
 		n.computes = n.computes || !p.IsField()
 	}
@@ -38,6 +37,7 @@ type calc struct {
 	op       *Calc
 	cond     *expr.Program
 	exprs    []calcExpr
+	shared   *expr.Shared // what the condition and the expressions have in common
 	computes bool
 	sel      []int32
 	places   []int32
@@ -61,6 +61,7 @@ func (n *calc) Rows(b *batch.Columns, from, to int) int {
 		return from
 	}
 	c := n.now()
+	n.shared.Begin()
 	rows := column.Batch{Cols: b.Cols, N: b.N, Sel: b.Sel, Kinds: b.Kinds}
 	all := from == 0 && to == b.Len()
 	if !all {

@@ -14,6 +14,7 @@
 // Kernels know no selection: an Input gathers the selected rows, once for each evaluation, and what is
 // computed is dense. Expressions that choose between branches (CASE, AND, OR, COALESCE, IF) evaluate a branch for the rows that
 // need it only, so that an error is raised only where row-by-row evaluation would raise it.
+// Several expressions of the same rows compute once what they have in common: see Shared.
 //
 // Kernels of strict functions, which are NULL where an argument is, are called with the validity of the
 // result already set; see Strict.

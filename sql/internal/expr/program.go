@@ -47,30 +47,56 @@ type Program struct {
 	out      *column.Vector
 	valid    column.Bitmap // memory for the validity of strict functions
 	field    *fieldPath    // of a field of a column, which is not computed
+	memo     *memo         // of what is computed once for several programs, in place of args, kernel and branches
+	view     column.Vector // of values of the memo
 }
 
 // Compile makes a Program of an expression.
-func Compile(x Expr) *Program {
+func Compile(x Expr) *Program { return (&compiler{}).compile(x) }
+
+// compiler makes programs of expressions, some calls of which are computed once.
+type compiler struct {
+	common map[*Call]*memo
+}
+
+func (c *compiler) compile(x Expr) *Program {
 	p := &Program{x: x, out: column.New(x.Type())}
 	switch x := x.(type) {
 	case *Literal:
 		p.constant = column.New(x.Type())
 	case *Call:
-		if p.field = fieldOf(x); p.field != nil {
-			return p
-		}
-		p.args = make([]*Program, len(x.Args))
-		p.in = make([]*column.Vector, len(x.Args))
-		for i, a := range x.Args {
-			p.args[i] = Compile(a)
-		}
-		if x.Func.Branches != nil {
-			p.branches = x.Func.Branches(x, p.args)
-		} else {
-			p.kernel = x.Func.Compile(x)
+		if p.memo = c.common[x]; p.memo == nil {
+			c.call(p, x)
+		} else if p.memo.program == nil {
+			p.memo.program = &Program{x: x, out: column.New(x.Type())}
+			c.call(p.memo.program, x)
 		}
 	}
 	return p
+}
+
+func (c *compiler) call(p *Program, x *Call) {
+	if p.field = fieldOf(x); p.field != nil {
+		return
+	}
+	p.args = make([]*Program, len(x.Args))
+	p.in = make([]*column.Vector, len(x.Args))
+	for i, a := range x.Args {
+		p.args[i] = c.compile(a)
+	}
+	if x.Func.Branches != nil {
+		p.branches = x.Func.Branches(x, p.args)
+	} else {
+		p.kernel = x.Func.Compile(x)
+	}
+}
+
+// Arg is the program of an argument of a call.
+func (p *Program) Arg(i int) *Program {
+	if p.memo != nil {
+		p = p.memo.program
+	}
+	return p.args[i]
 }
 
 // Type is the type of the result.
@@ -112,6 +138,9 @@ func (p *Program) Run(c *Context, b *column.Batch, sel []int32, n int) *column.V
 		p.out.Reset()
 		Gather(p.out, v, sel)
 		return p.out
+	}
+	if p.memo != nil {
+		return p.memo.run(c, b, sel, n, p.out, &p.view)
 	}
 	if p.branches != nil {
 		p.out.Reset()

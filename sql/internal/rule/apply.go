@@ -43,7 +43,7 @@ func Apply(plans []logical.Node, c *expr.Context, nested func(t *catalog.Table, 
 		n = SetOperations(n)
 		n = Fold(n, c)
 		n = PushFilters(n)
-		out[i] = MergeProjects(n)
+		out[i] = Fields(MergeProjects(n))
 	}
 	return Narrow(Prune(out), nested), nil
 }

@@ -7,6 +7,7 @@
 //	Fold          what is constant is computed
 //	PushFilters   conditions go to where their columns come from
 //	MergeProjects projections of projections become one
+//	Fields        fields of ROWs are taken before windows, joins, OVER and what else passes rows on
 //	Prune         columns that nobody reads are not made
 //	Narrow        fields of ROWs that nobody reads are not made
 //

@@ -17,7 +17,8 @@ import (
 //	Scan(bid ROW<auction,           Scan(bid ROW<auction, price>)
 //	     bidder, price, extra>)
 //
-// As with Prune, a table that is read several times is read with the fields that any of its readers needs.
+// Operators that keep rows keep whole ROWs: their names do not tell of which fields a smaller one would be, and Fields has made
+// columns of what is read of them. As with Prune, a table that is read several times is read with the fields that any of its readers needs.
 func Narrow(plans []logical.Node, nested func(t *catalog.Table, options map[string]string) bool) []logical.Node {
 	w := &narrower{nested: nested, read: map[string]uses{}}
 	for _, n := range plans {
@@ -189,31 +190,14 @@ func (w *narrower) collect(n logical.Node, u uses) {
 		need[n.Column].whole = true
 		need.expr(n.Expr, &use{whole: true})
 		w.collect(n.Input, need)
-	case *logical.Join:
-		w.collectJoin(n, u)
 	default:
-		w.collectInputs(n)
+		for _, in := range n.Inputs() {
+			w.collect(in, all(in))
+		}
+		if j, ok := n.(*logical.Join); ok && j.AsOf != nil {
+			w.collectWhole(j.Right)
+		}
 	}
-}
-
-// collectInputs reads all of a node's inputs.
-func (w *narrower) collectInputs(n logical.Node) {
-	for _, in := range n.Inputs() {
-		w.collect(in, all(in))
-	}
-}
-
-func (w *narrower) collectJoin(n *logical.Join, u uses) {
-	if n.AsOf != nil {
-		w.collectInputs(n)
-		w.collectWhole(n.Right)
-		return
-	}
-	width := len(n.Left.Columns())
-	need := none(width + len(n.Right.Columns())).add(u)
-	need.expr(n.Cond, &use{whole: true})
-	w.collect(n.Left, need[:width])
-	w.collect(n.Right, need[width:])
 }
 
 // collectWhole reads all fields of the columns of tables: lookups cannot leave any out.
@@ -246,10 +230,6 @@ func (w *narrower) narrow(n logical.Node) (logical.Node, uses) {
 		in, has := w.narrow(n.Input)
 		x, _ := has.narrow(n.Expr)
 		return logical.NewWatermark(in, n.Column, x), has
-	case *logical.Join:
-		if n.AsOf == nil {
-			return w.narrowJoin(n)
-		}
 	}
 	return mapInputs(n, func(in logical.Node) logical.Node {
 		in, _ = w.narrow(in) // which has all fields: they are read
@@ -269,17 +249,6 @@ func (w *narrower) narrowScan(n *logical.Scan) (logical.Node, uses) {
 		types[i] = has[i].narrowed(t)
 	}
 	return n.Narrowed(types), has
-}
-
-func (w *narrower) narrowJoin(n *logical.Join) (logical.Node, uses) {
-	left, has := w.narrow(n.Left)
-	right, more := w.narrow(n.Right)
-	has = slices.Concat(has, more)
-	joined := *n
-	if n.Cond != nil {
-		joined.Cond, _ = has.narrow(n.Cond)
-	}
-	return joined.With(left, right), has[:len(n.Columns())]
 }
 
 // narrow makes an expression read columns that have what u says, and tells what its value has.

@@ -151,6 +151,13 @@ func (p *pruner) prune(n logical.Node, wanted []bool) (out logical.Node, to []in
 		return p.pruneJoin(n, wanted)
 	case *logical.Aggregate:
 		return p.pruneAggregate(n, wanted)
+	case *logical.Expand:
+		need := slices.Clone(wanted[:len(wanted)-1])
+		for _, k := range n.Keys {
+			need[k] = true
+		}
+		in, to := p.prune(n.Input, need)
+		return logical.NewExpand(in, movedAll(n.Keys, to), n.Sets), append(slices.Clone(to), len(in.Columns()))
 	case *logical.Apply:
 		return p.pruneApply(n, wanted)
 	case *logical.Window:

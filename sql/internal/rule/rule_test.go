@@ -14,7 +14,7 @@ import (
 	"github.com/flott-dev/flott/sql/internal/parse"
 )
 
-// env has the tables t(a, b, c) of INT, u(x, y) of BIGINT, and n(k, r) where r has rows in rows.
+// env has the tables t(a, b, c) of INT, u(x, y) of BIGINT, n(k, r) where r has rows in rows, and w(k, ts, r) with a watermark.
 func env(t *testing.T) *bind.Env {
 	t.Helper()
 	s := catalog.NewStore(nil)
@@ -25,9 +25,25 @@ func env(t *testing.T) *bind.Env {
 				row.Field{Name: "f", Type: row.Of(row.Int)}, row.Field{Name: "g", Type: row.Of(row.Int)},
 			)}, row.Field{Name: "h", Type: row.Of(row.Int)},
 		)}},
+		"w": {
+			{Name: "k", Type: row.Of(row.Int)},
+			{Name: "ts", Type: row.TimestampOf(3)},
+			{Name: "r", Type: rowOf(
+				row.Field{Name: "d", Type: row.Of(row.Int)},
+				row.Field{Name: "e", Type: rowOf(row.Field{Name: "f", Type: row.Of(row.Int)}, row.Field{Name: "g", Type: row.Of(row.Int)})},
+				row.Field{Name: "a", Type: &row.Type{Kind: row.Array, Elem: row.Of(row.Int)}}, row.Field{Name: "h", Type: row.Of(row.Int)},
+			)},
+		},
 		"u": {{Name: "x", Type: row.Of(row.BigInt)}, {Name: "y", Type: row.Of(row.BigInt)}},
 	} {
 		table := &catalog.Table{Path: catalog.Path{Catalog: catalog.DefaultCatalog, Database: catalog.DefaultDatabase, Object: name}, Options: map[string]string{}}
+		if name == "w" {
+			ts, err := parse.Expr("ts")
+			if err != nil {
+				t.Fatal(err)
+			}
+			table.Watermark = &catalog.Watermark{Column: "ts", Expr: ts}
+		}
 		for _, c := range cols {
 			table.Columns = append(table.Columns, catalog.Column{Name: c.Name, Type: c.Type})
 		}
@@ -73,6 +89,14 @@ func show(n logical.Node) string {
 		for _, c := range n.Calls {
 			what += fmt.Sprintf(" %s%v", c.Func.Name, c.Args)
 		}
+	case *logical.Over:
+		for _, c := range n.Calls {
+			what += fmt.Sprintf("%s%v by %v order %v", c.Func.Name, c.Args, c.Partition, c.Order)
+		}
+	case *logical.Window:
+		what = fmt.Sprintf("%s of %d by %v", n.Kind, n.Time, n.Partition)
+	case *logical.Watermark:
+		return show(n.Input)
 	case *logical.Values:
 		what = fmt.Sprint(len(n.Rows))
 	}
@@ -149,6 +173,7 @@ func TestRules(t *testing.T) {
 		{"merge projects", "SELECT p + p FROM (SELECT a + b AS p FROM t)", "Project(+($0 $0))[Project(+($0 $1))[t(a b c)]]"},
 		{"prune", "SELECT a FROM t WHERE c = 1", "Project($0)[Filter(=($1 1))[t(a c)]]"},
 		{"prune", "SELECT b FROM t JOIN u ON a = x", "Project($1)[Join(InnerJoin: =(CAST($0) $2))[t(a b), u(x)]]"},
+		{"prune", "SELECT a, n FROM (SELECT a, b, COUNT(*) AS n, MAX(c) AS m FROM t GROUP BY ROLLUP (a, b))", "Project($0 $1)[Project($0 $3)[Aggregate(by [0 1 2] COUNT[])[Expand()[Project($0 $1)[t(a b)]]]]]"},
 		{"narrow", "SELECT k, n.r.h FROM n WHERE n.r.d = 1", "Project($0 FIELD 2($1))[Filter(=(FIELD 1($1) 1))[n(k r(d h))]]"},
 		{"narrow", "SELECT n.r.e.g, n.r.h FROM n", "Project(FIELD 1(FIELD 1($1)) FIELD 2($1))[n(k r(e(g) h))]"},
 		{"narrow", "SELECT n.r.e, n.r.e.g FROM n", "Project(FIELD 1($1) FIELD 2(FIELD 1($1)))[n(k r(e(f g)))]"},
@@ -159,7 +184,7 @@ func TestRules(t *testing.T) {
 		{"narrow", "SELECT CASE WHEN k > 0 THEN r END FROM n", "Project(CASE(>($0 0) $1 CAST(NULL)))[n(k r(d e(f g) h))]"},
 		{
 			"narrow", "SELECT l.r.h, m.k FROM n AS l JOIN n AS m ON l.r.e.f = m.k",
-			"Project(FIELD 2($1) $2)[Join(InnerJoin: =(FIELD 1(FIELD 1($1)) $2))[n(k r(e(f) h)), n(k r(e(f) h))]]",
+			"Project(FIELD 3($1) $2)[Join(InnerJoin: =(FIELD 1(FIELD 2($1)) $2))[n(k r(d e(f g) h)), n(k r(d e(f g) h))]]",
 		},
 		{
 			"split distinct", "SELECT a, COUNT(DISTINCT b), COUNT(*), AVG(c) FROM t GROUP BY a",
@@ -173,6 +198,62 @@ func TestRules(t *testing.T) {
 		},
 		{"split distinct", "SELECT a, COUNT(b) FROM t GROUP BY a", "Project($0 $1)[Aggregate(by [0] COUNT[1])[Project($0 $1)[t(a b c)]]]"},
 		{"split distinct", "SELECT COUNT(DISTINCT b), LISTAGG(CAST(c AS STRING)) FROM t", "Project($0 $1)[Aggregate(by [] COUNT[0] LISTAGG[1])[Project($1 CAST($2))[t(a b c)]]]"},
+		{"fields", "SELECT r FROM n WHERE n.r.h = 1", "Project($0)[Filter(=(FIELD 3($0) 1))[n(r(d e(f g) h))]]"},
+		{"fields", "SELECT k, n.r.h FROM n WHERE n.r.d = 1", "Project($0 FIELD 2($1))[Filter(=(FIELD 1($1) 1))[n(k r(d h))]]"},
+		{
+			"fields", "SELECT q.r.h FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY n.r.d) AS rn FROM n) AS q WHERE rn <= 2 AND q.r.e.f > 0",
+			"Project($1)[Filter(AND(<=($4 CAST(2)) >($2 0)))[Over(ROW_NUMBER[] by [0] order [{3 false false}])[Project($0 FIELD 3($1) FIELD 1(FIELD 2($1)) FIELD 1($1))[n(k r(d e(f) h))]]]]",
+		},
+		{
+			"fields", "SELECT q.r.e, q.r.e.g, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY r ORDER BY k) AS rn FROM n) AS q",
+			"Project(FIELD 2($1) FIELD 2(FIELD 2($1)) $2)[Over(ROW_NUMBER[] by [1] order [{0 false false}])[n(k r(d e(f g) h))]]",
+		},
+		{
+			"fields", "SELECT q.r.e, q.r.e.g, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY k) AS rn FROM n) AS q",
+			"Project($1 FIELD 2($1) $2)[Over(ROW_NUMBER[] by [0] order [{0 false false}])[Project($0 FIELD 1($1))[n(k r(e(f g)))]]]",
+		},
+		{
+			"fields", "SELECT l.r.h, m.r.d FROM n AS l JOIN n AS m ON l.r.e.f = m.k AND m.r IS NOT NULL",
+			"Project($0 $3)[Join(InnerJoin: =($1 $2))[Project(FIELD 3($0) FIELD 1(FIELD 2($0)))[Project($1)[n(k r(d e(f) h))]], Project($0 FIELD 1($1))[Filter(IS NOT NULL($1))[n(k r(d e(f) h))]]]]",
+		},
+		{
+			"fields", "SELECT l.k, m.r.d FROM n AS l LEFT JOIN n AS m ON l.k = m.k WHERE m.r IS NULL",
+			"Project($0 $1)[Project($0 FIELD 1($2))[Filter(IS NULL($2))[Join(LeftOuterJoin: =($0 $1))[Project($0)[n(k r(d e(f g) h))], n(k r(d e(f g) h))]]]]",
+		},
+		{
+			"fields", "SELECT l.k, m.r.d FROM n AS l LEFT JOIN n AS m ON l.k = m.k WHERE m.r.e IS NULL",
+			"Project($0 $2)[Filter(IS NULL($3))[Join(LeftOuterJoin: =($0 $1))[Project($0)[n(k r(d e(f g)))], Project($0 FIELD 1($1) FIELD 2($1))[n(k r(d e(f g)))]]]]",
+		},
+		{
+			"fields", "SELECT k FROM n AS l WHERE EXISTS (SELECT 1 FROM n AS m WHERE m.r.h = l.r.d)",
+			"Project($0)[Join(LeftSemiJoin: =($2 $1))[Project($0 FIELD 1($1))[n(k r(d h))], Project(FIELD 2($0))[Project($1)[n(k r(d h))]]]]",
+		},
+		{
+			"fields", "SELECT q.r.d, COUNT(*), MAX(q.r.h) FROM (SELECT * FROM n UNION ALL SELECT k + 1, r FROM n WHERE n.r.e.f = 2) AS q GROUP BY q.r.d",
+			"Project($0 $1 $2)[Aggregate(by [0] COUNT[] MAX[1])[Project($0 $1)[SetOp()[Project(FIELD 1($0) FIELD 3($0))[n(r(d e(f) h))], Project(FIELD 1($0) FIELD 3($0))[Filter(=(FIELD 1(FIELD 2($0)) 2))[n(r(d e(f) h))]]]]]]",
+		},
+		{"fields", "SELECT q.r.d FROM (SELECT DISTINCT r FROM n) AS q", "Project(FIELD 1($0))[Aggregate(by [0])[Project($0)[n(r(d e(f g) h))]]]"},
+		{
+			"fields", "SELECT q.r.d, rn FROM (SELECT CASE WHEN k > 0 THEN r END AS r, ROW_NUMBER() OVER (PARTITION BY k ORDER BY k) AS rn FROM n) AS q",
+			"Project(FIELD 1(CASE(>($0 0) $1 CAST(NULL))) $2)[Over(ROW_NUMBER[] by [0] order [{0 false false}])[n(k r(d e(f g) h))]]",
+		},
+		{
+			"fields", "SELECT q.r.d, q.r.h FROM (SELECT * FROM n ORDER BY k LIMIT 3) AS q WHERE q.r IS NOT NULL",
+			"Project($1 $2)[Filter($3)[Sort()[Project($0 FIELD 1($1) FIELD 2($1) IS NOT NULL($1))[n(k r(d h))]]]]",
+		},
+		{
+			"fields", "SELECT window_start, w.r.d, COUNT(*), SUM(w.r.e.g) FROM TABLE(TUMBLE(TABLE w, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) AS w GROUP BY window_start, window_end, w.r.d",
+			"Project($0 $2 $3 $4)[Aggregate(by [0 1 2] COUNT[] SUM[3])[Project($3 $4 $1 $2)[Window(TUMBLE of 0 by [])[Project($0 FIELD 1($1) FIELD 1(FIELD 2($1)))[w(ts r(d e(g)))]]]]]",
+		},
+		{
+			"fields", "SELECT w.r.d, window_end FROM TABLE(SESSION(TABLE w PARTITION BY k, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) AS w WHERE w.r.h > 0",
+			"Project($2 $5)[Filter(>($3 0))[Window(SESSION of 1 by [0])[Project($0 $1 FIELD 1($2) FIELD 2($2))[w(k ts r(d h))]]]]",
+		},
+		{"fields", "SELECT w.r.d, x FROM w, UNNEST(w.r.a) AS u (x)", "Project($0 $2)[Apply()[Project(FIELD 1($1) FIELD 2($1))[w(ts r(d a))]]]"},
+		{
+			"fields", "SELECT k, n.r.d, COUNT(*) FROM n GROUP BY ROLLUP (k, n.r.d)",
+			"Project($0 $1 $3)[Aggregate(by [0 1 2] COUNT[])[Expand()[Project($0 FIELD 1($1))[n(k r(d))]]]]",
+		},
 		{"narrow", "SELECT COUNT(r) FROM n", "Project($0)[Aggregate(by [] COUNT[0])[Project($1)[n(k r(d e(f g) h))]]]"},
 	} {
 		n := bound(t, c.query)
@@ -187,6 +268,8 @@ func TestRules(t *testing.T) {
 			n = PushFilters(n)
 		case "merge projects":
 			n = MergeProjects(n)
+		case "fields":
+			n = Narrow(Prune([]logical.Node{Fields(MergeProjects(PushFilters(Subqueries(n))))}), anyTable)[0]
 		case "prune":
 			n = Prune([]logical.Node{n})[0]
 		case "split distinct":
