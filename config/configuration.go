@@ -15,21 +15,25 @@ type Configuration struct {
 
 type value struct {
 	parsed any
+	text   string
 	key    string // under which it was set
-	from   string // where, for errors: "config.yaml:3" or ""
+	from   string // where: "config.yaml:3", "-D", or "" for code
 }
 
 // Set sets the option with a key, or an alias of one.
-func (c *Configuration) Set(key, text string) error {
+func (c *Configuration) Set(key, text string) error { return c.set(key, text, "") }
+
+func (c *Configuration) set(key, text, from string) error {
 	v, o, err := parse(key, text)
 	if err != nil {
 		return err
 	}
+	v.from = from
 	c.put(o, v)
 	return nil
 }
 
-// SetPairs sets options given as key=value, such as the -D of a command line. Later ones stand before
+// SetPairs sets options given as key=value, by the -D of a command line. Later ones stand before
 // earlier ones. All mistakes are reported together.
 func (c *Configuration) SetPairs(pairs ...string) error {
 	var errs []error
@@ -39,7 +43,7 @@ func (c *Configuration) SetPairs(pairs ...string) error {
 			errs = append(errs, fmt.Errorf("%q is not of the form key=value", p))
 			continue
 		}
-		errs = append(errs, c.Set(strings.TrimSpace(key), strings.TrimSpace(text)))
+		errs = append(errs, c.set(strings.TrimSpace(key), strings.TrimSpace(text), "-D"))
 	}
 	return errors.Join(errs...)
 }
@@ -72,7 +76,7 @@ func parse(key, text string) (value, *definition, error) {
 	if err != nil {
 		return value{}, nil, fmt.Errorf("%s: %q is not %s", key, text, o.accepts)
 	}
-	return value{parsed: parsed, key: key}, o, nil
+	return value{parsed: parsed, text: text, key: key}, o, nil
 }
 
 // Known reports whether there is an option with a key, or an alias of one.

@@ -22,8 +22,9 @@ jobs of a process, or by the program:
     FLOTT_CONF=config.yaml go run ./examples/balances
     launch.Run(ctx, env, "orders", launch.Configuration(c))       // c from config.Load, Set and SetPairs
 
-The commands of flott that run queries have ` + "`--conf FILE` and `-D key=value`" + `. What stands first is taken: options in code; -D and Set; the file given to the program; the file of FLOTT_CONF; defaults. Operators' own settings, such as
-their parallelism, are code.
+The commands of flott that run queries have ` + "`--conf FILE` and `-D key=value`" + `. What stands first is taken: options in code; -D and Set; the file given to the program; the options in FLOTT_PROPERTIES, which
+has the text of such a file; the file of FLOTT_CONF; defaults. Operators' own settings, such as their parallelism, are code. ` + "`flott config`" + ` prints what a
+job would get and where it comes from; values of keys such as ` + "`…password`, `…secret` or `…token`" + ` are not shown.
 
 A file is YAML with flat or nested keys (` + "`config.yaml`" + `), or lines ` + "`key: value`" + ` (Flink's old ` + "`flink-conf.yaml`" + `). A key that is not in
 the table is an error, as is a value that the option does not take, and a key that is set twice in one file, under whatever name. Durations are a whole number

@@ -175,9 +175,17 @@ func TestConfigurationFile(t *testing.T) {
 			}
 		})
 	}
+	t.Setenv(launch.PropertiesVariable, "paralelism.default: 4\n")
+	err := launch.Run(t.Context(), stream.NewEnv(), "properties")
+	wantError(t, err, "FLOTT_PROPERTIES:1", `did you mean "parallelism.default"?`)
+	t.Setenv(launch.PropertiesVariable, "parallelism.default: 4\n")
+	c, err := launch.Environment()
+	if got := config.Parallelism.Get(c); err != nil || got != 4 {
+		t.Errorf("a parallelism of %d, error %v: the properties stand before the file", got, err)
+	}
 	if err := os.WriteFile(path, []byte("paralelism.default: 3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := launch.Run(t.Context(), stream.NewEnv(), "file")
+	err = launch.Run(t.Context(), stream.NewEnv(), "file")
 	wantError(t, err, "FLOTT_CONF", path+":1", `did you mean "parallelism.default"?`)
 }

@@ -23,6 +23,7 @@ type commands struct {
 	SQL     sqlCmd     `cmd:"" name:"sql" help:"Run SQL statements."`
 	Test    testCmd    `cmd:"" help:"Run files of SQL cases and compare their results."`
 	Graph   graphCmd   `cmd:"" help:"Draw the graph of a job."`
+	Config  configCmd  `cmd:"" help:"Print the options that jobs get, and where they come from."`
 	State   stateCmd   `cmd:"" help:"Look into checkpoints and savepoints, and rewrite them."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

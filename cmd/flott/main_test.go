@@ -61,7 +61,7 @@ func TestNexmarkIsConfigured(t *testing.T) {
 	if err := os.WriteFile(conf, []byte("parallelism.default: 3\nstate.backend: rocksdb\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := nexmarkRunCmd{Queries: []string{"q12"}, JSON: true, Conf: conf, Set: []string{"parallelism.default=2"}}
+	c := nexmarkRunCmd{Queries: []string{"q12"}, JSON: true, configFlags: configFlags{Conf: conf, Set: []string{"parallelism.default=2"}}}
 	c.Events, c.Rate = 20_000, 100_000
 	out := captured(t, func() error { return c.Run(context.Background()) })
 	if !strings.Contains(out, `"parallelism":2,"state_backend":"pebble"`) {

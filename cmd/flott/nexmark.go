@@ -37,11 +37,10 @@ func (f eventFlags) config() nexmark.Config {
 
 type nexmarkRunCmd struct {
 	eventFlags
+	configFlags
 	API                string        `default:"stream" enum:"stream,sql" help:"The API that queries are written in: stream or sql."`
 	Input              string        `placeholder:"FILE" help:"Read events from a file of JSON lines (sql only)."`
 	Queries            []string      `arg:"" optional:"" help:"Queries to run (gen q0 q1 q2 q3 q4 q5 q7 q8 q11 q12); all by default."`
-	Conf               string        `placeholder:"FILE" help:"File of options: docs/configuration.md. Flags stand before it."`
-	Set                []string      `short:"D" sep:"none" placeholder:"KEY=VALUE" help:"Set an option; stands before the file."`
 	Parallelism        int           `short:"p" help:"Subtasks of each operator; 1 by default."`
 	CheckpointInterval time.Duration `help:"Time between checkpoints; none by default."`
 	CheckpointDir      string        `placeholder:"DIR" help:"Where checkpoints are kept; by default in memory."`
@@ -147,20 +146,6 @@ func (c *nexmarkRunCmd) runSQL(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// configuration is that of --conf, and over it what -D sets.
-func (c *nexmarkRunCmd) configuration() (conf *config.Configuration, err error) {
-	conf = &config.Configuration{}
-	if c.Conf != "" {
-		if conf, err = config.Load(c.Conf); err != nil {
-			return nil, err
-		}
-	}
-	if err := conf.SetPairs(c.Set...); err != nil {
-		return nil, fmt.Errorf("-D: %w", err)
-	}
-	return conf, nil
 }
 
 func (c *nexmarkRunCmd) best(ctx context.Context, q queries.Query, conf *config.Configuration,
