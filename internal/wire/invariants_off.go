@@ -1,0 +1,6 @@
+//go:build !invariants
+
+package wire
+
+func lent()               {}
+func givenBack(b *Buffer) {}
