@@ -22,7 +22,7 @@ jobs of a process, or by the program:
     FLOTT_CONF=config.yaml go run ./examples/balances
     launch.Run(ctx, env, "orders", launch.Configuration(c))       // c from config.Load, Set and SetPairs
 
-The commands of flott that run queries have ` + "`--conf FILE` and `-D key=value`" + `. What stands first is taken: options in code; -D and Set; the file given to the program; the options in FLOTT_PROPERTIES, which
+` + "`flott config`" + ` and the benchmark's command have ` + "`--conf FILE` and `-D key=value`, `flott sql` has `-D`" + `. What stands first is taken: options in code; -D and Set; the file given to the program; the options in FLOTT_PROPERTIES, which
 has the text of such a file; the file of FLOTT_CONF; defaults. Operators' own settings, such as their parallelism, are code. ` + "`flott config`" + ` prints what a
 job would get and where it comes from; values of keys such as ` + "`…password`, `…secret` or `…token`" + ` are not shown.
 

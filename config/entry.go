@@ -62,7 +62,7 @@ func (v *value) shown(key string) string {
 	return strings.Join(items, ",")
 }
 
-// secretWords make a key that of a secret, as in Flink's GlobalConfiguration.
+// secretWords make a key that of a secret: those of Flink's GlobalConfiguration, and those of access keys.
 var secretWords = []string{
 	"password", "secret", "token", "apikey", "api-key", "access-key", "account.key", "auth-params", "service-key", "basic-auth", "jaas.config", "http-headers",
 }

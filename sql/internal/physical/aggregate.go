@@ -16,11 +16,11 @@ import (
 func (p *planner) aggregate(n *logical.Aggregate) *Rel {
 	in := p.plan(n.Input)
 	p.checkCalls(n.Calls, !in.isInsertOnly())
-	if in.Window.isOf(n.Keys) && !p.Batch {
-		return p.windowAggregate(in, n)
-	}
-	// In batch mode nothing is early: windows are columns like others, and their groups go to disk as others do.
 	if in.Window.isOf(n.Keys) {
+		if !p.Batch {
+			return p.windowAggregate(in, n)
+		}
+		// In batch mode nothing is early: windows are columns like others, and their groups go to disk as others do.
 		if r := p.sliceAggregate(in, n); r != nil {
 			return r
 		}

@@ -43,10 +43,11 @@ func (p *planner) sliceAggregate(in *Rel, n *logical.Aggregate) *Rel {
 		p.split(first, first.Op.(*exec.GroupAggregate))
 	}
 	repeated := p.repeatSlices(first, w, len(keys))
+	all := inputs(repeated.Cols)
 	var exprs []expr.Expr
+	var fields []row.Field
 	add := func(column int) {
-		c := repeated.Cols[column]
-		exprs = append(exprs, &expr.Input{Index: column, Name: c.Name, T: c.Type})
+		exprs, fields = append(exprs, all[column]), append(fields, repeated.Cols[column])
 	}
 	for i, k := range n.Keys {
 		switch k {
@@ -62,10 +63,6 @@ func (p *planner) sliceAggregate(in *Rel, n *logical.Aggregate) *Rel {
 	}
 	for i := len(local.Keys); i < len(cols); i++ {
 		add(i)
-	}
-	fields := make([]row.Field, len(exprs))
-	for i, x := range exprs {
-		fields[i] = repeated.Cols[x.(*expr.Input).Index]
 	}
 	partials := p.calc(repeated, nil, exprs, fields)
 	r := &Rel{
