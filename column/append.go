@@ -212,6 +212,37 @@ func (v *Vector) AppendRange(from *Vector, a, b int) {
 	}
 }
 
+// Reserve makes room for n more values that are as long as those of another vector are on average. It spares a large
+// vector to lie in memory twice while it grows, and being copied.
+func (v *Vector) Reserve(from *Vector, n int) {
+	if from.N == 0 {
+		return
+	}
+	room(&v.Bools, from.Bools, n, from.N)
+	room(&v.I32, from.I32, n, from.N)
+	room(&v.I64, from.I64, n, from.N)
+	room(&v.F32, from.F32, n, from.N)
+	room(&v.F64, from.F64, n, from.N)
+	room(&v.Nanos, from.Nanos, n, from.N)
+	room(&v.Off, from.Off, n, from.N)
+	room(&v.Data, from.Data, n, from.N)
+	for c, child := range v.Children {
+		child.Reserve(from.Children[c], int(int64(n)*int64(from.Children[c].N)/int64(from.N)))
+	}
+}
+
+// room makes room for n/of times as much as there is in from.
+func room[T any](to *[]T, from []T, n, of int) {
+	more := int(int64(len(from)) * int64(n) / int64(of))
+	if more <= cap(*to)-len(*to) {
+		return
+	}
+	if len(*to) == 0 {
+		*to = nil // which is not to be in memory beside the larger one
+	}
+	*to = slices.Grow(*to, more)
+}
+
 // Size is the number of bytes that the values take in memory.
 func (v *Vector) Size() int {
 	n := len(v.Bools) + 4*(len(v.I32)+len(v.F32)+len(v.Nanos)+len(v.Off)) +

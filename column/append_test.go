@@ -36,6 +36,9 @@ func TestAppendAllIsAppendFrom(t *testing.T) {
 					a = rng.IntN(n)
 					b = a + rng.IntN(n-a+1)
 				}
+				if rng.IntN(2) == 0 {
+					all.Reserve(from, rng.IntN(200))
+				}
 				all.AppendAll(from, places)
 				all.AppendRange(from, a, b)
 				more := rng.IntN(3) * rng.IntN(70)
@@ -52,6 +55,30 @@ func TestAppendAllIsAppendFrom(t *testing.T) {
 			}
 			checkSame(t, typ, all, each)
 		}
+	}
+}
+
+// TestReserve appends what there is room for without another allocation.
+func TestReserve(t *testing.T) {
+	from := New(row.ArrayOf(row.StringType()))
+	for i := range 10 {
+		for range i {
+			from.Children[0].AppendString("0123456789")
+		}
+		from.EndList()
+	}
+	v := New(from.Type)
+	v.Reserve(from, 50)
+	text := &v.Children[0].Data
+	if cap(*text) < 5*len(from.Children[0].Data) {
+		t.Errorf("there is room for %d bytes", cap(*text))
+	}
+	before := cap(*text)
+	for range 5 {
+		v.AppendRange(from, 0, from.N)
+	}
+	if v.N != 50 || cap(*text) != before {
+		t.Errorf("%d values, and the memory has moved", v.N)
 	}
 }
 

@@ -93,7 +93,8 @@ func TestKeys(t *testing.T) {
 		"execution.checkpointing.intervall": `did you mean "execution.checkpointing.interval"?`,
 		"checkpointing.timeout":             `did you mean "execution.checkpointing.timeout"?`,
 		"state.checkpoint.dir":              `did you mean "state.checkpoints.dir"?`,
-		"jobmanager.rpc.address":            "docs/configuration.md has those that there are",
+		"security.ssl.internal.keystore":    "PEM files here, no keystores of Java",
+		"historyserver.web.port":            "docs/configuration.md has those that there are",
 		"":                                  `there is no option ""`,
 	} {
 		var c config.Configuration
@@ -258,4 +259,19 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, text string) {
 		_, _ = config.Parse("x", []byte(text))
 	})
+}
+
+// TestText: what Text gives is read back the same.
+func TestText(t *testing.T) {
+	var c config.Configuration
+	if err := c.SetPairs("parallelism.default=3", "execution.checkpointing.dir=/a b: \"c\"", "high-availability.etcd.password=p:#'\\"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := config.Parse("text", []byte(c.Text()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Text(); got != c.Text() {
+		t.Errorf("got\n%s\nwant\n%s", got, c.Text())
+	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,6 +36,15 @@ func (c *Configuration) Entries() []Entry {
 		entries[i] = e
 	}
 	return entries
+}
+
+// Text is what c sets, secrets too, in the form of a file: for another process.
+func (c *Configuration) Text() string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(c.values)) {
+		fmt.Fprintf(&b, "%s: %q\n", key, c.values[key].text)
+	}
+	return b.String()
 }
 
 // Matches reports whether a text is a part of the option's key, or of an alias.

@@ -91,6 +91,10 @@ func All() (list []Doc) {
 
 // unknown is the error of a key that no option has, with the nearest one.
 func unknown(key string) error {
+	if strings.HasPrefix(key, "security.ssl.") && strings.Contains(key, "store") {
+		return fmt.Errorf("there is no option %q: keys and certificates are PEM files here, no keystores of Java; "+
+			"security.ssl.internal.cert-file, .key-file and .ca-file name them, and the same of security.ssl.rest", key)
+	}
 	names := slices.Sorted(maps.Keys(defined))
 	best := ""
 	if i := slices.IndexFunc(names, func(k string) bool { return strings.HasSuffix(k, "."+key) }); i >= 0 {

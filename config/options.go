@@ -15,8 +15,14 @@ var (
 	}, 1, 1<<15))
 	RuntimeMode = define(Enum(Doc{
 		Key: "execution.runtime-mode", Default: "STREAMING",
-		Text: "How bounded input is treated. AUTOMATIC is BATCH when all sources are bounded.",
+		Text: "How bounded input is treated. AUTOMATIC is BATCH when all sources are bounded; for SQL it is STREAMING.",
 	}, nil, "STREAMING", "BATCH", "AUTOMATIC"))
+	BatchShuffleMode = define(Enum(Doc{
+		Key: "execution.batch-shuffle-mode",
+		Text: "Whether tasks in batch mode begin when those that they read from have ended, or run at the same time as those. By " +
+			"default they are blocking on a cluster, so that a job needs few slots and what has ended is not run again. In one " +
+			"process SQL is pipelined by default, and operators of package stream are always blocking.",
+	}, nil, "ALL_EXCHANGES_BLOCKING", "ALL_EXCHANGES_PIPELINED"))
 	BufferTimeout = define(Duration(Doc{
 		Key: "execution.buffer-timeout.interval", Aliases: []string{"execution.buffer-timeout"}, Default: "5 ms",
 		Text: "The longest time for which a record is held back to fill a batch; 0 sends every record at once.",

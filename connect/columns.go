@@ -19,7 +19,7 @@ type ColumnSource interface {
 	Reader(ctx ReaderContext) (ColumnReader, error)
 }
 
-// ColumnReader is a Reader of rows in columns. It may implement Pauser.
+// ColumnReader is a Reader of rows in columns. It may implement Pauser, CheckpointListener and Backlogged.
 type ColumnReader interface {
 	// Assign, NoMoreSplits, Snapshot and Close are those of Reader.
 	Assign(splits []Split) error

@@ -9,7 +9,9 @@
 //
 // # Optional abilities
 //
-// A Reader may implement Pauser (to read splits of different event time in step). A Writer may
+// A Reader may implement Pauser (to read splits of different event time in step) and CheckpointListener (to
+// tell its system how far it has read). An Enumerator may implement Attacher (to give splits to readers that do
+// not ask). Both may implement Backlogged (for metrics and the autoscaler). A Writer may
 // implement Preparer together with a Sink that implements TwoPhase.
 //
 // Data flow: the source operator polls a Reader, which fills an Output; the sink operator hands
@@ -74,6 +76,13 @@ type Enumerator interface {
 	Close() error
 }
 
+// Attacher is an Enumerator that gives splits to readers which do not ask for them, since theirs never end.
+type Attacher interface {
+	// Attached tells that a reader has begun, at first or again. What Assign gave to a reader that did not run has come
+	// back by Back before.
+	Attached(subtask int)
+}
+
 // ReaderContext is what a Reader knows of its subtask and may ask of it.
 type ReaderContext struct {
 	// Context is done when the job ends.
@@ -119,6 +128,15 @@ type Reader[T any] interface {
 	Snapshot() ([]Split, error)
 	// Close releases what the reader holds.
 	Close() error
+}
+
+// CheckpointListener is a Reader that is told when its positions are in a complete checkpoint.
+type CheckpointListener interface {
+	// Snapshotted tells the number of the checkpoint for which Snapshot was called just before. The job's successful end is a
+	// checkpoint as well.
+	Snapshotted(checkpoint int64)
+	// Completed tells that the checkpoint is complete, and with it those before. It must not block.
+	Completed(checkpoint int64)
 }
 
 // Pauser is a Reader that can stop reading single splits for a while.

@@ -30,6 +30,13 @@ type Sink[T any] interface {
 	Writer(ctx WriterContext, states [][]byte) (Writer[T], error)
 }
 
+// StateSharer is a Sink whose writers get what all writers have saved, where others get the part that falls to
+// them: when they must know of each other.
+type StateSharer interface {
+	// SharesStates reports whether it is so.
+	SharesStates() bool
+}
+
 // Writer writes the records of one subtask. Its methods are called on one goroutine.
 type Writer[T any] interface {
 	// Write writes records. times holds their event times in milliseconds. The slices and what

@@ -19,6 +19,9 @@ type TableFactory struct {
 	Options config.Set
 	// Formatted says that the connector has a format, which 'format' names.
 	Formatted bool
+	// Keyed says that records have keys besides, whose format 'key.format' names if they are read or written; 'value.format' is
+	// another name of 'format' then.
+	Keyed bool
 	// NewSource makes the source of a table; nil for a connector that only writes.
 	NewSource func(t *TableSpec) (TableSource, error)
 	// NewSink makes the sink of a table; nil for a connector that only reads.
@@ -139,6 +142,14 @@ type Insert struct {
 	Static map[string]string
 	// Bounded says that the input ends: a sink may then wait for the end.
 	Bounded bool
+	// Metadata are the names of the metadata columns that batches have behind those of TableSpec.Schema, of a MetadataSink.
+	Metadata []string
+}
+
+// MetadataSink is a TableSink that can write more of a row than its physical columns.
+type MetadataSink interface {
+	// WritableMetadata are the columns that may be written.
+	WritableMetadata() []row.Field
 }
 
 // LookupTable is a TableSource whose rows can be looked up by the values of some columns.

@@ -20,6 +20,9 @@ type TableOptions struct {
 	// Format is what 'format' names, nil where the connector has none; FormatOptions are its options.
 	Format        *format.Factory
 	FormatOptions *config.Configuration
+	// KeyFormat is what 'key.format' names, nil where that is not given.
+	KeyFormat        *format.Factory
+	KeyFormatOptions *config.Configuration
 }
 
 // Parse checks the options of a table. All mistakes are reported together.
@@ -27,21 +30,16 @@ func (f *TableFactory) Parse(t *TableSpec) (o TableOptions, err error) {
 	own := maps.Clone(t.Options)
 	delete(own, "connector")
 	var errs []error
-	if f.Formatted {
-		if o.Format, err = t.format(own); err != nil {
-			errs = append(errs, err)
-		}
+	if _, given := own[keyPrefix+"format"]; f.Keyed && given {
+		o.KeyFormat, o.KeyFormatOptions, err = t.format(own, keyPrefix)
+		errs = append(errs, err)
 	}
-	if o.Format != nil {
-		prefix := o.Format.Name + "."
-		texts := map[string]string{}
-		for key, text := range own {
-			if name, ok := strings.CutPrefix(key, prefix); ok {
-				texts[name] = text
-				delete(own, key)
-			}
+	if f.Formatted {
+		prefix := ""
+		if _, given := own[valuePrefix+"format"]; f.Keyed && given {
+			prefix = valuePrefix
 		}
-		o.FormatOptions, err = o.Format.Options.Parse(texts, prefix)
+		o.Format, o.FormatOptions, err = t.format(own, prefix)
 		errs = append(errs, err)
 	}
 	o.Connector, err = f.Options.Parse(own, "")
@@ -51,27 +49,45 @@ func (f *TableFactory) Parse(t *TableSpec) (o TableOptions, err error) {
 	return o, nil
 }
 
-// format takes 'format' from the options.
-func (t *TableSpec) format(options map[string]string) (*format.Factory, error) {
+// What the options of the formats of keys and of values begin with, where records have both.
+const (
+	keyPrefix   = "key."
+	valuePrefix = "value."
+)
+
+// format takes 'format', and what that one has, from the options. prefix is before all of them.
+func (t *TableSpec) format(options map[string]string, prefix string) (f *format.Factory, own *config.Configuration, err error) {
 	var names []string
 	for i := range t.Formats {
 		names = append(names, t.Formats[i].Name)
 	}
 	slices.Sort(names)
-	name, ok := options["format"]
-	delete(options, "format")
+	name, ok := options[prefix+"format"]
+	delete(options, prefix+"format")
 	if !ok {
-		return nil, fmt.Errorf("the option 'format' is missing: it is one of %s", strings.Join(names, ", "))
+		return nil, nil, fmt.Errorf("the option 'format' is missing: it is one of %s", strings.Join(names, ", "))
 	}
 	for i := range t.Formats {
 		if t.Formats[i].Name == name {
-			return &t.Formats[i], nil
+			f = &t.Formats[i]
 		}
 	}
-	if best := suggest.Nearest(name, names, max(2, len(name)/3)); best != "" {
-		return nil, fmt.Errorf("there is no format '%s'; did you mean '%s'?", name, best)
+	if f == nil {
+		if best := suggest.Nearest(name, names, max(2, len(name)/3)); best != "" {
+			return nil, nil, fmt.Errorf("there is no format '%s'; did you mean '%s'?", name, best)
+		}
+		return nil, nil, fmt.Errorf("there is no format '%s'; there are %s", name, strings.Join(names, ", "))
 	}
-	return nil, fmt.Errorf("there is no format '%s'; there are %s", name, strings.Join(names, ", "))
+	prefix += f.Name + "."
+	texts := map[string]string{}
+	for key, text := range options {
+		if name, ok := strings.CutPrefix(key, prefix); ok {
+			texts[name] = text
+			delete(options, key)
+		}
+	}
+	own, err = f.Options.Parse(texts, prefix)
+	return f, own, err
 }
 
 // Physical are the columns that records have: those of the schema without partition columns, and

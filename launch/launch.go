@@ -17,6 +17,7 @@ import (
 	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/job"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/stream"
@@ -102,11 +103,24 @@ func Run(ctx context.Context, env *stream.Env, name string, options ...Option) e
 	if err != nil {
 		return err
 	}
+	if j.remote != nil && os.Getenv(DetachedVariable) != "" {
+		return nil
+	}
 	return j.Wait()
 }
 
-// Start starts the job. It ends by itself, by its methods or with ctx.
+// Start starts the job. It ends by itself, by its methods or with ctx. In a program that a TaskManager
+// has started as a worker, the call that has submitted the job never returns, and others return jobs
+// that have finished.
 func Start(ctx context.Context, env *stream.Env, name string, options ...Option) (*Job, error) {
+	call := int(calls.Add(1))
+	spec, err := control.ReadWorkerSpec()
+	if err != nil {
+		return nil, fmt.Errorf("job %q: %w", name, err)
+	}
+	if spec != nil && spec.Job.Call != call {
+		return elsewhere(name), nil
+	}
 	c, err := configure(env, options)
 	if err != nil {
 		return nil, fmt.Errorf("job %q: %w", name, err)
@@ -120,10 +134,24 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 		Checkpoints: settings.Checkpoints, Restart: settings.Strategy(),
 		DeleteOnCancel: settings.DeleteOnCancel, Batch: settings.Mode == stream.Batch,
 		AlignedTimeout: settings.AlignedTimeout, LocalRecovery: settings.LocalRecovery,
-		Native: settings.Native,
+		Native: settings.Native, Pipelined: settings.Pipelined(false),
 	}
 	for _, o := range append(configured(c), options...) {
 		o(&opts)
+	}
+	if spec != nil {
+		exit(work(ctx, plan, &opts, settings, spec))
+	}
+	if url := os.Getenv(JobManagerVariable); url != "" && !settings.Here {
+		cluster, err := clientOf(url, c)
+		if err != nil {
+			return nil, fmt.Errorf("job %q: %w", name, err)
+		}
+		j, err := submit(ctx, cluster, name, call, plan, &opts, settings)
+		if err != nil {
+			return nil, fmt.Errorf("job %q: %w", name, err)
+		}
+		return j, nil
 	}
 	if err := openStore(ctx, &opts, settings); err != nil {
 		return nil, fmt.Errorf("job %q: %w", name, err)
@@ -157,7 +185,8 @@ func openStore(ctx context.Context, opts *job.Options, s stream.Settings) error 
 
 // Job is a running job, or one that has ended.
 type Job struct {
-	job        *job.Job
+	job        *job.Job   // nil if it runs on a cluster
+	remote     *remoteJob // nil if it runs in this process
 	name       string
 	savepoints string // the default directory
 }
@@ -167,6 +196,9 @@ func (j *Job) Name() string { return j.name }
 
 // Wait returns when the job has ended, like Run.
 func (j *Job) Wait() error {
+	if j.remote != nil {
+		return j.wrap(j.remote.result())
+	}
 	err := j.job.Wait()
 	if err == nil || errors.Is(err, ErrCanceled) {
 		return err
@@ -175,14 +207,31 @@ func (j *Job) Wait() error {
 }
 
 // Done is closed when the job has ended.
-func (j *Job) Done() <-chan struct{} { return j.job.Done() }
+func (j *Job) Done() <-chan struct{} {
+	if j.remote != nil {
+		return j.remote.done
+	}
+	return j.job.Done()
+}
 
 // Cancel ends the job at once and gives up what is in flight and what was not committed.
-func (j *Job) Cancel() { j.job.Cancel() }
+func (j *Job) Cancel() {
+	if j.remote != nil {
+		j.remote.cancel()
+		return
+	}
+	j.job.Cancel()
+}
 
 // Stop ends all sources as if their input ended here: what is in flight is processed, windows fire,
 // sinks commit, and the job finishes.
-func (j *Job) Stop() { j.job.Stop() }
+func (j *Job) Stop() {
+	if j.remote != nil {
+		j.remote.stop()
+		return
+	}
+	j.job.Stop()
+}
 
 // Snapshot is the state of a job at one moment.
 type Snapshot struct{ state *checkpoint.Snapshot }
@@ -209,6 +258,9 @@ func (s *Snapshot) InFlight() (n int64) {
 // delivered theirs. Sinks do not commit what it holds before a checkpoint does (see Checkpoint), or a
 // job that is restored from it.
 func (j *Job) Snapshot(ctx context.Context) (*Snapshot, error) {
+	if j.remote != nil {
+		return nil, j.wrap(errors.New("snapshots in memory are of jobs in this process: take a savepoint"))
+	}
 	s, err := j.job.Snapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("job %q: %w", j.name, err)

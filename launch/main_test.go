@@ -13,7 +13,10 @@ import (
 
 // children are what the test binary does instead of testing, in the directory that an environment
 // variable names: tests start it as a process of its own.
-var children = map[string]func(dir string) error{killVariable: killedJob}
+var children = map[string]func(dir string) error{
+	killVariable: killedJob, clusterVariable: runClusterJob, stagesVariable: runStagesJob,
+	taskManagerVariable: runTaskManager, sqlStagesVariable: runSQLStages,
+}
 
 func TestMain(m *testing.M) {
 	for variable, run := range children {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flott-dev/flott/client"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/job"
 	"github.com/flott-dev/flott/internal/operator"
@@ -38,6 +39,10 @@ func Fresh() Option { return func(o *job.Options) { o.Fresh = true } }
 
 // Checkpoint takes a checkpoint now, and returns its number when it is complete.
 func (j *Job) Checkpoint(ctx context.Context) (id int64, err error) {
+	if j.remote != nil {
+		id, err = j.remote.client.Checkpoint(ctx, j.remote.id)
+		return id, j.wrap(err)
+	}
 	id, err = j.job.Checkpoint(ctx)
 	return id, j.wrap(err)
 }
@@ -47,6 +52,12 @@ func (j *Job) Checkpoint(ctx context.Context) (id int64, err error) {
 // moved, restored with another parallelism, and is never deleted by a job that does not claim it.
 func (j *Job) Savepoint(ctx context.Context, dir string, options ...SavepointOption,
 ) (path string, err error) {
+	if j.remote != nil {
+		path, err = j.remote.client.Savepoint(ctx, j.remote.id, client.SavepointOptions{
+			Directory: absolute(dir), Native: flagsOf(options).Has(operator.Native),
+		})
+		return path, j.wrap(err)
+	}
 	path, err = j.job.Savepoint(ctx, cmp.Or(dir, j.savepoints), flagsOf(options))
 	return path, j.wrap(err)
 }
@@ -109,13 +120,19 @@ func Bootstrap(ctx context.Context, env *stream.Env, name, dir string, options .
 // so that all windows fire; such a job is not meant to go on.
 func (j *Job) StopWithSavepoint(ctx context.Context, dir string, drain bool, options ...SavepointOption,
 ) (path string, err error) {
+	if j.remote != nil {
+		path, err = j.remote.client.Stop(ctx, j.remote.id, client.StopOptions{
+			Directory: absolute(dir), Native: flagsOf(options).Has(operator.Native), Drain: drain,
+		})
+		return path, j.wrap(err)
+	}
 	path, err = j.job.StopWithSavepoint(ctx, cmp.Or(dir, j.savepoints), drain, flagsOf(options))
 	return path, j.wrap(err)
 }
 
 func (j *Job) wrap(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || err == ErrCanceled {
+		return err
 	}
 	return fmt.Errorf("job %q: %w", j.name, err)
 }
@@ -158,6 +175,9 @@ type CheckpointSubtask struct {
 // Checkpoints are the statistics of the job's last checkpoints, the oldest first, and how many have
 // been completed and have failed since it began.
 func (j *Job) Checkpoints() (last []Checkpoint, completed, failed int) {
+	if j.remote != nil {
+		return j.remote.checkpoints()
+	}
 	h := j.job.Checkpoints()
 	for i := range h.Checkpoints {
 		last = append(last, checkpointOf(&h.Checkpoints[i]))

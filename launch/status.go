@@ -6,6 +6,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/worker"
 	"github.com/flott-dev/flott/metric"
 )
 
@@ -42,11 +43,25 @@ type Subtask struct {
 	Metrics map[string][]metric.Sample
 }
 
+// State is the phase that the job is in.
+func (j *Job) State() State {
+	if j.remote != nil {
+		return j.remote.state().State
+	}
+	return j.job.State()
+}
+
 // Status reads the job's counters.
 func (j *Job) Status() Status {
+	if j.remote != nil {
+		return j.remote.state()
+	}
 	st := Status{Name: j.name, State: j.job.State(), Uptime: j.job.Uptime(), Restarts: j.job.Restarts()}
 	last := -1
 	for _, s := range j.job.Subtasks() {
+		if s == nil {
+			continue // it is being made, with another parallelism
+		}
 		if s.Chain.ID != last {
 			last = s.Chain.ID
 			v := Vertex{Name: s.Chain.Name()}
@@ -61,7 +76,7 @@ func (j *Job) Status() Status {
 	return st
 }
 
-func (j *Job) subtask(s *job.Subtask) Subtask {
+func (j *Job) subtask(s *worker.Subtask) Subtask {
 	c := j.job.Sample(s)
 	out := Subtask{
 		RecordsIn: c.RecordsIn, RecordsOut: c.RecordsOut, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
@@ -76,6 +91,9 @@ func (j *Job) subtask(s *job.Subtask) Subtask {
 
 // Accumulators are the sums of the job's accumulators over all subtasks.
 func (j *Job) Accumulators() map[string]int64 {
+	if j.remote != nil {
+		return j.remote.accumulators()
+	}
 	sums := map[string]int64{}
 	for _, v := range j.Status().Vertices {
 		for _, s := range v.Subtasks {

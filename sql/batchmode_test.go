@@ -57,6 +57,58 @@ func testBatchTakesNoCheckpoints(t *testing.T) {
 	}
 }
 
+// TestBatchShuffleMode: in one process tasks of batch mode run at the same time, unless they are to begin when those
+// before them have ended.
+func TestBatchShuffleMode(t *testing.T) { synctest.Test(t, testBatchShuffleMode) }
+
+func testBatchShuffleMode(t *testing.T) {
+	for mode, waits := range map[string]bool{"": false, "ALL_EXCHANGES_PIPELINED": false, "ALL_EXCHANGES_BLOCKING": true} {
+		s := newSession(sql.Set("execution.runtime-mode", "batch"), sql.Set("parallelism.default", "2"))
+		if mode != "" {
+			script(t, s, "SET 'execution.batch-shuffle-mode' = '"+mode+"'")
+		}
+		script(t, s, "CREATE TABLE d (a INT) WITH ('connector' = 'datagen', 'number-of-rows' = '10', 'rows-per-second' = '1')")
+		start := time.Now()
+		r, err := s.Execute(t.Context(), "SELECT a FROM d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, first := 0, time.Duration(0)
+		for b, err := range r.Batches() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				first = time.Since(start)
+			}
+			n += b.N
+		}
+		if last := time.Since(start); n != 10 || last < 4*time.Second || (first == last) != waits {
+			t.Errorf("%s: the first of %d rows comes after %v, the last one after %v", mode, n, first, last)
+		}
+	}
+}
+
+// TestBatchIsBounded: batch mode reads to the end, so there must be one.
+func TestBatchIsBounded(t *testing.T) {
+	s := newSession(sql.Set("execution.runtime-mode", "batch"))
+	script(t, s, "CREATE TABLE d (a INT) WITH ('connector' = 'datagen')")
+	_, err := s.Execute(t.Context(), "SELECT COUNT(*) FROM d")
+	if err == nil || !strings.Contains(err.Error(), `"TableSource(d())" is unbounded, but the job is to run in batch mode`) {
+		t.Errorf("a source without an end gives %v", err)
+	}
+}
+
+// TestNoTemporalJoinInBatchMode: rows would be joined with what happens to have come of the other side.
+func TestNoTemporalJoinInBatchMode(t *testing.T) {
+	s := newSession(sql.Set("execution.runtime-mode", "batch"))
+	script(t, s, "CREATE TABLE v (a INT, PRIMARY KEY (a) NOT ENFORCED) WITH ('connector' = 'datagen', 'number-of-rows' = '5')")
+	_, err := s.Execute(t.Context(), "SELECT v.a FROM (SELECT 1 AS a, PROCTIME() AS p) AS x JOIN v FOR SYSTEM_TIME AS OF x.p ON x.a = v.a")
+	if err == nil || !strings.Contains(err.Error(), "FOR SYSTEM_TIME AS OF takes a table that can be looked up in batch mode") {
+		t.Errorf("it gives %v", err)
+	}
+}
+
 // TestJoinHintsInBatchMode: hints choose the side that is looked up, and how rows are dealt out; results stay.
 func TestJoinHintsInBatchMode(t *testing.T) {
 	s := newSession(sql.Set("execution.runtime-mode", "BATCH"), sql.Set("parallelism.default", "3"))

@@ -112,3 +112,30 @@ func TestAlterTable(t *testing.T) {
 		}
 	}
 }
+
+// TestMetadataColumns reads metadata columns with other types than the connector has, and refuses to write those that cannot be written.
+func TestMetadataColumns(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte("1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := newSession(sql.Set("execution.runtime-mode", "batch"))
+	rows(t, s, fmt.Sprintf("CREATE TABLE t (size STRING METADATA FROM 'file.size', n INT, small INT METADATA FROM 'file.size' VIRTUAL) "+
+		"WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = 'csv')", dir))
+	if got := rows(t, s, "SELECT n, small + 1, size || '!' FROM t"); got != "1|3|2!" {
+		t.Errorf("%q", got)
+	}
+	for text, want := range map[string]string{
+		"INSERT INTO t VALUES ('1', 2)": "the column size of the table t is the metadata column 'file.size', which cannot be written; declare it as VIRTUAL",
+		"SELECT d FROM (SELECT * FROM t /*+ OPTIONS('format' = 'csv') */) AS x(a, b, d) WHERE d IS NULL": "",
+	} {
+		_, err := s.Execute(t.Context(), text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	rows(t, s, fmt.Sprintf("CREATE TABLE u (d DATE METADATA FROM 'file.size', n INT) WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = 'csv')", dir))
+	if _, err := s.Execute(t.Context(), "SELECT d FROM u"); err == nil || !strings.Contains(err.Error(), "the table u: the metadata column 'file.size' is of type BIGINT NOT NULL") {
+		t.Errorf("a type that it cannot have: %v", err)
+	}
+}

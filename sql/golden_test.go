@@ -45,7 +45,7 @@ func TestGoldenCases(t *testing.T) {
 				if !isTurn(uint64(i), uint64(k), seed, differs[c.Name] != "") {
 					continue
 				}
-				if !x.eachRow && c.Head["order-sensitive"] != "" || x.set == littleMemory && c.Head["mode"] != "batch" {
+				if !x.eachRow && c.Head["order-sensitive"] != "" || isBatch(x) && c.Head["mode"] != "batch" {
 					continue
 				}
 				v := sqltest.Run(t.Context(), x.config(data), c)
@@ -110,7 +110,17 @@ var variants = []variant{
 	{4, 3, "pebble", false, 0, miniBatch + twoPhase},
 	{2, 3, "hashmap", false, 0, miniBatch + split},
 	{2, 3, "hashmap", false, 0, littleMemory},
+	{1, 1024, "hashmap", true, 0, blocking},
+	{4, 3, "hashmap", false, 5, blocking + littleMemory},
 }
+
+// isBatch reports whether a variant is for batch mode only.
+func isBatch(x variant) bool {
+	return strings.Contains(x.set, littleMemory) || strings.Contains(x.set, blocking)
+}
+
+// blocking has tasks of batch mode begin when those before them have ended, as on a cluster.
+const blocking = "execution.batch-shuffle-mode=ALL_EXCHANGES_BLOCKING;"
 
 // littleMemory has operators of batch mode go to disk.
 const littleMemory = "table.exec.resource.sort.memory=100 b;table.exec.resource.hash-agg.memory=100 b;table.exec.resource.hash-join.memory=100 b;"

@@ -12,6 +12,8 @@ import (
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/ops"
 	"github.com/flott-dev/flott/row"
+	"github.com/flott-dev/flott/sql/internal/ast"
+	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/catalog"
 	"github.com/flott-dev/flott/sql/internal/exec"
 	"github.com/flott-dev/flott/sql/internal/expr"
@@ -35,10 +37,13 @@ type builder struct {
 
 // build makes the graph of plans. result takes the rows of a query.
 func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result connect.ColumnSink) (*stream.Env, error) {
-	options := []stream.Option{stream.Configuration(c)}
+	mode := stream.Streaming
 	if config.RuntimeMode.Get(c) == "BATCH" {
-		// Operators know that they are to give final results: the engine need not go stage by stage.
-		options = append(options, stream.RuntimeMode(stream.Streaming))
+		mode = stream.Batch
+	}
+	options := []stream.Option{stream.Configuration(c), stream.RuntimeMode(mode)} // as the operators are planned
+	if result != nil {
+		options = append(options, stream.Here()) // whoever has asked is in this process
 	}
 	env := stream.NewEnv(options...)
 	env.Configure(c)
@@ -138,7 +143,7 @@ func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
 	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Out: plainSchema(r.Cols)}
 	switch {
 	case r.Values != nil:
-		node.Parallelism = 1
+		node.Parallelism, node.Fixed = 1, true
 		return columnar.Source(b.env.Graph(), node, &ops.ColumnSourceConfig{Source: r.Values}), nil
 	case r.Source != nil:
 		return b.source(r, node)
@@ -147,7 +152,7 @@ func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
 	if node.Inputs, err = b.inputs(r); err != nil {
 		return s, err
 	}
-	node.Parallelism = b.parallelism(r, node.Inputs)
+	node.Parallelism, node.Fixed = b.parallelism(r, node.Inputs), b.together(r)
 	op := r.Op
 	node.New = func() operator.Node { return op.Node() }
 	return columnar.Add(b.env.Graph(), node), nil
@@ -168,6 +173,11 @@ func (b *builder) parallelism(r *physical.Rel, ins []columnar.Input) int {
 		return ins[0].From.Node.Parallelism
 	}
 	return 0
+}
+
+// together reports whether all rows of an input come together in one subtask.
+func (b *builder) together(r *physical.Rel) bool {
+	return slices.ContainsFunc(r.Dist, func(d physical.Distribution) bool { return d.Kind == physical.Singleton })
 }
 
 // uid is a name that no operator of the graph has: other queries may be in there already.
@@ -215,21 +225,28 @@ func (b *builder) source(r *physical.Rel, node columnar.Node) (s columnar.Stream
 		return s, err
 	}
 	if p, ok := table.(connect.Parallel); ok {
-		if node.Parallelism, err = p.Readers(config.Parallelism.Get(b.config)); err != nil {
+		most := config.Parallelism.Get(b.config)
+		if node.Parallelism, err = p.Readers(most); err != nil {
 			return s, err
 		}
+		node.Fixed = node.Parallelism < most // more would have nothing to read
+	}
+	columns, plain, err := scan.order(src.Schema().Fields)
+	if err != nil {
+		return s, fmt.Errorf("the table %s: %w", t.Path.Object, err)
 	}
 	cfg := &ops.ColumnSourceConfig{Source: src}
-	if err := b.idle(r, cfg, scan.order(src.Schema().Fields)); err != nil {
+	if err := b.idle(r, cfg, columns); err != nil {
 		return s, err
 	}
-	if scan.inOrder() {
+	if plain {
 		return columnar.Source(b.env.Graph(), node, cfg), nil
 	}
 	from := columnar.Source(b.env.Graph(), columnar.Node{
-		Kind: node.Kind, Name: node.Name, UID: node.UID, Parallelism: node.Parallelism, Out: src.Schema(),
+		Kind: node.Kind, Name: node.Name, UID: node.UID, Parallelism: node.Parallelism, Fixed: node.Fixed,
+		Out: src.Schema(),
 	}, cfg)
-	op := &exec.Calc{Session: exec.Session{Zone: b.zone}, In: src.Schema().Fields, Exprs: scan.order(src.Schema().Fields), Out: node.Out.Fields}
+	op := &exec.Calc{Session: exec.Session{Zone: b.zone}, In: src.Schema().Fields, Exprs: columns, Out: node.Out.Fields}
 	node.Kind, node.Name, node.UID = "Calc", "Calc", node.UID+"-order"
 	node.Inputs = []columnar.Input{{From: from}}
 	node.New = func() operator.Node { return op.Node() }
@@ -256,7 +273,8 @@ func (b *builder) streamSource(r *physical.Rel, t *streamTable, node columnar.No
 // scan is what is read of a table, with the places that the columns have in what is read.
 type scan struct {
 	connect.Scan
-	places []int
+	places   []int
+	declared []*row.Type // of metadata columns, as the table has them; nil for others
 }
 
 // scanOf says which columns are read: physical ones first, then metadata columns.
@@ -268,7 +286,7 @@ func scanOf(t *catalog.Table, n *logical.Scan) (s scan, err error) {
 		}
 	}
 	s.Project = []int{}
-	s.places = make([]int, len(n.Reads))
+	s.places, s.declared = make([]int, len(n.Reads)), make([]*row.Type, len(n.Reads))
 	for i, c := range n.Reads {
 		if t.Columns[c].Kind == catalog.Physical {
 			s.places[i] = len(s.Project)
@@ -280,27 +298,27 @@ func scanOf(t *catalog.Table, n *logical.Scan) (s scan, err error) {
 		if t.Columns[c].Kind == catalog.Metadata {
 			s.places[i] = len(s.Project) + len(s.Metadata)
 			s.Metadata = append(s.Metadata, t.Columns[c].Key)
+			s.declared[i] = t.Columns[c].Type.Plain()
 		}
 	}
 	return s, nil
 }
 
-func (s *scan) inOrder() bool {
+// order are the columns of a scan, of what is read; plain says that they are just that.
+func (s *scan) order(fields []row.Field) (columns []expr.Expr, plain bool, err error) {
+	plain = true
 	for i, p := range s.places {
-		if i != p {
-			return false
+		x := expr.Expr(&expr.Input{Index: p, Name: fields[p].Name, T: fields[p].Type})
+		if t := s.declared[i]; t != nil && !fields[p].Type.Same(t) {
+			if x, err = builtin.Cast(ast.Span{}, x, t, false); err != nil {
+				return nil, false, fmt.Errorf("the metadata column '%s' is of type %s: %w", fields[p].Name, fields[p].Type, err)
+			}
+			plain = false
 		}
+		plain = plain && i == p
+		columns = append(columns, x)
 	}
-	return true
-}
-
-// order are the columns of a scan, of what is read.
-func (s *scan) order(fields []row.Field) []expr.Expr {
-	exprs := make([]expr.Expr, len(s.places))
-	for i, p := range s.places {
-		exprs[i] = &expr.Input{Index: p, Name: fields[p].Name, T: fields[p].Type}
-	}
-	return exprs
+	return columns, plain, nil
 }
 
 // sink adds the end of a plan.
@@ -309,9 +327,9 @@ func (b *builder) sink(r *physical.Rel) error {
 	if err != nil {
 		return err
 	}
-	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Inputs: ins, Parallelism: b.parallelism(r, ins)}
+	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Inputs: ins, Parallelism: b.parallelism(r, ins), Fixed: b.together(r)}
 	if r.Sink.Table == nil {
-		node.Parallelism = 1
+		node.Parallelism, node.Fixed = 1, true
 		columnar.Sink(b.env.Graph(), node, b.result)
 		return nil
 	}
@@ -319,10 +337,55 @@ func (b *builder) sink(r *physical.Rel) error {
 	if err != nil {
 		return err
 	}
-	sink, err := table.Sink(connect.Insert{Overwrite: r.Sink.Overwrite, Static: r.Sink.Static, Bounded: b.bounded})
+	o := connect.Insert{Overwrite: r.Sink.Overwrite, Static: r.Sink.Static, Bounded: b.bounded}
+	if o.Metadata, node.Inputs, err = b.sinkColumns(r, table, node); err != nil {
+		return err
+	}
+	sink, err := table.Sink(o)
 	if err != nil {
 		return err
 	}
 	columnar.Sink(b.env.Graph(), node, sink)
 	return nil
+}
+
+// sinkColumns puts metadata columns behind the others, with the types that the connector has, and returns their names there.
+func (b *builder) sinkColumns(r *physical.Rel, table connect.TableSink, node columnar.Node) (names []string, ins []columnar.Input, err error) {
+	t := r.Sink.Table
+	var exprs, last []expr.Expr
+	var out, lastOut []row.Field
+	for i, c := range t.Sink() {
+		col := t.Columns[c]
+		x := expr.Expr(&expr.Input{Index: i, Name: col.Name, T: col.Type.Plain()})
+		if col.Kind != catalog.Metadata {
+			exprs, out = append(exprs, x), append(out, row.Field{Name: col.Name, Type: col.Type.Plain()})
+			continue
+		}
+		m, _ := table.(connect.MetadataSink)
+		var known []row.Field
+		if m != nil {
+			known = m.WritableMetadata()
+		}
+		at := slices.IndexFunc(known, func(f row.Field) bool { return f.Name == col.Key })
+		if at < 0 {
+			return nil, nil, fmt.Errorf("the column %s of the table %s is the metadata column '%s', which cannot be written; declare it as VIRTUAL", col.Name, t.Path.Object, col.Key)
+		}
+		if f := known[at]; !f.Type.Same(col.Type.Plain()) {
+			if x, err = builtin.Cast(ast.Span{}, x, f.Type, false); err != nil {
+				return nil, nil, fmt.Errorf("the column %s of the table %s, the metadata column '%s' of type %s: %w", col.Name, t.Path.Object, col.Key, f.Type, err)
+			}
+		}
+		last, lastOut, names = append(last, x), append(lastOut, known[at]), append(names, col.Key)
+	}
+	if len(names) == 0 {
+		return nil, node.Inputs, nil
+	}
+	exprs, out = append(exprs, last...), append(out, lastOut...)
+	in := node.Inputs[0]
+	op := &exec.Calc{Session: exec.Session{Zone: b.zone}, In: in.From.Schema.Fields, Exprs: exprs, Out: out}
+	from := columnar.Add(b.env.Graph(), columnar.Node{
+		Kind: "Calc", Name: "Calc", UID: node.UID + "-order", Parallelism: node.Parallelism, Fixed: node.Fixed, Inputs: node.Inputs,
+		Out: &row.Schema{Fields: out}, New: func() operator.Node { return op.Node() },
+	})
+	return names, []columnar.Input{{From: from}}, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/internal/job"
@@ -307,5 +308,27 @@ func TestBatchBroadcastFirst(t *testing.T) {
 	}
 	if len(out.Results()) != 2000 {
 		t.Errorf("%d results", len(out.Results()))
+	}
+}
+
+// TestBatchShuffleMode: operators that take one key at a time wait for all of their input.
+func TestBatchShuffleMode(t *testing.T) {
+	plan := func(mode stream.Mode) (stream.Settings, error) {
+		var c config.Configuration
+		if err := c.Set("execution.batch-shuffle-mode", "ALL_EXCHANGES_PIPELINED"); err != nil {
+			t.Fatal(err)
+		}
+		env := stream.NewEnv(stream.RuntimeMode(mode))
+		numbers := stream.KeyBy(stream.From(env, slice.Of(1, 2, 3)), func(n int) int { return n })
+		stream.Reduce(numbers, func(a, b int) int { return a + b }).To(collect.To[int]())
+		env.Configure(&c)
+		_, settings, err := env.Plan()
+		return settings, err
+	}
+	if _, err := plan(stream.Batch); err == nil || !strings.Contains(err.Error(), "'execution.batch-shuffle-mode' = 'ALL_EXCHANGES_PIPELINED' is for SQL") {
+		t.Errorf("in batch mode it gives %v", err)
+	}
+	if _, err := plan(stream.Streaming); err != nil {
+		t.Errorf("in streaming mode it gives %v", err)
 	}
 }

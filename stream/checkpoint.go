@@ -11,7 +11,11 @@ import (
 
 // Settings are an environment's settings as the engine needs them.
 type Settings struct {
-	Mode        Mode
+	Mode Mode
+	// Shuffle is config.BatchShuffleMode, "" for the default. Pipelines reports whether the tasks of the job can run at the
+	// same time in batch mode.
+	Shuffle     string
+	Pipelines   bool
 	AtLeastOnce bool
 	Checkpoints checkpoint.Config
 	// Directory is where checkpoints are stored, a URI; "" keeps the last one in memory.
@@ -32,6 +36,8 @@ type Settings struct {
 	AlignedTimeout time.Duration
 	// Restart makes the restart strategy; nil takes the default.
 	Restart func() schedule.Strategy
+	// Here runs the job in this process.
+	Here bool
 }
 
 // DefaultCheckpointTimeout is how long a checkpoint may take.

@@ -38,6 +38,9 @@ func configured(c *config.Configuration) []Option {
 	set(&s, c, config.RuntimeMode, func(mode string) Option {
 		return RuntimeMode(map[string]Mode{"STREAMING": Streaming, "BATCH": Batch, "AUTOMATIC": Automatic}[mode])
 	})
+	set(&s, c, config.BatchShuffleMode, func(mode string) Option {
+		return func(e *Env) { e.settings.Shuffle = mode }
+	})
 	set(&s, c, config.BufferTimeout, BufferTimeout)
 	set(&s, c, config.Params, Params)
 	set(&s, c, config.CheckpointInterval, Checkpoint)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
 )
@@ -93,6 +94,10 @@ func RuntimeMode(m Mode) Option { return func(e *Env) { e.mode = m } }
 // on the records only. By default a source places one at the end of each batch.
 func WatermarkEachRow() Option { return func(e *Env) { e.eachRow = true } }
 
+// Here runs the job in the process of the program, also where its jobs go to a cluster: for results that
+// are read in the process.
+func Here() Option { return func(e *Env) { e.settings.Here = true } }
+
 // Params are the values that change what the job's functions do. They travel with the job.
 func Params(p map[string]string) Option {
 	return func(e *Env) { e.graph.Params = maps.Clone(p) }
@@ -140,7 +145,33 @@ func (e *Env) Plan() (*graph.Plan, Settings, error) {
 			s.Mode = Batch
 		}
 	}
+	s.Pipelines = pipelines(plan)
+	if s.Mode == Batch && s.Shuffle == "ALL_EXCHANGES_PIPELINED" && !s.Pipelines {
+		return nil, s, fmt.Errorf("'%s' = 'ALL_EXCHANGES_PIPELINED' is for SQL: operators of package stream take one key at "+
+			"a time in batch mode, when all of their input is there", config.BatchShuffleMode.Key)
+	}
 	return plan, s, nil
+}
+
+// pipelines reports whether the tasks of a plan can take rows of batch mode as they come: those on columns can.
+func pipelines(plan *graph.Plan) bool {
+	for _, n := range plan.Nodes {
+		for _, e := range n.In {
+			if t, ok := e.Type.(exchange.EdgeType); ok && t.Sorts() && !e.Chainable() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Pipelined reports whether tasks in batch mode run at the same time, in one process or on a cluster. On a cluster
+// stages need few slots, and those that have ended outlive failures; in one process nothing does.
+func (s *Settings) Pipelined(onCluster bool) bool {
+	if s.Shuffle != "" {
+		return s.Shuffle == "ALL_EXCHANGES_PIPELINED"
+	}
+	return s.Pipelines && !onCluster
 }
 
 // Explain is the job's graph: each task with its operators, and the exchanges between them. Format

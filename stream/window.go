@@ -275,7 +275,7 @@ func (w *Windowed[K, T]) node(kind string) *graph.Node {
 	n := w.env().graph.Add(kind)
 	n.Name = w.assigner.Name()
 	if w.single {
-		n.Parallelism = 1
+		n.Parallelism, n.Fixed = 1, true
 	}
 	if err := w.assigner.Err(); err != nil {
 		n.Fail(err)

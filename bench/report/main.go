@@ -78,6 +78,20 @@ var bars = []bar{
 	atMost("latency at 20,000/s, p99.9", "Latency/20000 p99.9-ms", 10, "ms"),
 	atLeast("connection of processes, messages of 32 KB", "Conn/32KB/tcp GB/cpu-s", 1, "GB/cpu-s"),
 	atMost("the same, of 1 KB, a row of 100 bytes", "Conn/1KB/tcp cpu-ns/row", 100, "ns/row"),
+	atLeast("exchange between processes, columns", "Remote/columns GB/cpu-s", 1, "GB/cpu-s"),
+	atMost("the same, rows: encode, send, receive, decode", "Remote/rows cpu-ns/row", 100, "ns/row"),
+	atMost("cluster: start to ready", "ClusterStart ms", 300, "ms"),
+	atMost("cluster: submit to RUNNING, with upload", "Submit first-ms", 300, "ms"),
+	atMost("cluster: submit to RUNNING, program is there", "Submit again-ms", 300, "ms"),
+	atMost("cluster: SIGKILL of a worker to RUNNING, most of 5", "Kill/worker ms", 1000, "ms"),
+	atMost("cluster: the same of a TaskManager, with a spare", "Kill/taskmanager ms", 2000, "ms"),
+	atMost("cluster: idle JobManager", "Idle jobmanager-MB", 60, "MB RSS"),
+	atMost("cluster: idle TaskManager", "Idle taskmanager-MB", 60, "MB RSS"),
+	atMost("cluster: program flott", "program MB", 60, "MB"),
+	atMost("10 TaskManagers, 10 vertices × 10: deploy", "Deploy/managers=10 cpu-s/op", 5, "s of CPU"),
+	atMost("100 TaskManagers, 10 vertices × 100: deploy", "Deploy/managers=100 cpu-s/op", 5, "s of CPU"),
+	atMost("1,000 TaskManagers, 10 vertices × 1,000: deploy", "Deploy/managers=1000 cpu-s/op", 5, "s of CPU"),
+	atMost("1,000 TaskManagers: heartbeats, both sides", "Heartbeats/managers=1000 %core", 10, "% of a core"),
 	atMost("JSON of a bid, all columns", "Bid/All cpu-ns/op", 250, "ns"),
 	atMost("JSON of a bid, two columns", "Bid/Two cpu-ns/op", 90, "ns"),
 	atMost("SQL to plan, q16", "Plan/q16 ns/op", 5e6, "ns"),
@@ -121,14 +135,15 @@ func main() {
 	runs := flag.Int("runs", 3, "runs of each benchmark; the best counts")
 	events := flag.Int64("events", 10_000_000, "events of each query")
 	rows := flag.Int64("rows", 20_000_000, "records of each micro-benchmark")
+	only := flag.String("only", "", "a part of the names of packages: only their benchmarks are run, without the queries, and nothing is appended")
 	flag.Parse()
-	if err := report(*runs, *events, *rows); err != nil {
+	if err := report(*only, *runs, *events, *rows); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func report(runs int, events, rows int64) error {
+func report(only string, runs int, events, rows int64) error {
 	figures := figures{}
 	micro := fmt.Sprintf("%dx", rows)
 	for _, set := range []struct{ pkg, match, benchtime string }{
@@ -140,18 +155,31 @@ func report(runs int, events, rows int64) error {
 		{"./internal/keyed", "^BenchmarkSnapshot$", "3x"},
 		{"./bench", "^BenchmarkRestore$", "1x"},
 		{"./internal/wire", "^BenchmarkConn$", "1s"},
+		{"./internal/exchange", "^BenchmarkRemote$", "1s"},
+		{"./bench/chaos", "^Benchmark(ClusterStart|Submit|Idle|Kill)$", "1x"},
+		{"./internal/jobmanager", "^Benchmark(Deploy|Heartbeats)$", "1x"},
 		{"./format/json", "^BenchmarkBid$", "1s"},
 		{"./bench/queries", "^BenchmarkPlan$", "1s"},
 		{"./bench", "^BenchmarkSQLKeyedCount$", "100000000x"},
 		{"./bench", "^BenchmarkCSVGroup$", "1x"},
 		{"./bench", "^BenchmarkCheckpoints$", "3x"},
 	} {
+		if !strings.Contains(set.pkg, only) {
+			continue
+		}
 		for i := range runs {
 			fmt.Fprintf(os.Stderr, "run %d of %d: %s %s\n", i+1, runs, set.pkg, set.match)
 			if err := figures.benchmarks(set.pkg, set.match, set.benchtime); err != nil {
 				return err
 			}
 		}
+	}
+	if info, err := os.Stat("bin/flott"); err == nil {
+		figures.add("program MB", float64(info.Size())/(1<<20))
+	}
+	if only != "" {
+		figures.print(false)
+		return nil
 	}
 	fmt.Fprintln(os.Stderr, "queries")
 	if err := figures.queries("", "stream", runs, events); err != nil {
@@ -161,7 +189,7 @@ func report(runs int, events, rows int64) error {
 	if err := figures.queries("SQL/", "sql", runs, events/5); err != nil {
 		return err
 	}
-	far := figures.print()
+	far := figures.print(true)
 	if err := figures.save(); err != nil {
 		return err
 	}
@@ -254,11 +282,14 @@ func (f figures) value(b bar) (float64, bool) {
 	return v, true
 }
 
-// print prints all bars and returns how many are missed by more than half.
-func (f figures) print() (far int) {
+// print prints all bars, or those with a figure, and returns how many are missed by more than half.
+func (f figures) print(all bool) (far int) {
 	fmt.Printf("%-54s %10s %10s  %-16s %s\n", "what", "figure", "bar", "unit", "")
 	for _, b := range bars {
 		v, ok := f.value(b)
+		if !ok && !all {
+			continue
+		}
 		if !ok && b.optional {
 			fmt.Printf("%-54s %10s %10.4g  %-16s left out: the program is not here\n", b.what, "–", b.limit, b.unit)
 			continue

@@ -3,6 +3,7 @@
 //
 //	go run ./bench/suite -dir /tmp/suite -rows 2000000
 //	go run ./bench/suite -dir /tmp/suite -rows 2000000 -hash 12-distinct 29-cdc
+//	go run ./bench/suite -dir /tmp/suite -set execution.runtime-mode=batch -set parallelism.default=2 15-join-inner
 //
 // Nothing in the engine is made for these queries: what is slow here is slow for a reason that other queries have too. They are
 // written in what Flink takes as well, so that it can read the same files; what it gives is in testdata.
@@ -54,6 +55,15 @@ func run(ctx context.Context, args []string) error {
 	hash := flags.Bool("hash", false, "compute the hash of the final result, which costs time")
 	asJSON := flags.Bool("json", false, "print a JSON object for each query")
 	profile := flags.String("profile", "", "write a CPU profile of all runs to this `file`")
+	var options []sql.Option
+	flags.Func("set", "an option of all queries, as `key=value`, in place of the suite's own; may come several times", func(text string) error {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return fmt.Errorf("give it as key=value")
+		}
+		options = append(options, sql.Set(key, value))
+		return nil
+	})
 	print := flags.Bool("print", false, "print the statements of the queries, with ${SINK} for the options of the sink, and run nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -100,7 +110,7 @@ func run(ctx context.Context, args []string) error {
 	for _, q := range list {
 		var best report
 		for i := range max(1, *repeat) {
-			r, err := q.run(ctx, path, *rows, *hash)
+			r, err := q.run(ctx, path, *rows, *hash, options...)
 			if err != nil {
 				return fmt.Errorf("query %s: %w", q.name, err)
 			}
@@ -191,16 +201,16 @@ func (q query) statements(dir string) []string {
 	return append(list, "CREATE TABLE res WITH (${SINK}) AS\n"+q.text)
 }
 
-func (q query) run(ctx context.Context, dir string, scale int64, hash bool) (report, error) {
+func (q query) run(ctx context.Context, dir string, scale int64, hash bool, options ...sql.Option) (report, error) {
 	p := &probe{hashed: hash}
 	mode := "streaming"
 	if q.batch {
 		mode = "batch"
 	}
-	s := sql.NewSession(
+	s := sql.NewSession(append([]sql.Option{
 		sql.With(append(all.Factories(), p.table()), all.Formats()), sql.On(launch.Executor()), sql.Set("parallelism.default", "1"),
 		sql.Set("execution.runtime-mode", mode), sql.Set("pipeline.name", q.name),
-	)
+	}, options...)...)
 	script := strings.ReplaceAll(strings.Join(q.statements(dir), ";\n"), "${SINK}", "'connector' = 'probe'")
 	cpu, start := cputime.Process(), time.Now()
 	if err := s.Script(ctx, script, func(_ string, r *sql.Result) error { return r.Wait() }); err != nil {

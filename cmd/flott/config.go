@@ -33,6 +33,20 @@ func (f *configFlags) configuration() (c *config.Configuration, err error) {
 	return c, nil
 }
 
+// effective is the configuration of the environment, and over it that of the flags.
+func (f *configFlags) effective() (*config.Configuration, error) {
+	c, err := launch.Environment()
+	if err != nil {
+		return nil, err
+	}
+	flags, err := f.configuration()
+	if err != nil {
+		return nil, err
+	}
+	c.Over(flags)
+	return c, nil
+}
+
 type configCmd struct {
 	Keys []string `arg:"" optional:"" help:"Parts of keys, such as checkpointing; all options by default."`
 	configFlags
@@ -42,15 +56,10 @@ type configCmd struct {
 
 // Run prints the options.
 func (c *configCmd) Run() error {
-	conf, err := launch.Environment()
+	conf, err := c.effective()
 	if err != nil {
 		return err
 	}
-	flags, err := c.configuration()
-	if err != nil {
-		return err
-	}
-	conf.Over(flags)
 	entries := slices.DeleteFunc(conf.Entries(), func(e config.Entry) bool {
 		return c.Changed && e.From == "" || len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, e.Matches)
 	})

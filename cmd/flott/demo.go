@@ -18,13 +18,17 @@ import (
 
 type demoCmd struct {
 	Seconds int   `default:"0" help:"Seconds to run; 0 runs until Ctrl-C."`
-	Rate    int64 `default:"20000" help:"Events per second of the auction stream."`
+	Rate    int64 `default:"20000" help:"Records per second of each job."`
+	Live    bool  `help:"Run other jobs, in this process, and show what they find in live data: made-up auctions, twice, once in SQL, and this machine's processes."`
 }
 
-// Run runs three jobs side by side in this process and shows what they find.
+// Run runs two jobs on a cluster, or three side by side in this process.
 func (c *demoCmd) Run(ctx context.Context) error {
 	if c.Rate < 1 {
 		return fmt.Errorf("--rate %d: must be at least 1", c.Rate)
+	}
+	if !c.Live {
+		return c.runCluster(ctx)
 	}
 	screen := newScreen(os.Stdout)
 	screen.intro(c.Rate)

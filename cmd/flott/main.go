@@ -18,14 +18,27 @@ var version = "unknown"
 
 // commands are flott's subcommands, one file each.
 type commands struct {
-	Demo    demoCmd    `cmd:"" help:"Run the demo: the hottest auctions of a live stream, and this machine's processes."`
-	Nexmark nexmarkCmd `cmd:"" help:"Run the queries of the auction benchmark, or write its events to files."`
-	SQL     sqlCmd     `cmd:"" name:"sql" help:"Run SQL statements."`
-	Test    testCmd    `cmd:"" help:"Run files of SQL cases and compare their results."`
-	Graph   graphCmd   `cmd:"" help:"Draw the graph of a job."`
-	Config  configCmd  `cmd:"" help:"Print the options that jobs get, and where they come from."`
-	State   stateCmd   `cmd:"" help:"Look into checkpoints and savepoints, and rewrite them."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Demo        demoCmd        `cmd:"" help:"Run the demo: two jobs on a cluster of processes, of which one is killed."`
+	DemoJob     demoJobCmd     `cmd:"" hidden:""`
+	Nexmark     nexmarkCmd     `cmd:"" help:"Run the queries of the auction benchmark, or write its events to files."`
+	SQL         sqlCmd         `cmd:"" name:"sql" help:"Run SQL statements."`
+	Test        testCmd        `cmd:"" help:"Run files of SQL cases and compare their results."`
+	Run         runCmd         `cmd:"" help:"Run a job's program on a cluster."`
+	List        listCmd        `cmd:"" help:"List the jobs of a cluster."`
+	Info        infoCmd        `cmd:"" help:"Show a job of a cluster."`
+	Logs        logsCmd        `cmd:"" help:"Print the logs of a job's workers, of a TaskManager or of the JobManager."`
+	Top         topCmd         `cmd:"" help:"Watch a cluster: jobs, vertices with rates, checkpoints, TaskManagers."`
+	Cancel      cancelCmd      `cmd:"" help:"Cancel a job of a cluster."`
+	Stop        stopCmd        `cmd:"" help:"Stop a job of a cluster with a savepoint."`
+	Savepoint   savepointCmd   `cmd:"" help:"Take a savepoint of a job of a cluster, or delete one."`
+	Rescale     rescaleCmd     `cmd:"" help:"Have a job of a cluster go on with another number of subtasks."`
+	Cluster     clusterCmd     `cmd:"" help:"Start, stop and show a cluster on this machine."`
+	JobManager  jobmanagerCmd  `cmd:"" name:"jobmanager" help:"Be the JobManager of a cluster."`
+	TaskManager taskmanagerCmd `cmd:"" name:"taskmanager" help:"Be a TaskManager of a cluster."`
+	Graph       graphCmd       `cmd:"" help:"Draw the graph of a job."`
+	Config      configCmd      `cmd:"" help:"Print the options that jobs get, and where they come from."`
+	State       stateCmd       `cmd:"" help:"Look into checkpoints and savepoints, and rewrite them."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 func main() {

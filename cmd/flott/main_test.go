@@ -128,7 +128,7 @@ func TestGraphOfAQuery(t *testing.T) {
 
 func TestDemoShowsBothJobsAndStops(t *testing.T) {
 	out := captured(t, func() error {
-		c := demoCmd{Seconds: 4, Rate: 20_000}
+		c := demoCmd{Seconds: 4, Rate: 20_000, Live: true}
 		return c.Run(context.Background())
 	})
 	for _, want := range []string{

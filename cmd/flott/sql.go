@@ -25,6 +25,9 @@ type sqlCmd struct {
 	Format  string   `help:"How rows are printed: ${enum}." enum:"table,changelog,csv,json" default:"table"`
 	Batch   bool     `help:"Run queries in batch mode: final results only."`
 	Options []string `short:"D" name:"define" sep:"none" help:"An option, as SET has it." placeholder:"KEY=VALUE"`
+
+	JobManager string `name:"jobmanager" short:"m" placeholder:"URL" help:"Run INSERT statements on the cluster of this JobManager; queries run here."`
+	Detached   bool   `short:"d" help:"Do not wait for the jobs of INSERT statements on a cluster."`
 }
 
 // Run runs the statements one after the other.
@@ -33,9 +36,23 @@ func (c *sqlCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := []sql.Option{sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor())}
+	if c.JobManager != "" {
+		if c.File == "-" || c.File == "" && len(c.Execute) == 0 {
+			return errors.New("workers of the cluster read the statements again: give them by -f FILE or -e")
+		}
+		if err := os.Setenv(launch.JobManagerVariable, c.JobManager); err != nil {
+			return err
+		}
+	}
+	options := []sql.Option{sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor(launch.PassEnvironment(passed...)))}
 	if c.Batch {
 		options = append(options, sql.Set("execution.runtime-mode", "BATCH"))
+	}
+	if c.Detached {
+		if os.Getenv(launch.JobManagerVariable) == "" {
+			return errors.New("--detached is for jobs on a cluster: give --jobmanager URL")
+		}
+		options = append(options, sql.Set("table.dml-sync", "false"))
 	}
 	for _, o := range c.Options {
 		key, value, ok := strings.Cut(o, "=")
@@ -46,13 +63,15 @@ func (c *sqlCmd) Run(ctx context.Context) error {
 	}
 	out := bufio.NewWriter(os.Stdout)
 	s := sql.NewSession(options...)
-	defer s.Close()
+	if !c.Detached {
+		defer s.Close()
+	}
 	err = s.Script(ctx, text, func(_ string, r *sql.Result) error {
 		defer out.Flush()
 		defer r.Close()
 		return c.print(out, r)
 	})
-	if err == nil {
+	if err == nil && !c.Detached {
 		err = s.Wait(ctx)
 	}
 	var e *sql.Error

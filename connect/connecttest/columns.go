@@ -64,6 +64,12 @@ type rowSink[T any] struct {
 	batch func(records []T) *column.Batch
 }
 
+// SharesStates is that of the sink of columns.
+func (s *rowSink[T]) SharesStates() bool {
+	all, ok := s.sink.(connect.StateSharer)
+	return ok && all.SharesStates()
+}
+
 func (s *rowSink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Writer[T], error) {
 	w, err := s.sink.Writer(ctx, states)
 	if err != nil {

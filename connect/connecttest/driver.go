@@ -37,6 +37,8 @@ type Driver[T any] struct {
 	pool    *batch.Pool[T]
 	failed  error
 	closed  bool
+
+	checkpoint int64 // the number of the last snapshot
 }
 
 type reader[T any] struct {
@@ -87,6 +89,9 @@ func newDriver[T any](t testing.TB, source connect.Source[T], parallelism int, f
 		d.failed = err
 	}
 	for i, r := range d.readers {
+		if a, ok := d.enum.(connect.Attacher); ok {
+			d.mail = append(d.mail, func() { a.Attached(i) })
+		}
 		if len(r.splits) == 0 {
 			d.request(i)
 		}
@@ -288,6 +293,7 @@ func (d *Driver[T]) Snapshot() *Snapshot {
 	if err := d.Deliver(); err != nil {
 		d.t.Fatalf("before a snapshot: %v", err)
 	}
+	d.checkpoint++
 	s := &Snapshot{}
 	var err error
 	if s.Enumerator, err = d.enum.Snapshot(); err != nil {
@@ -302,6 +308,9 @@ func (d *Driver[T]) Snapshot() *Snapshot {
 		if err != nil {
 			d.t.Fatalf("snapshot of reader %d: %v", i, err)
 		}
+		if l, ok := r.Reader.(connect.CheckpointListener); ok {
+			l.Snapshotted(d.checkpoint)
+		}
 		if len(splits) != len(r.splits) {
 			d.t.Fatalf("reader %d has %v, but its snapshot is of %v", i, r.splits, splits)
 		}
@@ -315,6 +324,15 @@ func (d *Driver[T]) Snapshot() *Snapshot {
 		}
 	}
 	return s
+}
+
+// Complete tells the readers that the last snapshot is a complete checkpoint.
+func (d *Driver[T]) Complete() {
+	for _, r := range d.readers {
+		if l, ok := r.Reader.(connect.CheckpointListener); ok {
+			l.Completed(d.checkpoint)
+		}
+	}
 }
 
 // Close closes the readers and the enumerator, once.
@@ -394,4 +412,19 @@ func PollAllocs[T any](t testing.TB, source connect.Source[T]) float64 {
 		}
 		rows.Release()
 	})
+}
+
+// Backlog is what is not read yet: of all readers, and what the enumerator has not assigned. ok is false if they do not tell it.
+func (d *Driver[T]) Backlog() (all connect.Backlog, ok bool) {
+	for _, r := range d.readers {
+		b, tells := r.Reader.(connect.Backlogged)
+		if !tells {
+			return all, false
+		}
+		all = all.Plus(b.Backlog())
+	}
+	if b, tells := d.enum.(connect.Backlogged); tells {
+		all = all.Plus(b.Backlog())
+	}
+	return all, true
 }

@@ -86,7 +86,11 @@ func startSink[T any](t *testing.T, s connect.Sink[T], parallelism, attempt int,
 			Context: ctx, Job: "conformance", UID: "sink", Subtask: i, Parallelism: parallelism,
 			Attempt: attempt, Metrics: &metric.Group{}, Now: c.Now, WakeAt: func(time.Time) {},
 		}
-		w, err := s.Writer(wc, dealt(from, i, parallelism, func(f *sinkSnapshot) [][]byte { return f.states }))
+		share, of := i, parallelism
+		if all, ok := s.(connect.StateSharer); ok && all.SharesStates() {
+			share, of = 0, 1
+		}
+		w, err := s.Writer(wc, dealt(from, share, of, func(f *sinkSnapshot) [][]byte { return f.states }))
 		must(t, "make a writer", err)
 		k, err := two.Committer(wc)
 		must(t, "make a committer", err)

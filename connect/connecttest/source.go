@@ -77,7 +77,7 @@ func Source[T any](t *testing.T, open func() connect.Source[T], o Options[T]) {
 type plan struct {
 	parallelism int
 	rows        int
-	restore     int  // after so many polls; 0 never
+	restore     int  // after so many polls that gave something; 0 never
 	lose        int  // polls between the snapshot and the restore, whose records are lost
 	rescale     bool // restore with another parallelism
 }
@@ -97,8 +97,12 @@ func run[T any](t *testing.T, open func() connect.Source[T], p plan, o Options[T
 	t.Helper()
 	c := clock.NewManual(time.Unix(1_700_000_000, 0))
 	d := newDriver(t, open(), p.parallelism, nil, c, p.rows)
-	polls, parallelism := 0, p.parallelism
-	take := func(b Batch[T]) { records = append(records, b.Records...) }
+	polls, batches, parallelism := 0, 0, p.parallelism
+	got := false // a batch, in this poll
+	take := func(b Batch[T]) {
+		records = append(records, b.Records...)
+		got = got || len(b.Records) > 0 || b.Finished
+	}
 	must := func(progress bool, err error) bool {
 		t.Helper()
 		if err != nil {
@@ -110,6 +114,7 @@ func run[T any](t *testing.T, open func() connect.Source[T], p plan, o Options[T
 		if polls++; polls > pollsMax {
 			t.Fatalf("no end after %d polls of all readers", polls)
 		}
+		got = false
 		progress := must(d.step(take))
 		if d.Ended() {
 			break
@@ -117,7 +122,10 @@ func run[T any](t *testing.T, open func() connect.Source[T], p plan, o Options[T
 		if !progress {
 			d.Wait()
 		}
-		if p.restore == 0 || polls%p.restore != 0 {
+		if got {
+			batches++
+		}
+		if !got || p.restore == 0 || batches%p.restore != 0 {
 			continue
 		}
 		s := d.Snapshot()
@@ -129,6 +137,9 @@ func run[T any](t *testing.T, open func() connect.Source[T], p plan, o Options[T
 			parallelism = parallelism%3 + 1
 		}
 		d = newDriver(t, open(), parallelism, s, c, p.rows)
+	}
+	if b, ok := d.Backlog(); ok && d.Ended() && (b.Records > 0 || b.Bytes > 0) {
+		t.Errorf("all is read, and the backlog is %+v", b)
 	}
 	d.Close()
 	return records

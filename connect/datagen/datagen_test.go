@@ -174,3 +174,46 @@ func ExampleBatches() {
 	// Output:
 	// [0 1 2 3 4]
 }
+
+// TestBacklog: what is to be read is known of a source that ends, and of one with a rate.
+func TestBacklog(t *testing.T) {
+	const count = 100
+	d := connecttest.NewDriver(t, datagen.Source(square, datagen.Options{Count: count}), 3, nil)
+	if err := d.Deliver(); err != nil {
+		t.Fatal(err)
+	}
+	for read, ended := 0, false; !ended; {
+		b, ok := d.Backlog()
+		if want := (connect.Backlog{Records: int64(count - read), Bytes: -1}); !ok || b != want {
+			t.Fatalf("after %d records the backlog is %+v, want %+v", read, b, want)
+		}
+		for i := range 3 {
+			p, err := d.Poll(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read += len(p.Records)
+		}
+		ended = d.Ended()
+	}
+	paced := connecttest.NewDriver(t, datagen.Source(square, datagen.Options{PerSecond: 100, Count: 50}), 1, nil)
+	if p, err := paced.Poll(0); err != nil || len(p.Records) != 1 {
+		t.Fatalf("the first poll: %+v, %v", p, err)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  int64
+	}{{0, 0}, {100 * time.Millisecond, 10}, {time.Hour, 49}} {
+		paced.Advance(step.after)
+		if b, _ := paced.Backlog(); b.Records != step.want {
+			t.Errorf("after another %v %d records are due, want %d", step.after, b.Records, step.want)
+		}
+	}
+	endless := connecttest.NewDriver(t, datagen.Source(square, datagen.Options{}), 1, nil)
+	if err := endless.Deliver(); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := endless.Backlog(); b != connect.Unknown {
+		t.Errorf("the backlog of a source without end is %+v", b)
+	}
+}

@@ -86,10 +86,13 @@ type schedule struct {
 	noMore    bool
 }
 
+// endless is the end of a source that has none.
+const endless = 1<<63 - 1
+
 func newSchedule(ctx connect.ReaderContext, o Options) schedule {
 	r := schedule{ctx: ctx, end: o.Count, rate: o.PerSecond}
 	if r.end <= 0 {
-		r.end = 1<<63 - 1
+		r.end = endless
 	}
 	if !o.Start.IsZero() {
 		r.start, r.started = o.Start.UnixMilli(), true
@@ -195,6 +198,28 @@ func (r *schedule) due(s *split) int64 {
 // millis is n*1000/rate without overflow.
 func millis(n, rate int64) int64 {
 	return n/rate*1000 + n%rate*1000/rate
+}
+
+// Backlog is what is due of the splits; of a source without a rate all of it. One that has neither a rate nor an
+// end has no backlog that is known.
+func (r *schedule) Backlog() connect.Backlog {
+	if r.rate <= 0 && r.end == endless {
+		return connect.Unknown
+	}
+	left := connect.Backlog{Bytes: -1}
+	for i := range r.splits {
+		s, end := &r.splits[i], r.end
+		if r.rate > 0 {
+			if !s.started && !r.started {
+				continue // it begins with the next poll
+			}
+			end = min(end, r.due(s))
+		}
+		if s.next < end {
+			left.Records += (end-s.next-1)/s.step + 1
+		}
+	}
+	return left
 }
 
 func (r *schedule) Snapshot() ([]connect.Split, error) {

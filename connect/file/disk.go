@@ -38,7 +38,8 @@ func compressed(path string) bool {
 // content is what a file holds, decompressed.
 type content struct {
 	io.Reader
-	close func() error
+	close  func() error
+	stored *counted // what it is read from
 }
 
 func (s *content) Close() error { return s.close() }
@@ -49,7 +50,7 @@ func (d *disk) openAt(path string, offset int64) (*content, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	s, err := d.at(f, path, offset)
+	s, err := d.at(&counted{handle: f}, path, offset)
 	if err != nil {
 		_ = f.Close()
 		return nil, err
@@ -57,7 +58,7 @@ func (d *disk) openAt(path string, offset int64) (*content, error) {
 	return s, nil
 }
 
-func (d *disk) at(f handle, path string, offset int64) (*content, error) {
+func (d *disk) at(f *counted, path string, offset int64) (*content, error) {
 	if !compressed(path) {
 		info, err := f.Stat()
 		if err != nil {
@@ -70,7 +71,7 @@ func (d *disk) at(f handle, path string, offset int64) (*content, error) {
 		if _, err := f.Seek(offset, io.SeekStart); err != nil {
 			return nil, fmt.Errorf("file: seek in %q: %w", path, err)
 		}
-		return &content{f, f.Close}, nil
+		return &content{f, f.Close, f}, nil
 	}
 	s, err := decompress(f, path)
 	if err != nil {
@@ -83,13 +84,13 @@ func (d *disk) at(f handle, path string, offset int64) (*content, error) {
 	return s, nil
 }
 
-func decompress(f handle, path string) (*content, error) {
+func decompress(f *counted, path string) (*content, error) {
 	if strings.HasSuffix(path, ".gz") {
 		z, err := gzip.NewReader(f)
 		if err != nil {
 			return nil, err
 		}
-		return &content{z, f.Close}, nil // its own Close only tells the last error again
+		return &content{z, f.Close, f}, nil // its own Close only tells the last error again
 	}
 	// With a concurrency of one the decoder works inside Read, without goroutines.
 	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
@@ -99,7 +100,7 @@ func decompress(f handle, path string) (*content, error) {
 	return &content{z, func() error {
 		z.Close()
 		return f.Close()
-	}}, nil
+	}, f}, nil
 }
 
 func openError(path string, err error) error {

@@ -11,13 +11,14 @@ import (
 
 // enumerator lists the files, once or every interval, and hands out a split at each request.
 type enumerator struct {
-	ctx     connect.EnumeratorContext
-	cfg     *config
-	listed  bool              // once, at least
-	seen    map[string]bool   // paths that were taken up; only a watching enumerator needs them
-	growing map[string]listed // files that may still be written, as the last listing found them
-	left    []connect.Split
-	waiting []int // readers that asked in vain
+	ctx       connect.EnumeratorContext
+	cfg       *config
+	listed    bool              // once, at least
+	seen      map[string]bool   // paths that were taken up; only a watching enumerator needs them
+	growing   map[string]listed // files that may still be written, as the last listing found them
+	left      []connect.Split
+	leftBytes int64 // of left
+	waiting   []int // readers that asked in vain
 }
 
 func newEnumerator(ctx connect.EnumeratorContext, cfg *config, state []byte) (*enumerator, error) {
@@ -74,7 +75,8 @@ func (e *enumerator) take(files []listed) {
 			rangeBytes = 0
 		}
 		for _, s := range splitsOf(f, rangeBytes) {
-			e.left = append(e.left, s.encode())
+			sp := s.encode()
+			e.left, e.leftBytes = append(e.left, sp), e.leftBytes+bytesOf(sp)
 		}
 	}
 	e.growing = growing
@@ -83,6 +85,7 @@ func (e *enumerator) take(files []listed) {
 // answer gives waiting readers what there is.
 func (e *enumerator) answer() {
 	for len(e.waiting) > 0 && len(e.left) > 0 {
+		e.leftBytes -= bytesOf(e.left[0])
 		e.ctx.Assign(e.waiting[0], e.left[0])
 		e.waiting, e.left = e.waiting[1:], e.left[1:]
 	}
@@ -105,7 +108,7 @@ func (e *enumerator) Request(subtask int) {
 
 // Back puts splits in front.
 func (e *enumerator) Back(_ int, splits []connect.Split) {
-	e.left = append(slices.Clone(splits), e.left...)
+	e.left, e.leftBytes = append(slices.Clone(splits), e.left...), e.leftBytes+bytesOf(splits...)
 	e.answer()
 }
 
@@ -152,6 +155,7 @@ func (e *enumerator) restore(b []byte) (err error) {
 		b = b[size:]
 	}
 	e.left, err = connect.DecodeSplits(b)
+	e.leftBytes = bytesOf(e.left...)
 	return err
 }
 

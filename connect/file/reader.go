@@ -42,14 +42,15 @@ func (s *source[T]) Reader(ctx connect.ReaderContext) (connect.Reader[T], error)
 
 // reader reads its splits one after the other.
 type reader[T any] struct {
-	ctx    connect.ReaderContext
-	cfg    *config
-	format format[T]
-	errors *metric.Counter
-	splits []split
-	in     *content // of splits[0]; nil until it is opened
-	lines  counter
-	noMore bool
+	ctx      connect.ReaderContext
+	cfg      *config
+	format   format[T]
+	errors   *metric.Counter
+	splits   []split
+	in       *content // of splits[0]; nil until it is opened
+	lines    counter
+	noMore   bool
+	progress progress
 }
 
 func (r *reader[T]) Assign(splits []connect.Split) error {
@@ -78,10 +79,12 @@ func (r *reader[T]) Poll(out *connect.Output[T]) (connect.Status, error) {
 			return connect.More, err
 		}
 	}
+	room, left := out.Room(), r.splits[0].left(r.in)
 	done, err := r.format.poll(r, out)
 	if err != nil {
 		return connect.More, err
 	}
+	r.reads(room-out.Room(), left)
 	if done {
 		out.Finished()
 		return connect.More, r.finish()

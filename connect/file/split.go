@@ -19,6 +19,7 @@ type split struct {
 	// the range's first line has to be found.
 	pos   int64
 	begun bool
+	size  int64 // of the file as it is stored, if the split is all of it; 0: not known
 }
 
 // limit is the offset before which a line must begin to belong to the split.
@@ -36,7 +37,7 @@ func (s *split) limit() int64 {
 // splitsOf cuts a file into splits.
 func splitsOf(f listed, rangeBytes int64) []split {
 	if rangeBytes == 0 || compressed(f.path) {
-		return []split{{id: f.path, path: f.path, to: -1, begun: true}}
+		return []split{{id: f.path, path: f.path, to: -1, begun: true, size: f.size}}
 	}
 	if f.size <= rangeBytes {
 		return []split{{id: f.path, path: f.path, to: f.size, last: true, begun: true}}
@@ -55,6 +56,7 @@ func splitsOf(f listed, rangeBytes int64) []split {
 const (
 	flagLast  = 1
 	flagBegun = 2
+	flagSize  = 4
 )
 
 func (s *split) encode() connect.Split {
@@ -65,8 +67,13 @@ func (s *split) encode() connect.Split {
 	if s.begun {
 		flags |= flagBegun
 	}
+	numbers := []int64{s.from, s.to, s.pos}
+	if s.size > 0 {
+		flags |= flagSize
+		numbers = append(numbers, s.size)
+	}
 	b := []byte{flags}
-	for _, v := range []int64{s.from, s.to, s.pos} {
+	for _, v := range numbers {
 		b = binary.AppendVarint(b, v)
 	}
 	return connect.Split{ID: s.id, Data: append(b, s.path...)}
@@ -80,7 +87,11 @@ func decodeSplit(sp connect.Split) (s split, err error) {
 	s.id = sp.ID
 	s.last, s.begun = sp.Data[0]&flagLast != 0, sp.Data[0]&flagBegun != 0
 	b := sp.Data[1:]
-	for _, p := range []*int64{&s.from, &s.to, &s.pos} {
+	numbers := []*int64{&s.from, &s.to, &s.pos}
+	if sp.Data[0]&flagSize != 0 {
+		numbers = append(numbers, &s.size)
+	}
+	for _, p := range numbers {
 		v, n := binary.Varint(b)
 		if n <= 0 {
 			return s, errBroken

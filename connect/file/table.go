@@ -42,7 +42,7 @@ var (
 		Key: "sink.rolling-policy.check-interval", Default: "1 min", Text: "Has no effect: files are ended when it is time.",
 	})
 	sinkParallelismOption = options.Int(options.Doc{
-		Key: "sink.parallelism", Text: "How many subtasks write. By default as many as hand over the rows.",
+		Key: "sink.parallelism", Text: "Has no effect: as many subtasks write as hand over the rows.",
 	}, 1, 1<<15)
 )
 

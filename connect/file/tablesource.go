@@ -226,6 +226,7 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 		}
 	}
 	s := &r.splits[0]
+	rows, left := r.read, s.left(r.in)
 	text, ends, err := r.records(out.Room(), s.limit())
 	if err != nil {
 		return connect.More, err
@@ -240,6 +241,7 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 	}
 	r.scan.consume(done)
 	s.pos = r.scan.offset
+	r.reads(int(r.read-rows), left)
 	return connect.More, nil
 }
 

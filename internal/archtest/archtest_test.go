@@ -20,7 +20,7 @@ const (
 // comes from and where it goes. A package that does not exist yet is listed already.
 var dataPlane = []string{
 	"internal/batch", "internal/codec", "internal/exchange", "internal/job", "internal/keyed",
-	"internal/operator", "internal/ops", "internal/task", "internal/timer", "internal/wire",
+	"internal/operator", "internal/ops", "internal/task", "internal/timer", "internal/wire", "internal/worker",
 }
 
 // nexmarkPlaces lists the only packages that may know the benchmark: an engine that does would

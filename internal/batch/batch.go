@@ -169,7 +169,7 @@ func (b *Rows[T]) Release() {
 	if c == nil {
 		panic("batch: released twice")
 	}
-	n := len(b.Vals)
+	n := min(len(b.Vals), cap(c.vals)) // beyond its capacity they are no columns of the pool's
 	b.Vals, b.Times, b.Keys, b.cols = nil, nil, nil, nil
 	b.Marks = b.Marks[:0]
 	if c.refs.Add(-1) > 0 {

@@ -93,6 +93,23 @@ func TestReleaseClearsPointers(t *testing.T) {
 	}
 }
 
+// A batch that was appended to beyond its capacity leaves the memory that it had before to the pool.
+func TestReleaseOfAGrownBatch(t *testing.T) {
+	p := NewPool[*int](2)
+	b := p.Get()
+	first := b.Vals[:2]
+	for range 5 {
+		b.Add(new(int), 0)
+	}
+	b.Release()
+	if first[0] != nil || first[1] != nil {
+		t.Error("a released batch holds memory")
+	}
+	if b = p.Get(); cap(b.Vals) != 2 || b.Len() != 0 {
+		t.Errorf("the next batch has %d rows, %d at most", b.Len(), cap(b.Vals))
+	}
+}
+
 func TestReleaseTwicePanics(t *testing.T) {
 	b := NewPool[int](2).Get()
 	b.Release()

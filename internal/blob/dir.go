@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/flott-dev/flott/internal/durable"
 )
 
 // Dir is a Store in a directory of a file system, on this machine or shared.
@@ -34,6 +35,9 @@ func NewDir(root string) *Dir { return &Dir{filepath.Clean(root)} }
 func (d *Dir) URI() string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(d.root)}).String()
 }
+
+// Path is the file of an object or pointer, there or not.
+func (d *Dir) Path(name string) string { return d.path(name) }
 
 func (d *Dir) path(name string) string { return filepath.Join(d.root, filepath.FromSlash(name)) }
 
@@ -73,58 +77,17 @@ func (d *Dir) Create(ctx context.Context, name string) (Writer, error) {
 
 // temporary makes the temporary file for name and the directories above it.
 func (d *Dir) temporary(name string) (f *os.File, err error) {
-	dir, base := filepath.Split(d.path(name))
+	dir := filepath.Dir(d.path(name))
 	for range 10 { // Delete may remove the directory, being empty, before the file is in it
-		if err = makeDirs(dir); err != nil {
+		if err = durable.MakeDirs(dir); err != nil {
 			return nil, err
 		}
-		temp := fmt.Sprintf("%s.%s%c%x", dir, base, tempMark, rand.Uint64())
-		f, err = os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		f, err = os.OpenFile(durable.TempName(d.path(name)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
 	return f, err
-}
-
-const tempMark = '~'
-
-// makeDirs makes dir and what is missing above it, each synced into its parent.
-func makeDirs(dir string) error {
-	dir = filepath.Clean(dir)
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeDirs(parent); err != nil {
-			return err
-		}
-	}
-	err := os.Mkdir(dir, 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-			return fmt.Errorf("%s is not a directory", dir)
-		}
-		return nil // somebody else has made it
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(parent)
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	err = f.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		return nil // some file systems cannot, and need not
-	}
-	return err
 }
 
 type dirWriter struct {
@@ -168,7 +131,7 @@ func (d *Dir) publish(ctx context.Context, temp, path string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // publishByRename serves file systems without hard links: a rename replaces, so that the lock of
@@ -306,7 +269,7 @@ func (d *Dir) walk(ctx context.Context, prefix string, visible func(string, fs.D
 			return nil
 		}
 		if base := e.Name(); base[0] == '.' {
-			plain, _, temp := strings.Cut(base[1:], string(tempMark))
+			plain, temp := durable.TempFor(base)
 			name = strings.TrimSuffix(name, base) + plain
 			if !temp || hidden == nil || !strings.HasPrefix(name, prefix) {
 				return nil
@@ -376,34 +339,17 @@ func (d *Dir) replace(name string, data []byte) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // lock takes the lock of the store, which excludes other processes as well.
 func (d *Dir) lock(ctx context.Context) (unlock func(), err error) {
-	if err := makeDirs(d.root); err != nil {
+	if err := durable.MakeDirs(d.root); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(d.root, ".lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	l, err := durable.AwaitLock(ctx, filepath.Join(d.root, ".lock"))
 	if err != nil {
 		return nil, err
 	}
-	// The system call cannot be interrupted. If it outlives the context, its goroutine ends, and
-	// closes the file, when the holder of the lock is done.
-	locked := make(chan error, 1)
-	go func() { locked <- flock(f) }()
-	select {
-	case err = <-locked:
-	case <-ctx.Done():
-		go func() {
-			<-locked
-			f.Close()
-		}()
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
-	return func() { f.Close() }, nil
+	return l.Unlock, nil
 }

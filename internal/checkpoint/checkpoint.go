@@ -77,6 +77,7 @@ type Pending struct {
 
 	snapshot   *Snapshot
 	missing    map[Part]bool
+	ready      bool // all parts are there
 	publishing bool
 	standsOn   int64 // the newest completed checkpoint when it began
 }

@@ -63,6 +63,7 @@ type Coordinator struct {
 	parts     []Part
 	stopped   bool // nothing begins
 	last      bool // nothing begins by itself
+	held      bool // the same
 	lastID    int64
 	pending   []*Pending
 	completed []*Snapshot // that later ones may stand on, in order
@@ -72,14 +73,14 @@ type Coordinator struct {
 	history   History
 }
 
-// NewCoordinator returns the coordinator of a job that starts now. The numbers of its checkpoints
-// follow lastID.
+// NewCoordinator returns the coordinator of a job that starts now, and runs when Run says so. The numbers
+// of its checkpoints follow lastID.
 func NewCoordinator(cfg Config, job string, lastID, now int64) *Coordinator {
 	cfg.MaxConcurrent = max(1, cfg.MaxConcurrent)
 	if cfg.MinPause > 0 {
 		cfg.MaxConcurrent = 1
 	}
-	c := &Coordinator{cfg: cfg, job: job, began: now, ended: now - cfg.MinPause}
+	c := &Coordinator{cfg: cfg, job: job, began: now, ended: now - cfg.MinPause, stopped: true}
 	c.history.keep = cmp.Or(cfg.History, 10)
 	c.lastID = lastID
 	return c
@@ -95,7 +96,7 @@ func (c *Coordinator) Restored(s *Snapshot) {
 
 // Run tells that the tasks and coordinators of the job run, which are its parts.
 func (c *Coordinator) Run(parts []Part, now int64) {
-	c.parts, c.stopped, c.last = parts, false, false
+	c.parts, c.stopped, c.last, c.held = parts, false, false, false
 	c.began = now
 }
 
@@ -146,7 +147,7 @@ func (c *Coordinator) Wake() int64 {
 }
 
 func (c *Coordinator) mayBegin() bool {
-	return !c.stopped && !c.last && c.cfg.Interval > 0 && len(c.pending) < c.cfg.MaxConcurrent
+	return !c.stopped && !c.last && !c.held && c.cfg.Interval > 0 && len(c.pending) < c.cfg.MaxConcurrent
 }
 
 func (c *Coordinator) nextPeriodic() int64 {
@@ -174,8 +175,11 @@ func (c *Coordinator) Tick(now int64) (actions []Action) {
 var (
 	errEnded  = errors.New("the input has ended")
 	errHalted = errors.New("the job is not running")
-	errBusy   = errors.New("another snapshot is under way")
 )
+
+// ErrBusy is why a snapshot that was asked for does not begin while others are under way or wait. It may be
+// asked for again.
+var ErrBusy = errors.New("another snapshot is under way")
 
 // Request is a snapshot that somebody asks for.
 type Request struct {
@@ -188,13 +192,22 @@ type Request struct {
 	End func(s *Snapshot, location string, err error)
 }
 
+// Hold has no checkpoint begin by itself, or ends that, as Run does.
+func (c *Coordinator) Hold(on bool) { c.held = on }
+
+// Stopped reports whether no snapshot can begin until Run.
+func (c *Coordinator) Stopped() bool { return c.stopped }
+
+// Room reports whether a snapshot can begin.
+func (c *Coordinator) Room() bool { return !c.stopped && len(c.pending) < c.cfg.MaxConcurrent }
+
 // Begin starts a snapshot that somebody has asked for.
 func (c *Coordinator) Begin(now int64, r Request) ([]Action, error) {
 	if c.stopped {
 		return nil, errHalted
 	}
 	if len(c.pending) >= c.cfg.MaxConcurrent {
-		return nil, errBusy
+		return nil, ErrBusy
 	}
 	return []Action{c.begin(now, r, false)}, nil
 }
@@ -210,7 +223,7 @@ func (c *Coordinator) begin(now int64, r Request, periodic bool) Action {
 		missing: map[Part]bool{},
 		Stats: Stats{
 			ID: c.lastID, Triggered: now, Savepoint: r.Flags.Has(operator.Savepoint) || r.InMemory,
-			Status: InProgress, Parts: len(c.parts),
+			Flags: r.Flags, Status: InProgress, Parts: len(c.parts),
 		},
 	}
 	for _, part := range c.parts {
@@ -307,8 +320,23 @@ func (c *Coordinator) ack(p *Pending, part Part) []Action {
 	if len(p.missing) > 0 && !(fault.Seeded(fault.MissOnePart) && len(p.missing) == 1) {
 		return nil
 	}
-	p.publishing = true
-	return []Action{{Do: Publish, Pending: p}}
+	p.ready = true
+	return c.publishReady()
+}
+
+// publishReady publishes what is complete: of the job's own checkpoints one at a time, so that an older
+// one never becomes the newest.
+func (c *Coordinator) publishReady() (actions []Action) {
+	busy := slices.ContainsFunc(c.pending, func(p *Pending) bool { return p.publishing && !p.Outlived() })
+	for _, p := range c.pending {
+		if !p.ready || p.publishing || busy && !p.Outlived() {
+			continue
+		}
+		p.publishing = true
+		busy = busy || !p.Outlived()
+		actions = append(actions, Action{Do: Publish, Pending: p})
+	}
+	return actions
 }
 
 // Decline tells that a part could not take its part of a checkpoint.
@@ -336,7 +364,7 @@ func (c *Coordinator) Published(now, id int64, err error) (actions []Action) {
 		return nil
 	}
 	if err != nil {
-		return c.fail(p, now, err)
+		return append(c.fail(p, now, err), c.publishReady()...)
 	}
 	for _, older := range slices.Clone(c.pending) {
 		if older.ID() < id && !older.publishing && !older.Outlived() && !p.Outlived() {
@@ -351,9 +379,10 @@ func (c *Coordinator) Published(now, id int64, err error) (actions []Action) {
 		c.completed = c.completed[c.unneeded():]
 	}
 	p.Stats.finish(now, nil)
+	p.Stats.Location = p.Location
 	c.history.end(p.Stats)
 	p.finish(nil)
-	return append(actions, Action{Do: Complete, Pending: p})
+	return append(append(actions, Action{Do: Complete, Pending: p}), c.publishReady()...)
 }
 
 // unneeded is how many completed checkpoints nothing can stand on any more: all but the newest, and

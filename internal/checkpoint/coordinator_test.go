@@ -87,7 +87,7 @@ func TestConcurrency(t *testing.T) {
 	expect(t, "first", c.Tick(second), "trigger 1")
 	expect(t, "second", c.Tick(2*second), "trigger 2")
 	expect(t, "third", c.Tick(3*second), "")
-	if _, err := c.Begin(3*second, Request{}); !errors.Is(err, errBusy) {
+	if _, err := c.Begin(3*second, Request{}); !errors.Is(err, ErrBusy) {
 		t.Errorf("a third on demand: %v", err)
 	}
 	expect(t, "parts of 2", deliverAll(c, 3*second, 2), "publish 2")

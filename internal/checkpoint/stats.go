@@ -20,6 +20,7 @@ const (
 type Stats struct {
 	ID        int64
 	Savepoint bool
+	Flags     operator.Flags
 	Status    Status
 	Triggered int64
 	Ended     int64 // 0 while it is in progress
@@ -28,7 +29,9 @@ type Stats struct {
 	// state; InFlight is the bytes of records on the way among it.
 	Size, FullSize, InFlight int64
 	Subtasks                 []SubtaskStats
-	Err                      error
+	// Location is where it is stored, "" while it is not.
+	Location string
+	Err      error
 }
 
 // SubtaskStats are the statistics of one subtask's part of a checkpoint; durations are in

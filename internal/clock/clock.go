@@ -24,13 +24,21 @@ type Clock interface {
 // System is the machine's clock.
 type System struct{}
 
-// Now is time.Now.
-func (System) Now() time.Time { return time.Now() }
+// Now is time.Now. In a build with the tag clockjump, for tests, the wall clock may be set for this process alone: see OffsetFile.
+func (System) Now() time.Time { return now() }
 
 // AfterFunc is time.AfterFunc.
 func (System) AfterFunc(d time.Duration, f func()) func() {
 	t := time.AfterFunc(d, f)
 	return func() { t.Stop() }
+}
+
+// Steady returns the time of c in nanoseconds since 1970 for what waits and times out: as it was at the call of Steady, and evenly from
+// then on, also when the machine's clock is set.
+func Steady(c Clock) func() int64 {
+	began := c.Now()
+	at := began.UnixNano()
+	return func() int64 { return at + int64(c.Now().Sub(began)) }
 }
 
 // Manual is a clock that stands still until it is advanced. The zero value starts at the Unix

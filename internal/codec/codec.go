@@ -53,7 +53,7 @@ func (c *Codec[T]) Append(dst []byte, v *T) []byte {
 //
 //flott:hot
 func (c *Codec[T]) Decode(src []byte, v *T) (rest []byte, err error) {
-	return c.decode(src, v, false)
+	return c.decode(src, v, mode{})
 }
 
 // DecodeAlias is Decode, but strings and []byte in *v point into src, which the caller must not
@@ -61,15 +61,23 @@ func (c *Codec[T]) Decode(src []byte, v *T) (rest []byte, err error) {
 //
 //flott:hot
 func (c *Codec[T]) DecodeAlias(src []byte, v *T) (rest []byte, err error) {
-	return c.decode(src, v, true)
+	return c.decode(src, v, mode{alias: true})
 }
 
-func (c *Codec[T]) decode(src []byte, v *T, alias bool) ([]byte, error) {
+// DecodeIn is Decode, but strings and []byte in *v are in memory of a, side by side with those of
+// other values.
+//
+//flott:hot
+func (c *Codec[T]) DecodeIn(a *Arena, src []byte, v *T) (rest []byte, err error) {
+	return c.decode(src, v, mode{arena: a})
+}
+
+func (c *Codec[T]) decode(src []byte, v *T, m mode) ([]byte, error) {
 	if c.prog.skips {
 		var zero T
 		*v = zero
 	}
-	rest, err := decodeProgram(src, unsafe.Pointer(v), c.prog, mode{alias: alias})
+	rest, err := decodeProgram(src, unsafe.Pointer(v), c.prog, m)
 	if err != nil {
 		return nil, &DecodeError{Type: c.prog.typ, Offset: len(src) - len(rest), Err: err}
 	}
@@ -103,6 +111,9 @@ func (c *Codec[T]) FixedSize() (n int, ok bool) {
 	}
 	return c.prog.min, true
 }
+
+// MinSize is the fewest bytes that a value of T is encoded in.
+func (c *Codec[T]) MinSize() int { return c.prog.min }
 
 // PointerFree reports whether the Go memory of a T holds no pointers, so that the garbage collector
 // need not scan it.

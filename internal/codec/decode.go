@@ -11,11 +11,26 @@ import (
 
 // mode is how a value is decoded.
 type mode struct {
-	alias bool  // strings and []byte point into the input
-	depth int32 // levels below the root
+	arena *Arena // strings and []byte are in it; nil: each has memory of its own
+	alias bool   // strings and []byte point into the input
+	depth int32  // levels below the root
 }
 
-func (m mode) deeper() mode { return mode{m.alias, m.depth + 1} }
+func (m mode) deeper() mode {
+	m.depth++
+	return m
+}
+
+// keep returns b where a value may refer to it.
+func (m mode) keep(b []byte) []byte {
+	switch {
+	case m.alias:
+		return b
+	case m.arena != nil:
+		return m.arena.clone(b)
+	}
+	return append(make([]byte, 0, len(b)), b...)
+}
 
 // decodeProgram decodes the start of src into the value at p and returns the rest. With an error it
 // returns the part of src that was not understood.
@@ -64,19 +79,20 @@ func decodeProgram(src []byte, p unsafe.Pointer, pr *program, m mode) (rest []by
 			src = src[o.n:]
 		case opString:
 			if len(src) == 0 || src[0] >= 0x80 || int(src[0]) >= len(src) {
-				src, err = decodeString(src, (*string)(f), m.alias)
+				src, err = decodeString(src, (*string)(f), m)
 				break
 			}
 			// A short string, without the calls.
 			b := src[1 : 1+int(src[0])]
 			src = src[1+len(b):]
-			if m.alias {
+			if m.alias || m.arena != nil {
+				b = m.keep(b)
 				*(*string)(f) = unsafe.String(unsafe.SliceData(b), len(b))
 			} else {
 				*(*string)(f) = string(b)
 			}
 		case opBytes:
-			src, err = decodeBytes(src, (*[]byte)(f), m.alias)
+			src, err = decodeBytes(src, (*[]byte)(f), m)
 		default:
 			src, err = decodeRare(src, f, o, m)
 		}
@@ -110,7 +126,7 @@ func decodeRare(src []byte, f unsafe.Pointer, o *op, m mode) (rest []byte, err e
 	case opBulk:
 		return decodeBulk(src, (*sliceHeader)(f), o)
 	case opStrings:
-		return decodeStrings(src, (*[]string)(f), m.alias)
+		return decodeStrings(src, (*[]string)(f), m)
 	case opSlice:
 		return decodeSlice(src, (*sliceHeader)(f), o, m.deeper())
 	case opMap:
@@ -206,12 +222,13 @@ func decodeCount(src []byte, unit int) (n int, rest []byte, err error) {
 	return int(v), rest, nil
 }
 
-func decodeString(src []byte, s *string, alias bool) ([]byte, error) {
+func decodeString(src []byte, s *string, m mode) ([]byte, error) {
 	b, rest, err := decodeSized(src)
 	if err != nil {
 		return rest, err
 	}
-	if alias {
+	if m.alias || m.arena != nil {
+		b = m.keep(b)
 		*s = unsafe.String(unsafe.SliceData(b), len(b))
 	} else {
 		*s = string(b)
@@ -219,20 +236,16 @@ func decodeString(src []byte, s *string, alias bool) ([]byte, error) {
 	return rest, nil
 }
 
-func decodeBytes(src []byte, b *[]byte, alias bool) ([]byte, error) {
+func decodeBytes(src []byte, b *[]byte, m mode) ([]byte, error) {
 	n, rest, err := decodeCount(src, 1)
 	if err != nil {
 		return rest, err
 	}
-	switch {
-	case n < 0:
+	if n < 0 {
 		*b = nil
 		return rest, nil
-	case alias:
-		*b = rest[:n:n]
-	default:
-		*b = append(make([]byte, 0, n), rest[:n]...)
 	}
+	*b = m.keep(rest[:n:n])
 	return rest[n:], nil
 }
 

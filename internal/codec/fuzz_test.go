@@ -16,16 +16,23 @@ import (
 // fuzzDecode returns a check that decoding src does not panic, and that what it gives is encoded to
 // bytes that give the same.
 func fuzzDecode[T any](t testing.TB) func(t testing.TB, src []byte) {
-	c := mustCodec[T](t, nil)
+	c, arena := mustCodec[T](t, nil), new(codec.Arena)
 	return func(t testing.TB, src []byte) {
-		var first, second, aliased T
+		var first, second, aliased, inArena T
 		rest, err := c.Decode(src, &first)
 		_, aliasErr := c.DecodeAlias(src, &aliased)
 		if (err == nil) != (aliasErr == nil) {
 			t.Fatalf("%T: error %v, with alias %v", first, err, aliasErr)
 		}
+		_, arenaErr := c.DecodeIn(arena, src, &inArena)
+		if (err == nil) != (arenaErr == nil) {
+			t.Fatalf("%T: error %v, in an arena %v", first, err, arenaErr)
+		}
 		if err != nil {
 			return
+		}
+		if n := len(src) - len(rest); n < c.MinSize() {
+			t.Fatalf("%T: decoded from %d bytes, of %d at least", first, n, c.MinSize())
 		}
 		if n, ok := c.FixedSize(); ok && n != len(src)-len(rest) {
 			t.Fatalf("%T: fixed size %d, decoded from %d bytes", first, n, len(src)-len(rest))
@@ -39,6 +46,9 @@ func fuzzDecode[T any](t testing.TB) func(t testing.TB, src []byte) {
 		}
 		if alias := c.Append(nil, &aliased); !bytes.Equal(once, alias) {
 			t.Fatalf("%T: encoded as %x, aliased as %x", first, once, alias)
+		}
+		if in := c.Append(nil, &inArena); !bytes.Equal(once, in) {
+			t.Fatalf("%T: encoded as %x, from an arena as %x", first, once, in)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func decodeBulk(src []byte, s *sliceHeader, o *op) ([]byte, error) {
 	return rest[n*size:], nil
 }
 
-func decodeStrings(src []byte, s *[]string, alias bool) ([]byte, error) {
+func decodeStrings(src []byte, s *[]string, m mode) ([]byte, error) {
 	n, rest, err := decodeCount(src, 1)
 	if err != nil {
 		return rest, err
@@ -43,7 +43,7 @@ func decodeStrings(src []byte, s *[]string, alias bool) ([]byte, error) {
 	out := make([]string, n)
 	*s = out
 	for i := range out {
-		if rest, err = decodeString(rest, &out[i], alias); err != nil {
+		if rest, err = decodeString(rest, &out[i], m); err != nil {
 			return rest, err
 		}
 	}

@@ -46,7 +46,9 @@ type Node struct {
 	Kind, Name, UID string
 	// Parallelism and MaxParallelism are those of the job where they are 0.
 	Parallelism, MaxParallelism int
-	Inputs                      []Input
+	// Fixed says that Parallelism is part of what the operator does.
+	Fixed  bool
+	Inputs []Input
 	// Out is the schema of the output, nil for a sink.
 	Out *row.Schema
 	// States lists the keyed states as "name: kind schema", for who looks at the graph.
@@ -62,7 +64,7 @@ func Add(g *graph.Graph, n Node) Stream {
 		node.Name = n.Name
 	}
 	node.UID, node.Parallelism, node.MaxParallelism = n.UID, n.Parallelism, n.MaxParallelism
-	node.States, node.New = n.States, n.New
+	node.States, node.New, node.Fixed = n.States, n.New, n.Fixed
 	if n.Out != nil {
 		node.OutSchema = row.RowOf(n.Out.Fields...).SQL()
 	}

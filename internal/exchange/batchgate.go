@@ -6,6 +6,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/result"
 )
 
 // BatchGate is the input side of a subtask in batch mode. It has nothing to give until the producers
@@ -20,6 +21,7 @@ type BatchGate struct {
 	spill  *Spill
 	inputs []batchInput
 	open   atomic.Int64 // channels that have not ended
+	waits  atomic.Bool  // for what comes from another machine
 
 	// The rest belongs to the consumer.
 	phase   batchPhase
@@ -33,7 +35,7 @@ type batchInput struct {
 	edge      EdgeType
 	sorted    bool
 	broadcast bool
-	parts     []Partition
+	parts     []partitionReader
 	sorter    Sorter
 }
 
@@ -62,6 +64,20 @@ func (g *BatchGate) NewChannel(input int, edge EdgeType, sorted, broadcast bool)
 	return &Channel{input: input, partition: p, ended: g.channelEnded}
 }
 
+// AddResult adds what a producer of an earlier stage has made for this consumer. sorted and broadcast hold
+// for the whole input.
+func (g *BatchGate) AddResult(input int, edge EdgeType, sorted, broadcast bool, from result.Source) {
+	in := &g.inputs[input]
+	in.edge, in.sorted, in.broadcast = edge, sorted, broadcast
+	in.parts = append(in.parts, &resultReader{from: from, form: edge.pieces()})
+}
+
+// arrived is called on the goroutine of a connection.
+func (g *BatchGate) arrived() {
+	g.waits.Store(false)
+	g.wake()
+}
+
 // channelEnded is called on a producer's goroutine.
 func (g *BatchGate) channelEnded() {
 	if g.open.Add(-1) == 0 {
@@ -79,7 +95,12 @@ func (g *BatchGate) Poll() (Event, bool) {
 	if g.Empty() {
 		return Event{}, false
 	}
+	g.waits.Store(true) // before it looks: what comes meanwhile takes it back
 	e, err := g.next()
+	if err == result.ErrWait {
+		return Event{}, false
+	}
+	g.waits.Store(false)
 	if err != nil {
 		panic(err)
 	}
@@ -88,7 +109,7 @@ func (g *BatchGate) Poll() (Event, bool) {
 
 // Empty reports whether nothing is to be had now.
 func (g *BatchGate) Empty() bool {
-	return len(g.events) == 0 && (g.open.Load() > 0 || g.done)
+	return len(g.events) == 0 && (g.open.Load() > 0 || g.done || g.waits.Load())
 }
 
 func (g *BatchGate) next() (Event, error) {
@@ -118,7 +139,7 @@ func (g *BatchGate) readInput() (Event, error) {
 		if in.sorted || in.broadcast != (g.phase == batchBroadcast) {
 			continue
 		}
-		b, err := in.next()
+		b, err := in.next(g.arrived)
 		if b != nil || err != nil {
 			return g.event(b, g.input), err
 		}
@@ -128,9 +149,15 @@ func (g *BatchGate) readInput() (Event, error) {
 	return Event{}, nil
 }
 
-// next reads the partitions one after the other.
-func (in *batchInput) next() (batch.Any, error) {
+// next reads the partitions one after the other. What comes from another machine is asked for while the one
+// before it is read.
+func (in *batchInput) next(arrived func()) (batch.Any, error) {
 	for len(in.parts) > 0 {
+		for _, p := range in.parts[:min(2, len(in.parts))] {
+			if r, ok := p.(*resultReader); ok {
+				r.from.Start(arrived)
+			}
+		}
 		b, err := in.parts[0].Next()
 		if b != nil || err != nil {
 			return b, err
@@ -158,7 +185,7 @@ func (g *BatchGate) sortInput() (Event, error) {
 		if in.sorter == nil {
 			in.sorter = in.edge.NewSorter(g.spill)
 		}
-		b, err := in.next()
+		b, err := in.next(g.arrived)
 		if err != nil {
 			return Event{}, err
 		}

@@ -12,7 +12,7 @@ const DefaultChannelBytes = 512 << 10
 
 // Channel carries batches from one subtask to another, in order.
 type Channel struct {
-	gate     *Gate
+	gate     *Gate // nil where there is none: of a blocking channel, or in another process
 	index    int
 	input    int
 	feedback bool
@@ -24,8 +24,11 @@ type Channel struct {
 
 	overflow Overflow // of a feedback channel
 
-	partition Partition // of a blocking channel
-	ended     func()    // called at the end of a blocking channel
+	partition partitionWriter // of a blocking channel
+	ended     func()          // called at the end of a blocking channel
+
+	out *outlet // of a channel to another process
+	in  *inlet  // of a channel from another process
 }
 
 // SpillBeyond makes a feedback channel keep on disk what exceeds the budget.
@@ -34,7 +37,7 @@ func (c *Channel) SpillBeyond(s *Spill, edge EdgeType) {
 }
 
 // SetProducer sets the function that wakes the producer's task when there is room again. It must be
-// called before the first Send.
+// called before the first Send. NewRemoteChannel has its own.
 func (c *Channel) SetProducer(wake func()) { c.wake = wake }
 
 // MayOvertake lets unaligned barriers overtake what is in the channel, which is then part of the
@@ -51,11 +54,8 @@ func (c *Channel) overtakes() bool { return c.origin.Edge != nil }
 // Send queues a batch, which the channel owns from now on. It reports whether there is room for
 // another.
 func (c *Channel) Send(b batch.Any) bool {
-	if c.partition != nil {
-		if err := c.partition.Add(b); err != nil {
-			panic(err)
-		}
-		return true
+	if c.gate == nil {
+		return c.sendElsewhere(b)
 	}
 	n := int64(b.Bytes()) + 64
 	if c.overflow != nil && c.inflight.Load() > c.limit && b.Len() > 0 {
@@ -71,28 +71,43 @@ func (c *Channel) Send(b batch.Any) bool {
 	return c.Room()
 }
 
-// Control queues a control element. It needs no room.
-func (c *Channel) Control(ctl operator.Control) {
-	if c.partition != nil {
-		if ctl.Kind == operator.EndOfInput && c.ended != nil {
-			if err := c.partition.End(); err != nil {
-				panic(err)
-			}
-			c.ended()
-			c.ended = nil
-		}
-		return
+// sendElsewhere is Send where there is no gate.
+func (c *Channel) sendElsewhere(b batch.Any) bool {
+	if c.out != nil {
+		return c.out.send(b)
 	}
-	if c.gate.hastens(ctl) {
-		c.gate.announce(element{channel: c, control: ctl})
-		return
+	if err := c.partition.Add(b); err != nil {
+		panic(err)
 	}
-	c.gate.enqueue(element{channel: c, control: ctl})
+	return true
 }
 
-// Abandon gives up a blocking channel that has not ended.
+// Control queues a control element. It needs no room.
+func (c *Channel) Control(ctl operator.Control) {
+	switch {
+	case c.gate != nil:
+		if c.gate.hastens(ctl) {
+			c.gate.announce(c, ctl)
+		}
+		c.gate.enqueue(element{channel: c, control: ctl})
+	case c.out != nil:
+		c.out.control(ctl)
+	case ctl.Kind == operator.EndOfInput && c.ended != nil:
+		if err := c.partition.End(); err != nil {
+			panic(err)
+		}
+		c.ended()
+		c.ended = nil
+	}
+}
+
+// Abandon tells that the producer sends nothing more: it gives up a blocking channel that has not ended,
+// and closes one to another process.
 func (c *Channel) Abandon() {
-	if c.partition != nil && c.ended != nil {
+	switch {
+	case c.out != nil:
+		c.out.close()
+	case c.partition != nil && c.ended != nil:
 		c.partition.Close()
 	}
 }
@@ -100,7 +115,10 @@ func (c *Channel) Abandon() {
 // Room reports whether the channel can take another batch; if not, the producer is woken when it
 // can.
 func (c *Channel) Room() bool {
-	if c.feedback || c.partition != nil || c.inflight.Load() < c.limit {
+	if c.gate == nil {
+		return c.out == nil || c.out.room()
+	}
+	if c.feedback || c.inflight.Load() < c.limit {
 		return true
 	}
 	c.starved.Store(true)
@@ -110,6 +128,10 @@ func (c *Channel) Room() bool {
 
 // done gives back the room of a processed batch.
 func (c *Channel) done(n int64) {
+	if c.in != nil {
+		c.in.receiver.Grant(int(n))
+		return
+	}
 	if c.inflight.Add(-n) < c.limit && c.starved.Load() && c.starved.Swap(false) && c.wake != nil {
 		c.wake()
 	}

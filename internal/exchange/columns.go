@@ -1,9 +1,8 @@
 package exchange
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
@@ -22,6 +21,9 @@ type ColumnEdge struct {
 	// colcodec.Key wants to be the same for all inputs of an operator.
 	Keys     []int
 	KeyTypes []*row.Type
+
+	once sync.Once
+	pool *batch.ColumnPool // of decoded batches
 }
 
 // Check reports what is wrong with the edge.
@@ -69,10 +71,17 @@ func (e *ColumnEdge) Inlet(receiver any) (func(batch.Any) bool, func(int64) bool
 
 // NewPartition makes an empty partition.
 func (e *ColumnEdge) NewPartition(s *Spill) Partition {
-	return &partition{spill: s, form: &columnPieces{pool: e.pool(), hasher: e.hasher(), keyed: e.isKeyed()}}
+	return &partition{spill: s, form: e.pieces()}
 }
 
-func (e *ColumnEdge) pool() *batch.ColumnPool { return batch.NewColumnPool(e.Schema, 0) }
+func (e *ColumnEdge) pieces() pieceForm {
+	return &columnPieces{pool: e.decoded(), hasher: e.hasher(), keyed: e.isKeyed()}
+}
+
+func (e *ColumnEdge) decoded() *batch.ColumnPool {
+	e.once.Do(func() { e.pool = batch.NewColumnPool(e.Schema, 0) })
+	return e.pool
+}
 
 // NewOverflow makes an empty overflow.
 func (e *ColumnEdge) NewOverflow(s *Spill) Overflow {
@@ -96,10 +105,9 @@ func (e *ColumnEdge) Sorts() bool { return false }
 // NewSorter is never asked for.
 func (e *ColumnEdge) NewSorter(*Spill) Sorter { return nil }
 
-// AppendFlight appends the length of the encoded batch, then the batch.
-func (e *ColumnEdge) AppendFlight(dst []byte, b batch.Any) []byte {
-	piece := spill.AppendColumns(nil, b.(*batch.Columns))
-	return append(binary.AppendUvarint(dst, uint64(len(piece))), piece...)
+// AppendBatch is spill.AppendColumns.
+func (e *ColumnEdge) AppendBatch(dst []byte, b batch.Any) []byte {
+	return spill.AppendColumns(dst, b.(*batch.Columns))
 }
 
 // Encodes is true.
@@ -119,10 +127,8 @@ func columnSchema(s *row.Schema) codec.Schema {
 	return codec.Schema{Kind: codec.KindCustom, Name: "SQL " + row.RowOf(s.Fields...).SQL()}
 }
 
-// FlightReader decodes what AppendFlight wrote. Columns do not change their types.
-func (e *ColumnEdge) FlightReader(was operator.FlightType) (
-	func(data []byte) (batch.Any, []byte, error), error,
-) {
+// BatchReader decodes what AppendBatch wrote. Columns do not change their types.
+func (e *ColumnEdge) BatchReader(was operator.FlightType) (func(data []byte) (batch.Any, error), error) {
 	is := e.FlightType()
 	if !was.Record.Equal(is.Record) {
 		return nil, fmt.Errorf("the columns change from %s to %s", nameOf(was.Record), nameOf(is.Record))
@@ -130,18 +136,14 @@ func (e *ColumnEdge) FlightReader(was operator.FlightType) (
 	if err := checkKey(was.Key, is.Key); err != nil {
 		return nil, err
 	}
-	pool := e.pool()
-	return func(data []byte) (batch.Any, []byte, error) {
-		n, k := binary.Uvarint(data)
-		if k <= 0 || n > uint64(len(data)-k) {
-			return nil, nil, errors.New("a batch in flight is cut off")
-		}
+	pool := e.decoded()
+	return func(data []byte) (batch.Any, error) {
 		b := pool.Get()
-		if err := spill.DecodeColumns(b, data[k:k+int(n)]); err != nil {
+		if err := spill.DecodeColumns(b, data); err != nil {
 			b.Release()
-			return nil, nil, fmt.Errorf("a batch in flight: %w", err)
+			return nil, err
 		}
-		return b, data[k+int(n):], nil
+		return b, nil
 	}, nil
 }
 

@@ -212,7 +212,7 @@ func receiveColumns(t interface{ Fatalf(string, ...any) }, g *Gate, keyed bool) 
 func TestColumnFlights(t *testing.T) {
 	e := keyedColumns()
 	for _, hashed := range []bool{false, true} {
-		b := e.pool().Get()
+		b := e.decoded().Get()
 		for n := range 200 {
 			addTestRow(b, n)
 		}
@@ -226,8 +226,8 @@ func TestColumnFlights(t *testing.T) {
 			h := e.hasher()
 			h.fill(b)
 		}
-		data := e.AppendFlight(e.AppendFlight(nil, b), b)
-		read, err := e.FlightReader(e.FlightType())
+		data := appendFlight(appendFlight(nil, e, b), e, b)
+		read, err := e.BatchReader(e.FlightType())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +236,7 @@ func TestColumnFlights(t *testing.T) {
 			rest := data
 			for subtask := range 3 {
 				var f batch.Any
-				if f, rest, err = read(data); err != nil {
+				if f, rest, err = readFlight(read, data); err != nil {
 					t.Fatal(err)
 				}
 				c := f.(*batch.Columns)
@@ -260,7 +260,7 @@ func TestColumnFlights(t *testing.T) {
 			t.Errorf("%d bytes are left", len(data))
 		}
 		for cut := range data {
-			if _, _, err := read(data[:cut]); err == nil {
+			if _, _, err := readFlight(read, data[:cut]); err == nil {
 				t.Fatalf("%d bytes are decoded", cut)
 			}
 		}
@@ -271,12 +271,12 @@ func TestColumnFlights(t *testing.T) {
 func TestColumnFlightsOfOtherTypesAreRefused(t *testing.T) {
 	e := keyedColumns()
 	other := &ColumnEdge{Schema: &row.Schema{Fields: []row.Field{{Name: "n", Type: row.Of(row.Int)}}}}
-	_, err := e.FlightReader(other.FlightType())
+	_, err := e.BatchReader(other.FlightType())
 	if err == nil || !strings.Contains(err.Error(), "the columns change from SQL ROW<`n` INT> to SQL ROW<`n` BIGINT, ") {
 		t.Errorf("got %v", err)
 	}
 	byNumber := &ColumnEdge{Schema: testSchema, Keys: []int{0}, KeyTypes: []*row.Type{row.Of(row.BigInt)}}
-	_, err = e.FlightReader(byNumber.FlightType())
+	_, err = e.BatchReader(byNumber.FlightType())
 	if err == nil || !strings.Contains(err.Error(), "key changes from") {
 		t.Errorf("got %v", err)
 	}
@@ -289,7 +289,7 @@ func TestColumnPartitions(t *testing.T) {
 		e := keyedColumns()
 		p := e.NewPartition(s)
 		for n := 0; n < 5000; {
-			b := e.pool().Get()
+			b := e.decoded().Get()
 			for ; !b.Full() && n < 5000; n++ {
 				addTestRow(b, n)
 			}
@@ -330,8 +330,8 @@ func TestColumnPartitions(t *testing.T) {
 }
 
 func TestColumnEdgeChecksItsKeys(t *testing.T) {
-	for want, e := range map[string]ColumnEdge{
-		"":                               *keyedColumns(),
+	for want, e := range map[string]*ColumnEdge{
+		"":                               keyedColumns(),
 		"1 key columns have 0 types":     {Schema: testSchema, Keys: []int{1}},
 		"key column 3 is none of the 3":  {Schema: testSchema, Keys: []int{3}, KeyTypes: testKey},
 		`key column "n" is BIGINT`:       {Schema: testSchema, Keys: []int{0}, KeyTypes: testKey},

@@ -19,19 +19,20 @@ type EdgeType interface {
 	Inlet(receiver any) (push func(batch.Any) bool, mark func(int64) bool, err error)
 	// NewPartition makes the content of a channel of a blocking exchange.
 	NewPartition(s *Spill) Partition
+	// pieces is how batches lie in results of stages, and in partitions.
+	pieces() pieceForm
 	// NewOverflow makes the disk part of a feedback channel; nil for a type that is not spilled.
 	NewOverflow(s *Spill) Overflow
 	// Consumer is receiver with what an output needs to keep on disk what receiver has no room for.
 	Consumer(receiver any, s *Spill) any
-	// AppendFlight encodes a batch in flight, of the edge's FlightType. A type without a codec has no
-	// flights: Encodes reports it.
-	AppendFlight(dst []byte, b batch.Any) []byte
+	// AppendBatch encodes a batch, of the edge's FlightType: in flight, or for another process. A type
+	// without a codec has neither: Encodes reports it.
+	AppendBatch(dst []byte, b batch.Any) []byte
 	FlightType() operator.FlightType
 	Encodes() bool
-	// FlightReader returns the function that decodes the first batch of data, which may have been encoded
-	// with another type of records, and returns the rest.
-	FlightReader(was operator.FlightType) (
-		read func(data []byte) (b batch.Any, rest []byte, err error), err error)
+	// BatchReader returns the function that decodes a batch, which may have been encoded with another
+	// type of records. It is for one goroutine.
+	BatchReader(was operator.FlightType) (func(data []byte) (batch.Any, error), error)
 	// Keep drops the rows of b that do not belong to a subtask. b has no marks and no other owner.
 	Keep(b batch.Any, s Share)
 	// Sorts reports whether keyed inputs are given one key at a time in batch mode.
@@ -43,11 +44,11 @@ type EdgeType interface {
 // Edge is the EdgeType of records of type T.
 type Edge[T any] struct {
 	Part Partitioner[T]
-	// Codec is needed by blocking exchanges and by unaligned barriers.
+	// Codec is needed by blocking exchanges, by unaligned barriers, and between processes.
 	Codec *codec.Codec[T]
 
 	once sync.Once
-	pool *batch.Pool[T] // of restored batches
+	pool *batch.Pool[T] // of decoded batches
 }
 
 // NewWriter makes a Writer.
@@ -57,8 +58,10 @@ func (e *Edge[T]) NewWriter(cfg WriterConfig) operator.Node {
 
 // NewPartition makes an empty partition.
 func (e *Edge[T]) NewPartition(s *Spill) Partition {
-	return &partition{spill: s, form: &rowPieces[T]{e.Codec, batch.NewPool[T](0)}}
+	return &partition{spill: s, form: e.pieces()}
 }
+
+func (e *Edge[T]) pieces() pieceForm { return &rowPieces[T]{e.Codec, batch.NewPool[T](0)} }
 
 // NewOverflow makes an empty overflow.
 func (e *Edge[T]) NewOverflow(s *Spill) Overflow {

@@ -70,16 +70,20 @@ func poll(g *Gate) string {
 	}
 }
 
-func TestWavesAlignWithoutBlocking(t *testing.T) {
-	g := NewGate(2, true, func() {})
-	a, b := g.NewChannel(0, 0, false), g.NewChannel(0, 0, false)
-	outside, back := g.NewChannel(1, 0, false), g.NewChannel(0, 0, true)
+func TestWavesAlignWithoutBlocking(t *testing.T) { overEachWay(t, checkWaves) }
+
+func checkWaves(t *testing.T, w *way) {
+	g, edge := NewGate(2, true, func() {}), rowEdge(t)
+	a := w.producer(t, g.NewChannel(0, 0, false), edge)
+	b := w.producer(t, g.NewChannel(0, 0, false), edge)
+	outside, back := w.producer(t, g.NewChannel(1, 0, false), edge), g.NewChannel(0, 0, true)
 	pool := batch.NewPool[record](0)
 	wave := func(id int64) operator.Control {
 		return operator.Control{Kind: operator.Wave, Input: 7, ID: id}
 	}
 	step := func(want string) {
 		t.Helper()
+		w.settle()
 		if got := poll(g); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

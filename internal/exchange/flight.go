@@ -31,7 +31,7 @@ func (f *Flight) Encode(put func([]byte) operator.Blob) {
 	var data []byte
 	for i, b := range f.batches {
 		f.Records += int64(b.Len())
-		data = f.edge.AppendFlight(data, b)
+		data = appendFlight(data, f.edge, b)
 		b.Release()
 		f.batches[i] = nil
 	}
@@ -66,10 +66,33 @@ type Share struct {
 	MaxParallelism, Parallelism, Subtask int
 }
 
-// AppendFlight appends the length of the encoded batch, then the batch.
-func (e *Edge[T]) AppendFlight(dst []byte, b batch.Any) []byte {
-	piece := spill.Append(nil, e.Codec, b.(*batch.Rows[T]))
+// appendFlight appends the length of the encoded batch, then the batch.
+func appendFlight(dst []byte, edge EdgeType, b batch.Any) []byte {
+	var piece []byte
+	if p, ok := b.(*packed); ok {
+		piece = p.data
+	} else {
+		piece = edge.AppendBatch(nil, b)
+	}
 	return append(binary.AppendUvarint(dst, uint64(len(piece))), piece...)
+}
+
+// readFlight decodes the first batch that appendFlight wrote, and returns the rest.
+func readFlight(read func([]byte) (batch.Any, error), data []byte) (batch.Any, []byte, error) {
+	n, k := binary.Uvarint(data)
+	if k <= 0 || n > uint64(len(data)-k) {
+		return nil, nil, errors.New("a batch in flight is cut off")
+	}
+	b, err := read(data[k : k+int(n)])
+	if err != nil {
+		return nil, nil, fmt.Errorf("a batch in flight: %w", err)
+	}
+	return b, data[k+int(n):], nil
+}
+
+// AppendBatch is spill.Append.
+func (e *Edge[T]) AppendBatch(dst []byte, b batch.Any) []byte {
+	return spill.Append(dst, e.Codec, b.(*batch.Rows[T]))
 }
 
 // FlightType is the schemas of records and keys.
@@ -77,39 +100,38 @@ func (e *Edge[T]) FlightType() operator.FlightType {
 	return operator.FlightType{Record: e.Codec.Schema(), Key: e.Part.Key}
 }
 
-// FlightReader decodes what AppendFlight wrote. Records of an older type are converted as state is.
-func (e *Edge[T]) FlightReader(was operator.FlightType) (
-	func(data []byte) (batch.Any, []byte, error), error,
-) {
-	decode := e.Codec.Decode
+// BatchReader decodes what AppendBatch wrote. Records of an older type are converted as state is.
+func (e *Edge[T]) BatchReader(was operator.FlightType) (func(data []byte) (batch.Any, error), error) {
+	arena := new(codec.Arena)
+	decode := func(src []byte, v *T) ([]byte, error) { return e.Codec.DecodeIn(arena, src, v) }
+	least := 1 + e.Codec.MinSize() // bytes of a row, each of which has a time
 	if was.Record.Kind != codec.KindInvalid {
 		if err := checkKey(was.Key, e.Part.Key); err != nil {
 			return nil, err
 		}
-		var err error
-		if decode, err = e.Codec.DecodeFrom(was.Record); err != nil {
-			return nil, err
+		if !was.Record.Equal(e.Codec.Schema()) {
+			var err error
+			if decode, err = e.Codec.DecodeFrom(was.Record); err != nil {
+				return nil, err
+			}
+			least = 1
 		}
 	}
-	return func(data []byte) (batch.Any, []byte, error) {
-		n, k := binary.Uvarint(data)
-		if k <= 0 || n > uint64(len(data)-k) {
-			return nil, nil, errors.New("a batch in flight is cut off")
-		}
-		b := e.flightBatch(data[k : k+int(n)])
-		if err := spill.Decode(b, decode, data[k:k+int(n)]); err != nil {
+	return func(data []byte) (batch.Any, error) {
+		b := e.emptyBatch(data, least)
+		if err := spill.Decode(b, decode, data); err != nil {
 			b.Release()
-			return nil, nil, fmt.Errorf("a batch in flight: %w", err)
+			return nil, err
 		}
-		return b, data[k+int(n):], nil
+		return b, nil
 	}, nil
 }
 
-// flightBatch is an empty batch for an encoded one, which may have more rows than batches have: records
-// that were narrower, or a larger launch.BatchRows.
-func (e *Edge[T]) flightBatch(encoded []byte) *batch.Rows[T] {
-	pool := e.flights()
-	if rows, _ := binary.Uvarint(encoded); rows > uint64(pool.Rows()) && rows <= uint64(len(encoded)) {
+// emptyBatch is an empty batch for an encoded one, which may have more rows than batches have: records
+// that were narrower, or a larger launch.BatchRows. Each has least bytes.
+func (e *Edge[T]) emptyBatch(encoded []byte, least int) *batch.Rows[T] {
+	pool, most := e.decoded(), len(encoded)/least
+	if rows, _ := binary.Uvarint(encoded); rows > uint64(pool.Rows()) && rows <= uint64(most) {
 		pool = batch.NewPool[T](int(rows))
 	}
 	return pool.Get()
@@ -132,7 +154,7 @@ func checkKey(was, is codec.Schema) error {
 	return nil
 }
 
-func (e *Edge[T]) flights() *batch.Pool[T] {
+func (e *Edge[T]) decoded() *batch.Pool[T] {
 	e.once.Do(func() { e.pool = batch.NewPool[T](0) })
 	return e.pool
 }

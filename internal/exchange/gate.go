@@ -36,6 +36,7 @@ type Gate struct {
 		queue     []element
 		woken     bool // the consumer was told and has not looked yet
 		announced []announcement
+		discarded bool // nothing is taken any more
 	}
 	urgent atomic.Bool // something is announced
 	wake   func()      // of the consumer's task
@@ -107,6 +108,13 @@ func (g *Gate) BytesIn() int64 { return g.bytesIn }
 
 func (g *Gate) enqueue(e element) {
 	g.mu.Lock()
+	if g.mu.discarded {
+		g.mu.Unlock()
+		if e.batch != nil {
+			e.batch.Release()
+		}
+		return
+	}
 	g.mu.queue = append(g.mu.queue, e)
 	tell := !g.mu.woken
 	g.mu.woken = true
@@ -202,6 +210,9 @@ func (g *Gate) handle(e element) (Event, bool) {
 		e.batch = b
 	}
 	if e.batch != nil {
+		if c.in != nil {
+			c.in.unpack(&e)
+		}
 		return g.batch(c, e)
 	}
 	switch e.control.Kind {
@@ -422,8 +433,17 @@ func (g *Gate) Abort(checkpoint int64) {
 	}
 }
 
-// Discard releases everything that waits, when the subtask ends early.
+// Discard releases everything that waits and closes the channels from other processes. It must be called
+// when the subtask ends, or when it never begins.
 func (g *Gate) Discard() {
+	g.mu.Lock()
+	g.mu.discarded = true
+	g.mu.Unlock()
+	for _, c := range g.channels {
+		if c.in != nil {
+			c.in.close()
+		}
+	}
 	g.finishCurrent()
 	g.dropFlights()
 	g.replay.discard()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -125,13 +126,20 @@ func told(g *Gate) (out []string) {
 // TestWatermarksFollowTheModel sends marks in the middle of batches, idleness and ends through any
 // number of channels of several inputs.
 func TestWatermarksFollowTheModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	edge := rowEdge(t)
+	overEachWay(t, func(t *testing.T, w *way) {
+		rapid.Check(t, func(t *rapid.T) { checkWatermarks(t, w, edge) })
+	})
+}
+
+func checkWatermarks(t *rapid.T, w *way, edge EdgeType) {
+	{
 		inputs := rapid.IntRange(1, 3).Draw(t, "inputs")
 		g, m := NewGate(inputs, true, func() {}), &gateModel{current: batch.MinTime}
 		pool := batch.NewPool[record](16)
 		var channels []*Channel
 		for i := range inputs + rapid.IntRange(0, 3).Draw(t, "more channels") {
-			channels = append(channels, g.NewChannel(i%inputs, 0, false))
+			channels = append(channels, w.producer(t, g.NewChannel(i%inputs, 0, false), edge))
 			m.channels = append(m.channels, modelChannel{input: i % inputs, watermark: batch.MinTime})
 		}
 		var got []string
@@ -160,6 +168,7 @@ func TestWatermarksFollowTheModel(t *testing.T) {
 				m.batch(i, b.Marks)
 				channels[i].Send(b)
 			}
+			w.settle() // the model has one order for all channels
 			if rapid.Bool().Draw(t, "poll") {
 				got = append(got, told(g)...)
 			}
@@ -176,7 +185,8 @@ func TestWatermarksFollowTheModel(t *testing.T) {
 				t.Fatalf("channel %d has %d bytes in flight", i, n)
 			}
 		}
-	})
+		w.forget(g, channels...)
+	}
 }
 
 // TestBarriersCutChannels sends batches and barriers, some of which some channels never deliver
@@ -186,7 +196,10 @@ func TestWatermarksFollowTheModel(t *testing.T) {
 func TestBarriersCutChannels(t *testing.T) {
 	for _, align := range []bool{true, false} {
 		t.Run(map[bool]string{true: "exactly once", false: "at least once"}[align], func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) { checkBarriers(t, align) })
+			edge := rowEdge(t)
+			overEachWay(t, func(t *testing.T, w *way) {
+				rapid.Check(t, func(t *rapid.T) { checkBarriers(t, w, edge, align) })
+			})
 		})
 	}
 }
@@ -200,12 +213,13 @@ type sender struct {
 	ended     bool
 }
 
-func checkBarriers(t *rapid.T, align bool) {
+func checkBarriers(t *rapid.T, w *way, edge EdgeType, align bool) {
 	g := NewGate(1, align, func() {})
 	pool := batch.NewPool[record](2)
 	var senders []*sender
 	for range rapid.IntRange(1, 4).Draw(t, "channels") {
-		senders = append(senders, &sender{Channel: g.NewChannel(0, 0, false), before: map[int64]int{}})
+		c := w.producer(t, g.NewChannel(0, 0, false), edge)
+		senders = append(senders, &sender{Channel: c, before: map[int64]int{}})
 	}
 	aborted := int64(0)
 	toldIDs := map[int64]bool{}
@@ -242,6 +256,7 @@ func checkBarriers(t *rapid.T, align bool) {
 		}
 	}
 	drain := func(n int) {
+		w.settle()
 		for range n {
 			e, ok := g.Poll()
 			if !ok {
@@ -298,23 +313,30 @@ func checkBarriers(t *rapid.T, align bool) {
 			t.Fatalf("channel %d: %d of %d batches, %d bytes in flight", i, s.got, s.sent,
 				s.inflight.Load())
 		}
+		w.forget(g, s.Channel)
 	}
 }
 
 // TestDiscardGivesAllBack ends a subtask with elements in every place that a gate keeps them.
-func TestDiscardGivesAllBack(t *testing.T) {
-	g := NewGate(1, true, func() {})
-	a, b := g.NewChannel(0, 0, false), g.NewChannel(0, 0, false)
+func TestDiscardGivesAllBack(t *testing.T) { overEachWay(t, checkDiscard) }
+
+func checkDiscard(t *testing.T, w *way) {
+	g, edge := NewGate(1, true, func() {}), rowEdge(t)
+	a := w.producer(t, g.NewChannel(0, 0, false), edge)
+	b := w.producer(t, g.NewChannel(0, 0, false), edge)
 	pool := batch.NewPool[record](2)
 	a.Send(rowBatch(pool, record{N: 0}))
 	a.Control(operator.Control{Kind: operator.Barrier, ID: 1})
 	a.Send(rowBatch(pool, record{N: 1})) // to be parked
+	w.settle()
 	b.Send(rowBatch(pool, record{N: 2}))
 	b.Send(rowBatch(pool, record{N: 3}))
+	w.settle()
 	if got := []any{first(g), first(g)}; !slices.Equal(got, []any{0, 2}) {
 		t.Fatalf("got batches %v", got)
 	}
 	b.Send(rowBatch(pool, record{N: 4})) // not taken from the queue
+	w.settle()
 	if g.Empty() {
 		t.Error("a gate with batches is empty")
 	}
@@ -335,19 +357,38 @@ func first(g *Gate) any {
 }
 
 // TestWakeUps counts how often a consumer is told: once, until it has looked.
-func TestWakeUps(t *testing.T) {
-	woken := 0
-	g := NewGate(1, true, func() { woken++ })
-	c := g.NewChannel(0, 0, false)
+func TestWakeUps(t *testing.T) { overEachWay(t, checkWakeUps) }
+
+func checkWakeUps(t *testing.T, w *way) {
+	var woken atomic.Int64
+	g := NewGate(1, true, func() { woken.Add(1) })
+	c := w.producer(t, g.NewChannel(0, 0, false), rowEdge(t))
 	for range 3 {
 		c.Control(operator.Control{Kind: operator.Probe})
 	}
-	if woken != 1 {
-		t.Errorf("woken %d times by three elements", woken)
+	w.settle()
+	if n := woken.Load(); n != 1 {
+		t.Errorf("woken %d times by three elements", n)
 	}
 	told(g)
 	c.Control(operator.Control{Kind: operator.Probe})
-	if woken != 2 {
-		t.Errorf("woken %d times, want 2", woken)
+	w.settle()
+	if n := woken.Load(); n != 2 {
+		t.Errorf("woken %d times, want 2", n)
+	}
+}
+
+// BenchmarkLocal passes batches through a channel within one process, one at a time.
+func BenchmarkLocal(b *testing.B) {
+	g := NewGate(1, true, func() {})
+	c := g.NewChannel(0, 0, false)
+	full := rowBatch(batch.NewPool[record](8), record{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if !c.Room() || !c.Send(full.Ref()) {
+			b.Fatal("no room")
+		}
+		e, _ := g.Poll()
+		e.Batch.Release()
 	}
 }

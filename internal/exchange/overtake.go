@@ -96,12 +96,10 @@ func (g *Gate) hastens(c operator.Control) bool {
 	}
 }
 
-// announce queues an element and tells the consumer of it at once.
-func (g *Gate) announce(e element) {
+// announce tells the consumer of an element that is queued next, or comes later from another process.
+func (g *Gate) announce(c *Channel, ctl operator.Control) {
 	g.mu.Lock()
-	g.mu.queue = append(g.mu.queue, e)
-	g.mu.announced = append(g.mu.announced, announcement{e.channel, e.control})
-	g.mu.woken = true
+	g.mu.announced = append(g.mu.announced, announcement{c, ctl})
 	g.mu.Unlock()
 	g.urgent.Store(true)
 	g.wake()
@@ -253,6 +251,7 @@ func (g *Gate) Overtake(checkpoint int64) bool {
 			g.over.missing++
 		}
 	}
+	g.finishCurrent() // the chain has processed it; what waits for its room is wanted now
 	g.over.restored = g.replay.copies(g.watermark)
 	g.scan(g.ready[g.readyPos:])
 	g.scan(g.taken[g.pos:])
@@ -289,6 +288,9 @@ func (g *Gate) scan(elements []element) {
 		case !c.collecting || e.batch != nil && fault.Seeded(fault.SkipFlights):
 		case e.batch != nil:
 			c.flight.batches = append(c.flight.batches, e.batch.Ref())
+			if p, ok := e.batch.(*packed); ok {
+				p.grantEarly(e)
+			}
 		case e.control.Kind == operator.EndOfInput,
 			e.control.Kind == operator.Barrier && e.control.ID >= g.over.collecting:
 			// One of a later checkpoint comes where this one was given up on the way.

@@ -21,15 +21,16 @@ type flightRig struct {
 	edge     *Edge[int64]
 	clock    int64
 	flights  []*Flight
+	way      *way
 }
 
-func newFlightRig(t *testing.T, names string, timeout int64) *flightRig {
+func newFlightRig(t *testing.T, w *way, names string, timeout int64) *flightRig {
 	t.Helper()
 	c, err := codec.For[int64](nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &flightRig{t: t, channels: map[string]*Channel{}, pool: batch.NewPool[int64](0)}
+	r := &flightRig{t: t, channels: map[string]*Channel{}, pool: batch.NewPool[int64](0), way: w}
 	r.edge = &Edge[int64]{Codec: c}
 	r.g = NewGate(1, true, func() {})
 	for i, name := range strings.Split(names, "") {
@@ -39,6 +40,9 @@ func newFlightRig(t *testing.T, names string, timeout int64) *flightRig {
 		}
 	}
 	r.g.Configure(func() int64 { return r.clock }, timeout)
+	for name, c := range r.channels {
+		r.channels[name] = w.producer(t, c, r.edge)
+	}
 	return r
 }
 
@@ -46,7 +50,7 @@ func newFlightRig(t *testing.T, names string, timeout int64) *flightRig {
 //
 //	a 1 2        sends the rows 1 and 2 on channel a; "^7" is a watermark
 //	a |5  a |5u  sends a barrier, an unaligned one
-//	a end
+//	a end  a idle  a active  a probe
 //	urgent, poll, overtake 5, collect 5, flights, abort 5, ask 5, clock 30
 func (r *flightRig) do(line string) string {
 	f := strings.Fields(line)
@@ -74,6 +78,12 @@ func (r *flightRig) do(line string) string {
 			return fmt.Sprintf("^%d", e.Control.ID)
 		case e.Control.Kind == operator.EndOfInput:
 			return "end"
+		case e.Control.Kind == operator.Probe:
+			return fmt.Sprint("probe ", e.Control.ID)
+		case e.Control.Kind == operator.Idle:
+			return "idle"
+		case e.Control.Kind == operator.Active:
+			return "active"
 		}
 		return "again"
 	case "overtake":
@@ -91,13 +101,18 @@ func (r *flightRig) do(line string) string {
 		r.clock = num(1)
 	default:
 		r.send(r.channels[f[0]], f[1:])
+		r.way.settle()
 	}
 	return ""
 }
 
 func (r *flightRig) send(c *Channel, what []string) {
-	if what[0] == "end" {
-		c.Control(operator.Control{Kind: operator.EndOfInput, Input: -1})
+	controls := map[string]operator.Control{
+		"end":  {Kind: operator.EndOfInput, Input: -1},
+		"idle": {Kind: operator.Idle}, "active": {Kind: operator.Active}, "probe": {Kind: operator.Probe, ID: 3},
+	}
+	if ctl, ok := controls[what[0]]; ok {
+		c.Control(ctl)
 		return
 	}
 	if what[0][0] == '|' {
@@ -152,12 +167,28 @@ func rowsText(b batch.Any) string {
 	return strings.Join(out, " ")
 }
 
+// decoded is a batch in flight that may not have been decoded yet.
+func decoded(t *testing.T, edge EdgeType, b batch.Any) batch.Any {
+	p, ok := b.(*packed)
+	if !ok {
+		return b
+	}
+	read, err := edge.BatchReader(edge.FlightType())
+	if err == nil {
+		b, err = readBatch(read, p.rows, p.data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func (r *flightRig) text(flights []*Flight) string {
 	var out []string
 	for _, f := range flights {
 		var rows []string
 		for _, b := range f.batches {
-			rows = append(rows, rowsText(b))
+			rows = append(rows, rowsText(decoded(r.t, r.edge, b)))
 		}
 		out = append(out, fmt.Sprintf("%d[%s]", f.Producer, strings.Join(rows, ", ")))
 	}
@@ -246,34 +277,38 @@ func TestBarriersOvertake(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newFlightRig(t, c.channels, c.timeout)
-			r.run(c.script)
-			r.g.Discard()
+			overEachWay(t, func(t *testing.T, w *way) {
+				r := newFlightRig(t, w, c.channels, c.timeout)
+				r.run(c.script)
+				r.g.Discard()
+			})
 		})
 	}
 }
 
 // TestFlightsAreReplayed restores a gate from what another had in flight, with marks, and takes another
 // snapshot in the middle of it.
-func TestFlightsAreReplayed(t *testing.T) {
-	old := newFlightRig(t, "ab", 0)
+func TestFlightsAreReplayed(t *testing.T) { overEachWay(t, checkReplay) }
+
+func checkReplay(t *testing.T, w *way) {
+	old := newFlightRig(t, w, "ab", 0)
 	old.run(`a ^10; b ^5; poll=; poll=^5; a 11 ^20; b 6 ^8 7 ^30; a 21 ^40; a |5u; b |5u;
 		urgent=|5u; overtake 5=true; collect 5=true; flights=0[11 ^20, 21 ^40] 1[6 ^8 7 ^30]`)
 	states := encodeFlights(old.flights)
 
-	r := restoredRig(t, states, true)
+	r := restoredRig(t, w, states, true)
 	r.run(`a 50 ^60; b 51 ^70; poll=^5; poll=11; a |6u; urgent=|6u; overtake 6=true; b 52; b |6u;
 		collect 6=true; flights=0[21 ^40] 1[6 ^8 7 ^30] 0[50 ^60] 1[51 ^70, 52]`)
 	states = encodeFlights(r.flights)
 	rest := `poll=21; poll=6 ^8 7 ^30; poll=50; poll=51 ^60; poll=52; poll=-`
 	r.run(rest)
 
-	again := restoredRig(t, states, true)
+	again := restoredRig(t, w, states, true)
 	// What came on the new channels holds the watermark back until it is the turn of these.
 	again.run(`a 90; poll=^5; poll=21; poll=6 7; poll=50; poll=51 ^30; poll=52; poll=90`)
 
 	// For other subtasks marks do not count.
-	other := restoredRig(t, states, false)
+	other := restoredRig(t, w, states, false)
 	other.run(`poll=21; poll=6 7; poll=50; poll=51; poll=52; a 90 ^90; b ^80; poll=90; poll=^80`)
 }
 
@@ -285,9 +320,9 @@ func encodeFlights(flights []*Flight) (states []operator.InFlight) {
 	return states
 }
 
-func restoredRig(t *testing.T, states []operator.InFlight, marks bool) *flightRig {
+func restoredRig(t *testing.T, w *way, states []operator.InFlight, marks bool) *flightRig {
 	t.Helper()
-	r := newFlightRig(t, "ab", 0)
+	r := newFlightRig(t, w, "ab", 0)
 	restored := Restored{Marks: marks, Watermark: batch.MinTime}
 	for i := range states {
 		f, err := NewFlight(&states[i], r.edge, func(b batch.Any) batch.Any {
@@ -318,12 +353,12 @@ func FuzzReadFlight(f *testing.F) {
 	b := batch.NewPool[string](0).Get()
 	b.Add("a", 1)
 	b.Mark(2)
-	f.Add(e.AppendFlight(nil, b))
-	var readers []func([]byte) (batch.Any, []byte, error)
+	f.Add(appendFlight(nil, e, b))
+	var readers []func([]byte) (batch.Any, error)
 	for _, was := range []operator.FlightType{{}, {Record: codec.Schema{Kind: codec.KindString}}, {
 		Record: codec.Schema{Kind: codec.KindPointer, Elem: &codec.Schema{Kind: codec.KindString}},
 	}} {
-		read, err := e.FlightReader(was)
+		read, err := e.BatchReader(was)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -332,7 +367,7 @@ func FuzzReadFlight(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, all []byte) {
 		for _, read := range readers {
 			for data := all; len(data) > 0; {
-				b, rest, err := read(data)
+				b, rest, err := readFlight(read, data)
 				if err != nil {
 					break
 				}
@@ -376,4 +411,46 @@ func TestFlightsOfOtherKeys(t *testing.T) {
 			t.Errorf("from %v to %v: %v", c.was, c.is, err)
 		}
 	}
+}
+
+// Batches of records that were narrower have more rows than those of today.
+func TestFlightsOfNarrowerRecords(t *testing.T) {
+	type narrow struct{ A int64 }
+	type wide struct {
+		A int64
+		B [100]int64
+		C string
+	}
+	was, err := codec.For[narrow](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := codec.For[wide](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := batch.NewPool[narrow](0)
+	b := pool.Get()
+	for i := range int64(pool.Rows()) {
+		b.Add(narrow{i}, i)
+	}
+	old, e := &Edge[narrow]{Codec: was}, &Edge[wide]{Codec: is}
+	schema := was.Schema()
+	schema.Name = is.Schema().Name
+	read, err := e.BatchReader(operator.FlightType{Record: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := read(old.AppendBatch(nil, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := got.(*batch.Rows[wide])
+	if rows.Len() != pool.Rows() || rows.Vals[pool.Rows()-1].A != int64(pool.Rows()-1) || rows.Len() <= e.decoded().Rows() {
+		t.Errorf("%d of %d rows, where batches have %d", rows.Len(), pool.Rows(), e.decoded().Rows())
+	}
+	if cap(rows.Vals) != rows.Len() {
+		t.Errorf("a batch for %d rows is made for %d", rows.Len(), cap(rows.Vals))
+	}
+	got.Release()
 }

@@ -10,13 +10,23 @@ import (
 	"github.com/flott-dev/flott/internal/spill"
 )
 
-// Partition is the content of one channel of a blocking exchange: first written by the producer,
-// then, after its end, read by the consumer.
+// Partition is the content of one channel of a blocking exchange within a process: first written by the
+// producer, then, after its end, read by the consumer.
 type Partition interface {
+	partitionWriter
+	partitionReader
+}
+
+type partitionWriter interface {
 	// Add encodes the rows of b, and releases it.
 	Add(b batch.Any) error
 	// End ends writing.
 	End() error
+	// Close gives up what is left.
+	Close()
+}
+
+type partitionReader interface {
 	// Next decodes the next batch; nil is the end.
 	Next() (batch.Any, error)
 	// Close gives up what is left.

@@ -39,7 +39,7 @@ func NewFlight(f *operator.InFlight, edge EdgeType, keep func(batch.Any) batch.A
 	if f.Data == nil {
 		return flight, nil
 	}
-	read, err := edge.FlightReader(f.Type)
+	read, err := edge.BatchReader(f.Type)
 	if err != nil {
 		return nil, fmt.Errorf("%w; a savepoint has no records in flight: take one with the program that took "+
 			"this checkpoint, and restore from that", err)
@@ -47,7 +47,7 @@ func NewFlight(f *operator.InFlight, edge EdgeType, keep func(batch.Any) batch.A
 	data, err := f.Data.Load()
 	for err == nil && len(data) > 0 {
 		var b batch.Any
-		if b, data, err = read(data); err != nil {
+		if b, data, err = readFlight(read, data); err != nil {
 			break
 		}
 		if b = keep(b); b != nil {

@@ -57,8 +57,9 @@ func (g *Graph) defaults() {
 	largest := 0
 	for _, n := range g.Nodes {
 		if n.Parallelism == 0 {
-			n.Parallelism = g.Parallelism
+			n.Parallelism, n.shared = g.Parallelism, true
 		}
+		n.Own = !n.shared
 		largest = max(largest, n.Parallelism)
 	}
 	if g.MaxParallelism == 0 {

@@ -44,9 +44,13 @@ type Node struct {
 	Parallelism    int // 0 takes the job's
 	MaxParallelism int // 0 takes the job's
 	SlotGroup      string
-	StartChain     bool // do not chain to the input
-	NoChain        bool // do not chain to the inputs nor to the outputs
-	BufferTimeout  *time.Duration
+	// Fixed says that the parallelism is part of what the operator does and is never changed: that of
+	// windows over all records is 1, for example.
+	Fixed         bool
+	Own           bool // its parallelism is not the job's: Compile sets it
+	StartChain    bool // do not chain to the input
+	NoChain       bool // do not chain to the inputs nor to the outputs
+	BufferTimeout *time.Duration
 
 	// New makes the operator of one subtask.
 	New func() operator.Node
@@ -76,7 +80,8 @@ type Node struct {
 	In  []*Edge
 	Out []*Edge
 
-	errs []error
+	shared bool // its parallelism is the job's
+	errs   []error
 }
 
 // Fail records a mistake made while the node was built; Compile reports it.

@@ -1,19 +1,14 @@
-// Package job runs a compiled graph in this process.
+// Package job drives the execution of one job.
 //
-// It makes the tasks of all chains, connects them by exchanges, runs each on a goroutine, runs the
-// coordinators of sources, takes checkpoints, restarts what fails, and ends the job: committed when
-// all tasks have ended, else with the error that the restart strategy does not forgive.
+// It resumes the job from its storage, tells a worker.Host to run its tasks, carries out what the
+// schedule.Execution decides, and keeps what can be seen of the job.
 //
-// Data flow: launch compiles a graph and calls Start; tasks report to their Subtask, which posts what
-// they say to the job's master; the master is an actor, as is the coordinator of each source.
+// Data flow: launch compiles a graph and calls Start; the Host reports to a listener, which posts what
+// has happened to the job's master, an actor; that tells the Execution, and carries out the actions it
+// returns: by the Host, by the storage, by the clock.
 //
 // # Non-obvious
 //
-//   - Events of the past arrive: each attempt of a task is a Subtask of its own, and what a former
-//     one reports is told by its identity.
-//   - While a checkpoint is being published nothing restarts: it may become the one to restart from.
-//   - A failure before the last checkpoint, or of its commit, repeats from the checkpoint before, or
-//     from that one; without checkpoints a failed commit fails the job, as nothing can be repeated.
-//   - A coordinator's snapshot and the barriers of its source's subtasks are sent from the
-//     coordinator's actor one after the other, so that no assignment slips in between.
+//   - All decisions are in internal/schedule, which knows neither clock nor storage. Here is what blocks.
+//   - The first tasks are made within Start, so that a job that cannot be built is an error of Start.
 package job

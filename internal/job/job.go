@@ -10,37 +10,22 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/config"
-	"github.com/flott-dev/flott/internal/blob"
+	"github.com/flott-dev/flott/internal/actor"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
-	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/task"
+	"github.com/flott-dev/flott/internal/worker"
 )
 
 // State is the phase a job is in.
-type State string
-
-// The states.
-const (
-	Created    State = "CREATED"
-	Running    State = "RUNNING"
-	Restarting State = "RESTARTING"
-	Failing    State = "FAILING"
-	Failed     State = "FAILED"
-	Cancelling State = "CANCELLING"
-	Canceled   State = "CANCELED"
-	Finished   State = "FINISHED"
-)
-
-// Done reports whether the state is final.
-func (s State) Done() bool { return s == Failed || s == Canceled || s == Finished }
+type State = schedule.State
 
 // ErrCanceled is the result of a job that was cancelled.
-var ErrCanceled = errors.New("the job was cancelled")
+var ErrCanceled = schedule.ErrCanceled
 
 // Options are the settings of a run.
 type Options struct {
@@ -60,6 +45,18 @@ type Options struct {
 	// makes it the job's own, which deletes it when it is no longer needed.
 	RestorePath string
 	Claim       bool
+	// Adopt, if it is not nil, is what runs of the job already: it goes on with that. LastID is the greatest
+	// number of a checkpoint that was ever begun there.
+	Adopt  *schedule.Adopted
+	LastID int64
+	// Stopping, if it is not nil, is called with the path of a savepoint that nothing follows, when that is
+	// complete and before a task is told, which may commit then. It may block. An error that is not
+	// storage.ErrDeposed fails the savepoint, and the job goes on.
+	Stopping func(ctx context.Context, savepoint string) error
+	// Ended, if it is not nil, is called when the job has ended, before anything is deleted that another run
+	// of it would need. The job is done when it calls done; with deletes, when that is deleted, which else
+	// stays. then follows that.
+	Ended func(done func(deletes bool, then func()))
 	// Last, if it is not nil, is the snapshot to be taken when all input is processed.
 	Last *checkpoint.Request
 	// DeleteOnCancel deletes the checkpoints of a job that is cancelled; those of one that has
@@ -74,7 +71,7 @@ type Options struct {
 	// Restart decides whether what has failed is restarted; nil never does.
 	Restart schedule.Strategy
 	// Runner runs the parts of the job; nil runs each on a goroutine.
-	Runner Runner
+	Runner worker.Runner
 	// Log hears of failures that the job survives; nil is slog.Default.
 	Log *slog.Logger
 	// AlignedTimeout is how long after its making a barrier that is aligned overtakes what is on the way;
@@ -97,6 +94,11 @@ type Options struct {
 	CountBatches *atomic.Int64
 	// Batch runs the job in batch mode.
 	Batch bool
+	// Pipelined has the tasks of a job in batch mode run at the same time: its exchanges are those of streaming mode.
+	Pipelined bool
+	// Stages runs a job in batch mode in stages, whose results outlive their tasks. Its Workers must be a
+	// Stager.
+	Stages bool
 	// TempDir is where batch mode, feedback and overflowing outputs spill; "" means the system's.
 	TempDir string
 	// Cold makes the disk behind keyed state in place of the state backend of the plan: for tests.
@@ -109,83 +111,192 @@ type Options struct {
 	// OverflowBytes is what an output keeps in memory of what its consumers have no room for; 0 means
 	// 64 MiB.
 	OverflowBytes int64
+	// Environment names variables that workers on a cluster get.
+	Environment []string
 	// Configuration is what launch was given besides; the job does not look at it.
 	Configuration *config.Configuration
 }
 
+// Workers run the tasks and coordinators of a job. A worker.Host does, for a job in this process. What
+// the methods do is said at the actions of package schedule that have their names; they are called one
+// at a time, and do not block.
+type Workers interface {
+	// Build makes tasks, if they are to run in this process.
+	Build(d schedule.Deploy) error
+	// Run runs them, and reports whether they run now. If they do not, Deployed or DeployFailed of the
+	// Listener is called for each deployment.
+	Run(d schedule.Deploy) bool
+	Cancel(deployment int, cause error)
+	Abort(cause error)
+	// LetGo ends the tasks of a deployment, or all if it is 0.
+	LetGo(deployment int, commit bool)
+	StopCoordinators(generation int)
+	StopSources()
+	// Barrier begins a checkpoint, whose parts go to target; nil keeps them in memory.
+	Barrier(id int64, flags operator.Flags, target *storage.Target)
+	Tell(checkpoint int64, completed bool)
+	// Forget drops the target of a checkpoint that nobody is told of.
+	Forget(checkpoint int64)
+	// Close is called when the job has ended. Its error fails the job, if nothing else has.
+	Close() error
+}
+
+// Killer is Workers that can end tasks by force. Then a task that does not end after a cancellation does
+// not end the job.
+type Killer interface {
+	Kill(deployment int, cause error)
+}
+
+// Adopter is Workers in which a job may run that had another master before.
+type Adopter interface {
+	// Adopt tells the workers that the checkpoint of this number, 0 for none, is the newest.
+	Adopt(latest int64)
+}
+
+// Stager is Workers that keep the results of stages apart from their tasks.
+type Stager interface {
+	Discard(deployment int)
+}
+
+// Listener hears from Workers. Its methods may be called on any goroutine and do not block.
+type Listener interface {
+	worker.Listener
+	Deployed(deployment int)
+	DeployFailed(deployment int, err error)
+	// ResultsLost tells that the results of a deployment are gone: see Stager.
+	ResultsLost(deployment int, err error)
+}
+
 // Job is a running job.
 type Job struct {
-	opts      Options
-	plan      *graph.Plan
-	runner    Runner
-	ctx       context.Context // of the whole job
-	abort     context.CancelCauseFunc
-	wg        sync.WaitGroup
-	done      chan struct{}
-	spill     exchange.Spill
-	holding   atomic.Bool  // sources wait for a snapshot
-	reading   atomic.Int64 // sources' subtasks that have not ended, where StallBatches is set
-	alignment operator.AlignmentGroups
-	places    places
+	opts    Options
+	now     func() int64 // in nanoseconds, evenly
+	graph   *graph.JobGraph
+	runner  worker.Runner
+	ctx     context.Context // of the whole job
+	abort   context.CancelCauseFunc
+	done    chan struct{}
+	workers Workers
+	host    *worker.Host // is workers, if they are in this process
 	// savepoints makes the targets of savepoints.
 	savepoints *storage.Store
 	resumed    bool        // from a checkpoint of its own
 	lastID     int64       // of the snapshots that an earlier run has left
 	unwatch    func() bool // of the context that Start was given
 
-	master actor
-	m      master
+	master  actor.Actor
+	exec    *schedule.Execution
+	targets map[int64]*storage.Target // of checkpoints under way
+	disarm  func()                    // the clock
+	armed   int64
+	over    bool
 
 	mu struct {
 		sync.Mutex
 		state    State
+		entered  map[State]time.Time // last, each state that it has been in
 		cause    error
 		started  time.Time
 		stopped  time.Time
-		tasks    []*Subtask
 		history  checkpoint.History
 		restarts int
+		rescales int
+		graph    *graph.JobGraph
 	}
 }
 
-// Start runs a compiled graph. The job ends by itself, by an error, by Cancel or with ctx.
+// Start runs a compiled graph in this process. The job ends by itself, by an error, by Cancel or with
+// ctx.
 func Start(ctx context.Context, plan *graph.Plan, opts Options) (*Job, error) {
-	j := &Job{opts: opts, plan: plan, done: make(chan struct{})}
+	j := newJob(ctx, plan.JobGraph(), opts)
+	o := &j.opts
+	if o.CountBatches == nil && o.SnapshotAtBatch > 0 {
+		o.CountBatches = &atomic.Int64{}
+	}
+	if o.Native && o.Store != nil && j.takesSnapshots() && worker.OnDisk(plan, o.Cold) {
+		o.Checkpoints.Flags |= operator.Native
+	}
+	hostOptions := o.WorkerOptions()
+	hostOptions.AtBatch = j.snapshotAtBatch
+	j.host = worker.NewHost(j.ctx, plan, listener{j}, hostOptions)
+	j.workers = j.host
+	if o.LocalRecovery && o.Store != nil {
+		if err := j.host.KeepCopies(o.Store); err != nil {
+			return nil, errors.Join(fmt.Errorf("local recovery: %w", err), j.host.Close())
+		}
+	}
+	return j.begin(ctx)
+}
+
+// Manage runs a job whose tasks run elsewhere: workers makes what runs them, and is given who hears of
+// them. What Options say of tasks has no effect.
+func Manage(ctx context.Context, g *graph.JobGraph, opts Options, workers func(Listener) Workers) (*Job, error) {
+	j := newJob(ctx, g, opts)
+	if opts.Native && opts.Store != nil && j.takesSnapshots() {
+		j.opts.Checkpoints.Flags |= operator.Native
+	}
+	j.workers = workers(listener{j})
+	return j.begin(ctx)
+}
+
+func newJob(ctx context.Context, g *graph.JobGraph, opts Options) *Job {
+	j := &Job{opts: opts, graph: g, done: make(chan struct{}), targets: map[int64]*storage.Target{}}
+	j.mu.graph = g
 	j.withDefaults()
-	if !j.takesSnapshots() && opts.Restore != nil {
-		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")
-	}
 	j.ctx, j.abort = context.WithCancelCause(context.WithoutCancel(ctx))
-	if err := j.open(ctx); err != nil {
+	return j
+}
+
+// begin starts the job.
+func (j *Job) begin(ctx context.Context) (*Job, error) {
+	actions, err := j.open(ctx)
+	if err != nil {
 		j.abort(err)
-		return nil, errors.Join(err, j.spill.Close())
-	}
-	if opts.Last != nil {
-		j.m.final = &request{Request: *opts.Last}
+		return nil, errors.Join(err, j.workers.Close())
 	}
 	j.unwatch = context.AfterFunc(ctx, j.Cancel)
-	j.master.post(j.launch)
+	j.master.Post(func() { j.act(actions) })
 	return j, nil
 }
 
-// open does what may fail before anything runs.
-func (j *Job) open(ctx context.Context) error {
-	if j.opts.LocalRecovery && j.opts.Store != nil {
-		dir, err := j.spill.Sub("checkpoints")
-		if err != nil {
-			return fmt.Errorf("local recovery: %w", err)
-		}
-		j.opts.Store.CopyTo(blob.NewDir(dir))
+// open does what may fail before anything runs: also the making of the first tasks.
+func (j *Job) open(ctx context.Context) ([]schedule.Action, error) {
+	if !j.takesSnapshots() && j.opts.Restore != nil {
+		return nil, errors.New("a job in batch mode takes no snapshots and cannot be restored from one")
 	}
 	if err := j.resume(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := j.checkRestore(); err != nil {
-		return err
+		return nil, err
 	}
-	j.mu.state = Running
+	if j.lastID = max(j.lastID, j.opts.LastID); j.opts.Adopt != nil && j.opts.Store == nil {
+		j.opts.Checkpoints.Flags |= operator.Full // what others would stand on is gone with the former master
+	}
+	_, kill := j.workers.(Killer)
 	j.mu.started = j.opts.Clock.Now()
-	return j.prepare()
+	j.enterLocked(schedule.Created)
+	j.exec = schedule.NewExecution(j.graph, schedule.Config{
+		Name: j.opts.Name, Restart: j.opts.Restart, Snapshots: j.takesSnapshots(),
+		Checkpoints: j.opts.Checkpoints, LastID: j.lastID, Stored: j.opts.Store != nil,
+		Restore: j.opts.Restore, Own: j.resumed, Last: j.opts.Last, CancelTimeout: int64(j.opts.CancelTimeout),
+		Kill: kill, Stages: j.opts.Stages,
+	}, j.now())
+	if j.opts.Adopt != nil {
+		return j.exec.Adopt(j.now(), *j.opts.Adopt), nil
+	}
+	actions := j.exec.Start(j.now())
+	for _, a := range actions {
+		if d, ok := a.(schedule.Deploy); ok {
+			if err := j.workers.Build(d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if j.host != nil {
+		j.enterLocked(schedule.Running)
+	}
+	return actions, nil
 }
 
 func (j *Job) withDefaults() {
@@ -193,14 +304,9 @@ func (j *Job) withDefaults() {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
-	if o.CountBatches == nil && o.SnapshotAtBatch > 0 {
-		o.CountBatches = &atomic.Int64{}
-	}
+	j.now = clock.Steady(o.Clock)
 	if o.CancelTimeout == 0 {
 		o.CancelTimeout = 30 * time.Second
-	}
-	if o.Restart == nil {
-		o.Restart = schedule.Never{}
 	}
 	if !j.takesSnapshots() {
 		o.Checkpoints.Interval = 0
@@ -208,16 +314,23 @@ func (j *Job) withDefaults() {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Native && o.Store != nil && j.takesSnapshots() && j.cold() != nil {
-		o.Checkpoints.Flags |= operator.Native
-	}
 	j.runner = o.Runner
 	if j.runner == nil {
-		j.runner = goroutines{&j.wg}
+		j.runner = worker.Goroutines{}
 	}
-	j.master.runner = j.runner
-	j.spill.FeedbackBytes, j.spill.OverflowBytes = o.FeedbackBytes, o.OverflowBytes
-	j.spill.Parent, j.spill.Bytes, j.spill.SortBytes = o.TempDir, o.SpillBytes, o.SortBytes
+	j.master.Runner = j.runner
+}
+
+// WorkerOptions is what o says of the tasks.
+func (o *Options) WorkerOptions() worker.Options {
+	return worker.Options{
+		Job: o.Name, Clock: o.Clock, Runner: o.Runner, AllowNonRestored: o.AllowNonRestored,
+		Batch: o.Batch, Pipelined: o.Pipelined, AtLeastOnce: o.AtLeastOnce, Native: o.Checkpoints.Flags.Has(operator.Native),
+		AlignedTimeout: o.AlignedTimeout, BatchRows: o.BatchRows, TempDir: o.TempDir, Cold: o.Cold,
+		SpillBytes: o.SpillBytes, SortBytes: o.SortBytes, FeedbackBytes: o.FeedbackBytes,
+		OverflowBytes: o.OverflowBytes, StallBatches: o.StallBatches, SnapshotAtBatch: o.SnapshotAtBatch,
+		CountBatches: o.CountBatches,
+	}
 }
 
 // Wait returns when the job has ended: nil when it finished, ErrCanceled when it was cancelled,
@@ -226,7 +339,7 @@ func (j *Job) Wait() error {
 	<-j.done
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.mu.state == Finished {
+	if j.mu.state == schedule.Finished {
 		return nil
 	}
 	return j.mu.cause
@@ -236,10 +349,10 @@ func (j *Job) Wait() error {
 func (j *Job) Done() <-chan struct{} { return j.done }
 
 // Cancel ends the job at once, without finishing what is in flight.
-func (j *Job) Cancel() { j.master.post(func() { j.end(Cancelling, ErrCanceled) }) }
+func (j *Job) Cancel() { j.tell(j.exec.Cancel) }
 
 // Stop ends all sources as if their input had ended now; the job then finishes as a bounded one.
-func (j *Job) Stop() { j.master.post(j.stopSources) }
+func (j *Job) Stop() { j.tell(j.exec.StopSources) }
 
 // State is the job's state.
 func (j *Job) State() State {
@@ -273,18 +386,11 @@ func (j *Job) Checkpoints() checkpoint.History {
 	return j.mu.history
 }
 
-// Plan is the compiled graph.
-func (j *Job) Plan() *graph.Plan { return j.plan }
-
-// Subtasks are the tasks as they run now, chain by chain.
-func (j *Job) Subtasks() []*Subtask {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.mu.tasks
-}
+// Subtasks are the tasks of a job in this process as they run now, chain by chain.
+func (j *Job) Subtasks() []*worker.Subtask { return j.host.Subtasks() }
 
 // Sample reads the counters of a task.
-func (j *Job) Sample(s *Subtask) task.Sample { return s.Task.Sample(j.opts.Clock.Now()) }
+func (j *Job) Sample(s *worker.Subtask) task.Sample { return j.host.Sample(s) }
 
 // StuckError is the result of a job whose user code did not return after a cancellation.
 type StuckError struct {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/flott-dev/flott/internal/actor"
 	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
 )
 
@@ -80,55 +82,23 @@ func (j *Job) warnAll(warnings []error, doing string) {
 	}
 }
 
-// latest is the newest snapshot that the job knows of, nil if it began anew.
-func (j *Job) latest() *checkpoint.Snapshot {
-	if s := j.m.checkpoints.Latest(); s != nil {
-		return s
-	}
-	return j.opts.Restore
-}
-
-// load finds the snapshot to restart from, which may block, and passes it to then on the master.
-func (j *Job) load(then func(from *checkpoint.Snapshot, err error)) {
-	own := j.m.checkpoints.Latest() != nil || j.resumed
-	if j.opts.Store == nil || !own {
-		then(j.latest(), nil)
-		return
-	}
-	damaged := slices.Clone(j.m.damaged)
-	j.runner.Go(Load, func() {
-		s, warnings, err := j.opts.Store.Latest(j.ctx, damaged...)
-		j.warnAll(warnings, "a checkpoint is damaged")
-		j.master.post(func() { then(s, err) })
-	})
-}
-
-// noteDamage remembers a checkpoint that cannot be restored, if that is what err says.
-func (j *Job) noteDamage(err error) {
-	corrupt := (*storage.CorruptError)(nil)
-	if !errors.As(err, &corrupt) || j.opts.Store == nil {
-		return
-	}
-	if id := idOf(j.m.from); id != 0 && !slices.Contains(j.m.damaged, id) {
-		j.m.damaged = append(j.m.damaged, id)
-		j.opts.Log.Warn("flott: a checkpoint is damaged; going on from an older one, what was committed since "+
-			"is committed again", "job", j.opts.Name, "checkpoint", id, "error", err)
-	}
+// Discards reports whether the checkpoints of a job that has ended so are deleted.
+func Discards(end State, deleteOnCancel bool) bool {
+	return end == schedule.Finished || end == schedule.Canceled && deleteOnCancel
 }
 
 // discard deletes the checkpoints of a job that does not need them any more, and then calls then.
 func (j *Job) discard(then func()) {
-	state := j.State()
-	if j.opts.Store == nil || !(state == Finished || state == Canceled && j.opts.DeleteOnCancel) {
+	if j.opts.Store == nil || !Discards(j.State(), j.opts.DeleteOnCancel) {
 		then()
 		return
 	}
-	j.runner.Go(Sweep, func() {
+	j.runner.Go(actor.Sweep, func() {
 		if err := j.opts.Store.Discard(context.WithoutCancel(j.ctx)); err != nil &&
 			!errors.Is(err, storage.ErrDeposed) {
 			j.opts.Log.Warn("flott: delete the checkpoints", "job", j.opts.Name, "error", err)
 		}
-		j.master.post(then)
+		j.master.Post(then)
 	})
 }
 
@@ -141,7 +111,7 @@ func (j *Job) Savepoint(ctx context.Context, dir string, flags operator.Flags) (
 	if dir == "" {
 		return "", errNoDirectory
 	}
-	_, path, err = j.request(ctx, checkpoint.Request{
+	_, path, err = j.take(ctx, checkpoint.Request{
 		Flags: operator.Savepoint | operator.Full | flags, Directory: dir,
 	})
 	return path, err
@@ -159,7 +129,7 @@ func (j *Job) StopWithSavepoint(ctx context.Context, dir string, drain bool, fla
 	}
 	if !drain {
 		r.Flags |= operator.Suspend
-		_, path, err = j.request(ctx, r)
+		_, path, err = j.take(ctx, r)
 	} else {
 		path, err = j.drain(ctx, r)
 	}
@@ -179,18 +149,7 @@ func (j *Job) drain(ctx context.Context, r checkpoint.Request) (string, error) {
 	}
 	done := make(chan result, 1)
 	r.End = func(_ *checkpoint.Snapshot, path string, err error) { done <- result{path, err} }
-	j.master.post(func() {
-		switch {
-		case !j.takesSnapshots():
-			r.End(nil, "", errBatchSnapshot)
-		case j.m.phase != working || j.m.final != nil:
-			r.End(nil, "", errors.New("the job is ending already"))
-		default:
-			j.m.final = &request{Request: r}
-			j.stopSources()
-			j.checkEnded()
-		}
-	})
+	j.Drain(r)
 	select {
 	case r := <-done:
 		return r.path, r.err

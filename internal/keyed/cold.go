@@ -54,8 +54,8 @@ const (
 )
 
 func newCold(ctx *operator.Context) *cold {
-	if ctx.Cold == nil || ctx.Batch {
-		return nil // a batch job has one key at a time
+	if ctx.Cold == nil {
+		return nil
 	}
 	c := &cold{
 		open: ctx.Cold, fail: func(err error) { ctx.Fail(err, nil) }, native: ctx.Native,

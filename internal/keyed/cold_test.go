@@ -50,11 +50,18 @@ func (n *accesses) count(b *Backend) {
 	b.cold.open = func() operator.Cold { return countedStore{open(), n} }
 }
 
-// checkMerged checks that there were merges, by the store and below.
-func (n *accesses) checkMerged(t *testing.T) {
-	if t.Helper(); n.merges == 0 || n.mergesBelow == 0 {
-		t.Errorf("%d values were appended to on disk, %d for a native snapshot", n.merges, n.mergesBelow)
+// checkMerged is rapid.Check until there were merges, by the store and below: few random histories take a native snapshot
+// at the right moment.
+func checkMerged(t *testing.T, check func(t *rapid.T, n *accesses)) {
+	t.Helper()
+	var n accesses
+	for range 20 {
+		rapid.Check(t, func(t *rapid.T) { check(t, &n) })
+		if n.merges > 0 && n.mergesBelow > 0 || t.Failed() {
+			return
+		}
 	}
+	t.Errorf("%d values were appended to on disk, %d for a native snapshot", n.merges, n.mergesBelow)
 }
 
 type countedStore struct {

@@ -21,8 +21,7 @@ func checkList[E any](t *testing.T, name string, item func(x int) E) {
 		t.Fatal(err)
 	}
 	t.Run(name, func(t *testing.T) {
-		var n accesses
-		rapid.Check(t, func(t *rapid.T) {
+		checkMerged(t, func(t *rapid.T, n *accesses) {
 			b := newTestBackend(rapid.Bool().Draw(t, "word"))
 			defer putOnDisk(b, rapid.Bool().Draw(t, "disk"))()
 			n.count(b)
@@ -84,7 +83,6 @@ func checkList[E any](t *testing.T, name string, item func(x int) E) {
 				},
 			})
 		})
-		n.checkMerged(t)
 	})
 }
 

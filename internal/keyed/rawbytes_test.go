@@ -9,8 +9,7 @@ import (
 )
 
 func TestBytesAgainstModel(t *testing.T) {
-	var n accesses
-	rapid.Check(t, func(t *rapid.T) {
+	checkMerged(t, func(t *rapid.T, n *accesses) {
 		b := newTestBackend(rapid.Bool().Draw(t, "word"))
 		defer putOnDisk(b, rapid.Bool().Draw(t, "disk"))()
 		n.count(b)
@@ -84,5 +83,4 @@ func TestBytesAgainstModel(t *testing.T) {
 			},
 		})
 	})
-	n.checkMerged(t)
 }

@@ -89,8 +89,7 @@ func checkTTLValues[V any](t *testing.T, name string, value func(x int) V) {
 // As above, for lists, whose items expire one by one.
 func TestTTLListAgainstModel(t *testing.T) {
 	timed, bare := mustCodec[Timed[string]](t), mustCodec[string](t)
-	var n accesses
-	rapid.Check(t, func(t *rapid.T) {
+	checkMerged(t, func(t *rapid.T, n *accesses) {
 		const ttl = 50
 		b := newTestBackend(rapid.Bool().Draw(t, "word"))
 		now := int64(0)
@@ -172,7 +171,6 @@ func TestTTLListAgainstModel(t *testing.T) {
 			},
 		})
 	})
-	n.checkMerged(t)
 }
 
 // An item whose time is after those of later ones, since the clock went back, is there for its time to live,

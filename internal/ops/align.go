@@ -36,11 +36,10 @@ func (s *sourceCore) align() bool {
 		}
 	}
 	s.pauseAhead(now)
-	if s.mayPoll() {
-		return true
+	if a.paused > 0 { // they go on when the others have got that far, of which nobody tells
+		s.ctx.WakeAt(a.next)
 	}
-	s.ctx.WakeAt(a.next)
-	return false
+	return s.mayPoll()
 }
 
 // reported is the least watermark of the splits that are read; an idle source holds nobody back.

@@ -75,6 +75,7 @@ func (s *ColumnSource) Poll() operator.Status {
 	id, done := s.conn.Current()
 	switch {
 	case b.N > 0:
+		s.read += int64(b.N)
 		st := s.stamp(id, b)
 		if s.ctx.Batch {
 			b.Marks = b.Marks[:0] // in batch mode there is one watermark, at the end

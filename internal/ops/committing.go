@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -15,6 +16,7 @@ type sinkCore struct {
 	ctx       *operator.Context
 	out       sinkWriter
 	committer connect.Committer
+	shares    bool       // the writer's state goes to all writers
 	prepared  []prepared // waits for its checkpoint's completion, oldest first
 }
 
@@ -51,8 +53,10 @@ func (s *sinkCore) open(ctx *operator.Context, sink any,
 		WakeAt: ctx.WakeAtTime,
 	}
 	var states [][]byte
+	sharer, ok := sink.(connect.StateSharer)
+	s.shares = ok && sharer.SharesStates()
 	if ctx.Restored != nil {
-		states = ctx.Restored.List[sinkWriterState]
+		states = slices.Concat(ctx.Restored.List[sinkWriterState], ctx.Restored.Union[sinkWriterState])
 	}
 	out, err := writer(wc, states)
 	if err != nil {
@@ -121,7 +125,11 @@ func (s *sinkCore) Snapshot(w *operator.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	if state != nil {
+	switch {
+	case state == nil:
+	case s.shares:
+		w.Union(sinkWriterState, state)
+	default:
 		w.List(sinkWriterState, state)
 	}
 	for i := range s.prepared {

@@ -65,6 +65,7 @@ func (s *Source[T]) Poll() operator.Status {
 	id, done := s.conn.Current()
 	switch {
 	case len(b.Vals) > 0:
+		s.read += int64(len(b.Vals))
 		st := s.stamp(id, b)
 		if done {
 			s.finish(st)

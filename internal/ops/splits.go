@@ -27,6 +27,7 @@ type sourceCore struct {
 	noMore    bool
 	stopping  bool
 	finished  bool
+	read      int64 // rows
 	aligned   alignment
 }
 
@@ -133,7 +134,7 @@ const sourceSplitsState = "splits"
 func (s *sourceCore) JoinAlignment(ctx *operator.Context) {
 	if s.cfg.group != "" {
 		s.aligned = alignment{
-			group: ctx.Alignment.Join(s.cfg.group, ctx.UID, ctx.Parallelism),
+			group: ctx.Alignment.Join(s.cfg.group, ctx.UID, ctx.Subtask),
 			drift: s.cfg.drift.Milliseconds(), every: s.cfg.updateInterval.Milliseconds(),
 			limit: batch.MaxTime,
 		}
@@ -244,8 +245,27 @@ func (s *sourceCore) Snapshot(w *operator.Snapshot) error {
 		item = appendBytes(item, sp.ID)
 		w.List(sourceSplitsState, appendBytes(item, sp.Data))
 	}
+	if l, ok := s.reader.(connect.CheckpointListener); ok {
+		l.Snapshotted(w.Checkpoint)
+	}
 	return nil
 }
+
+// Completed tells the reader that a checkpoint is complete.
+func (s *sourceCore) Completed(checkpoint int64) error {
+	l, ok := s.reader.(connect.CheckpointListener)
+	if !ok {
+		return nil
+	}
+	if checkpoint == operator.FinalCheckpoint {
+		l.Snapshotted(checkpoint)
+	}
+	l.Completed(checkpoint)
+	return nil
+}
+
+// Aborted does nothing: a later checkpoint has what this one had.
+func (s *sourceCore) Aborted(int64) {}
 
 func (s *sourceCore) fail(err error) {
 	var at *operator.Error
@@ -325,6 +345,15 @@ func (s *sourceCore) mark(t int64) {
 	if !s.ctx.Batch {
 		s.out.MarkAll(t)
 	}
+}
+
+// Progress is how many rows were read, and what the reader has still to read, if it tells that.
+func (s *sourceCore) Progress() (read int64, left connect.Backlog, tells bool) {
+	b, tells := s.reader.(connect.Backlogged)
+	if tells && !s.finished {
+		left = b.Backlog().Plus(connect.Backlog{}) // with records estimated
+	}
+	return s.read, left, tells
 }
 
 // OutputWatermark is the watermark that was passed on last.

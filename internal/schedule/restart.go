@@ -80,7 +80,7 @@ type ExponentialDelay struct {
 	// Jitter is the share of the delay by which it is changed at random, up or down.
 	Jitter   float64
 	Attempts int
-	Rand     func() float64 // in [0, 1); nil uses math/rand
+	Rand     func() float64 `json:"-"` // in [0, 1); nil uses math/rand
 
 	delay    int64
 	last     int64 // when the last restart was due

@@ -12,7 +12,7 @@
 //
 // A run draws a schedule of faults, runs a job to its end, through restarts and through deaths of the
 // whole process after which another begins at another parallelism, and compares what was committed with
-// what a run without faults commits, record for record.
+// what a run without faults commits, record for record. Jobs are rescaled at random moments, too.
 // One run in four keeps keyed state in trees on disk in most of its processes, with nothing in the
 // tables between batches; the snapshot of such a process may be restored in memory by the next, and
 // the other way round. Half of these processes take native checkpoints, of the files of the trees.

@@ -4,8 +4,10 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/flott-dev/flott/internal/actor"
+	"github.com/flott-dev/flott/internal/schedule"
+
 	"github.com/flott-dev/flott/internal/checkpoint"
-	"github.com/flott-dev/flott/internal/job"
 )
 
 // Fault is something that goes wrong.
@@ -21,12 +23,13 @@ const (
 	timeJump                   // past the timeout of a checkpoint
 	kill                       // of the whole process; the next one has another parallelism
 	killInStorage              // in the middle of an operation
+	rescale                    // to another parallelism, which is no fault
 	faults
 )
 
 var faultNames = [faults]string{
 	"task failure", "storage error", "slow upload", "late ack", "lost ack", "time jump", "kill",
-	"kill in storage",
+	"kill in storage", "rescale",
 }
 
 // Phase is what the job is about when a fault hits.
@@ -65,7 +68,7 @@ func cannot(f Fault, p Phase) bool {
 
 // phase is what the job is about.
 func (w *World) phase() Phase {
-	kinds := map[job.Work]bool{}
+	kinds := map[actor.Work]bool{}
 	for _, p := range w.work {
 		kinds[p.kind] = true
 	}
@@ -73,23 +76,23 @@ func (w *World) phase() Phase {
 		kinds[*w.doing] = true
 	}
 	switch {
-	case kinds[job.Load]:
+	case kinds[actor.Load]:
 		return restarting
-	case kinds[job.Publish]:
+	case kinds[actor.Publish]:
 		return publishing
 	case w.plan.steps < w.published:
 		return published
-	case kinds[job.Upload]:
+	case kinds[actor.Upload]:
 		return uploading
-	case kinds[job.Open]:
+	case kinds[actor.Open]:
 		return opening
-	case kinds[job.Sweep]:
+	case kinds[actor.Sweep]:
 		return sweeping
 	}
 	if w.job == nil {
 		return starting
 	}
-	if w.job.State() == job.Restarting {
+	if w.job.State() == schedule.Restarting {
 		return restarting
 	}
 	for _, t := range w.tasks {
@@ -156,9 +159,15 @@ func (p *plan) take(w *World, kinds ...Fault) (Fault, bool) {
 // tick counts a step and does the faults that need no occasion.
 func (p *plan) tick(w *World) {
 	p.steps++
-	fault, ok := p.take(w, taskFailure, timeJump, kill)
+	kinds := []Fault{taskFailure, timeJump, kill, rescale}
+	if w.job == nil {
+		kinds = kinds[:3]
+	}
+	fault, ok := p.take(w, kinds...)
 	switch {
 	case !ok:
+	case fault == rescale:
+		w.rescale()
 	case fault == taskFailure:
 		w.failTask()
 	case fault == timeJump:

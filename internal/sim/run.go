@@ -48,6 +48,7 @@ type Outcome struct {
 	Committed []string // sorted
 	Steps     int
 	Restarts  int
+	Rescales  int
 	Processes int
 	Completed int // checkpoints
 	Overtaken int // of the last ones of each process, those with records in flight
@@ -154,7 +155,11 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 		case <-w.job.Done():
 			out.count(w.job.Checkpoints())
 			out.Restarts += w.job.Restarts()
-			return true, w.job.Wait()
+			out.Rescales += w.rescales
+			if err := w.job.Wait(); err != nil || w.asked == w.answered {
+				return true, err
+			}
+			return true, fmt.Errorf("%d of %d changes of the parallelism have an answer", w.answered, w.asked)
 		default:
 		}
 		if !w.step() {
@@ -166,6 +171,7 @@ func (w *World) process(p Program, sink *collect.Sink[string], disk blob.Store, 
 	}
 	out.count(w.job.Checkpoints())
 	out.Restarts += w.job.Restarts()
+	out.Rescales += w.rescales
 	// A job that dies while it deletes its checkpoints has finished: another run would begin anew.
 	return w.job.State().Done(), nil
 }

@@ -33,7 +33,7 @@ func TestSchedules(t *testing.T) {
 		want = append(want, o)
 	}
 	var hits [faults][phases]int
-	restarts, processes, completed, overtaken, failed := 0, 0, 0, 0, 0
+	restarts, processes, completed, overtaken, failed, rescales := 0, 0, 0, 0, 0, 0
 	var trees treeUse
 	for seed := *from; seed < *from+*seeds; seed++ {
 		i := seed % len(programs)
@@ -49,6 +49,7 @@ func TestSchedules(t *testing.T) {
 		}
 		restarts, processes, completed = restarts+o.Restarts, processes+o.Processes, completed+o.Completed
 		overtaken += o.Overtaken
+		rescales += o.Rescales
 		trees.Opened += o.Trees.Opened
 		trees.Found += o.Trees.Found
 		trees.Restored += o.Trees.Restored
@@ -60,10 +61,13 @@ func TestSchedules(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("seeds %d to %d: %d processes, %d restarts, %d checkpoints, %d or more with records in flight, trees %+v\n%s",
-		*from, *from+*seeds-1, processes, restarts, completed, overtaken, trees, table(hits))
+	t.Logf("seeds %d to %d: %d processes, %d restarts, %d rescales, %d checkpoints, %d or more with records in flight, trees %+v\n%s",
+		*from, *from+*seeds-1, processes, restarts, rescales, completed, overtaken, trees, table(hits))
 	if *seeds < 1000 {
 		return
+	}
+	if rescales == 0 {
+		t.Error("no job was rescaled")
 	}
 	if overtaken == 0 {
 		t.Error("no checkpoint was complete that had records in flight")

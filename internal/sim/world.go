@@ -6,13 +6,15 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/flott-dev/flott/internal/actor"
+
 	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/job"
 	"github.com/flott-dev/flott/internal/task"
 )
 
-// World is one process with a job in it: a job.Runner that does one thing at a time.
+// World is one process with a job in it: a worker.Runner that does one thing at a time.
 type World struct {
 	rng   *rand.Rand
 	clock *clock.Manual
@@ -25,10 +27,13 @@ type World struct {
 	tasks []*running
 	soon  []func()
 	work  []*pending
-	doing *job.Work // the work at hand
+	doing *actor.Work // the work at hand
 	// published is the step until which a checkpoint counts as just published.
 	published int
 	dead      bool // the process was killed
+	// asked is how many changes of the parallelism were asked for; answered, how many were answered, and
+	// rescales, how many of them well.
+	asked, answered, rescales int
 }
 
 // running is a task.
@@ -39,7 +44,7 @@ type running struct {
 
 // pending is work that runs on no actor.
 type pending struct {
-	kind job.Work
+	kind actor.Work
 	f    func()
 	at   time.Time // not before
 }
@@ -53,9 +58,9 @@ func (w *World) Task(ctx context.Context, t *task.Task, done func(error)) {
 func (w *World) Soon(f func()) { w.soon = append(w.soon, f) }
 
 // Go adds work, which a fault may delay or lose.
-func (w *World) Go(kind job.Work, f func()) {
+func (w *World) Go(kind actor.Work, f func()) {
 	p := &pending{kind: kind, f: f, at: w.clock.Now()}
-	if kind == job.Upload {
+	if kind == actor.Upload {
 		switch fault, ok := w.plan.take(w, slowUpload, lateAck, lostAck); {
 		case !ok:
 		case fault == slowUpload:
@@ -155,7 +160,7 @@ func (w *World) stepWork(i int) {
 	w.doing = &p.kind
 	p.f()
 	w.doing = nil
-	if p.kind == job.Publish {
+	if p.kind == actor.Publish {
 		w.published = w.plan.steps + publishedSteps
 	}
 }
@@ -189,6 +194,17 @@ func (w *World) failTask() bool {
 	t := w.tasks[w.rng.IntN(len(w.tasks))]
 	w.end(t, t.Fail(errTask))
 	return true
+}
+
+// rescale asks for another parallelism.
+func (w *World) rescale() {
+	w.asked++
+	w.job.BeginRescale(w.job.Graph().Uniform(1+w.rng.IntN(parallelismMax)), func(err error) {
+		w.answered++
+		if err == nil {
+			w.rescales++
+		}
+	})
 }
 
 var (

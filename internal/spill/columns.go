@@ -2,14 +2,11 @@ package spill
 
 import (
 	"encoding/binary"
-	"errors"
 
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/colcodec"
 	"github.com/flott-dev/flott/row"
 )
-
-var errColumnsCut = errors.New("it is cut off")
 
 // AppendColumns encodes a batch of columns with its marks and hashes:
 //
@@ -44,7 +41,7 @@ func DecodeColumns(b *batch.Columns, raw []byte) error {
 		before := row
 		row = d.uvarint()
 		if row < before || row > uint64(b.N) {
-			return errColumnsCut
+			return errCut
 		}
 		b.Marks = append(b.Marks, batch.Mark{Row: int(row), Time: d.varint()})
 	}
@@ -55,7 +52,7 @@ func DecodeColumns(b *batch.Columns, raw []byte) error {
 		d.skip(8 * b.N)
 	}
 	if d.bad || len(d.data) > 0 {
-		return errColumnsCut
+		return errCut
 	}
 	if hashed {
 		for i := range b.HashColumn() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -132,8 +133,13 @@ func (s *Store[B]) Put(b B) (Piece, error) {
 // Append encodes a batch with its times, keys and marks:
 //
 //	uvarint rows, uvarint marks, each: uvarint row, varint time
-//	byte 1 if there are keys, each: 8 bytes
-//	each row: varint time, value
+//	byte 2, and 1 more if there are keys
+//	keys, each: 8 bytes
+//	if there are rows, byte width of the times, 1, 2, 4 or 8; varint least of them;
+//	times, each: what it exceeds the least by
+//	values
+//
+// Without the 2, as it was written before, there are no times there, but a varint before each value.
 func Append[T any](dst []byte, c *codec.Codec[T], b *batch.Rows[T]) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(b.Vals)))
 	dst = binary.AppendUvarint(dst, uint64(len(b.Marks)))
@@ -141,18 +147,24 @@ func Append[T any](dst []byte, c *codec.Codec[T], b *batch.Rows[T]) []byte {
 		dst = binary.AppendVarint(binary.AppendUvarint(dst, uint64(m.Row)), m.Time)
 	}
 	if b.Keys == nil {
-		dst = append(dst, 0)
+		dst = append(dst, hasTimes)
 	} else {
-		dst = append(dst, 1)
+		dst = append(dst, hasTimes|hasKeys)
 		for _, k := range b.Keys {
 			dst = binary.LittleEndian.AppendUint64(dst, k)
 		}
 	}
+	dst = appendTimes(dst, b.Times)
 	for i := range b.Vals {
-		dst = c.Append(binary.AppendVarint(dst, b.Times[i]), &b.Vals[i])
+		dst = c.Append(dst, &b.Vals[i])
 	}
 	return dst
 }
+
+const (
+	hasKeys  = 1
+	hasTimes = 2
+)
 
 // Take reads a batch that was put. A piece is taken once.
 func (s *Store[B]) Take(p Piece) (none B, err error) {
@@ -194,6 +206,8 @@ func (s *Store[B]) read(p Piece) error {
 	return nil
 }
 
+var errCut = errors.New("it is cut off")
+
 // Decode fills b, which is empty, with what Append wrote. decode is that of the values, such as
 // codec.Codec.Decode.
 func Decode[T any](b *batch.Rows[T], decode func(src []byte, v *T) (rest []byte, err error),
@@ -202,33 +216,54 @@ func Decode[T any](b *batch.Rows[T], decode func(src []byte, v *T) (rest []byte,
 	d := decoder{data: raw}
 	rows, marks := int(d.uvarint()), int(d.uvarint())
 	if most := len(raw); rows < 0 || rows > most || marks < 0 || marks > most {
-		return errors.New("it is cut off")
+		return errCut
 	}
+	row := uint64(0)
 	for range marks {
-		b.Marks = append(b.Marks, batch.Mark{Row: int(d.uvarint()), Time: d.varint()})
+		before := row
+		row = d.uvarint()
+		if row < before || row > uint64(rows) {
+			return errCut
+		}
+		b.Marks = append(b.Marks, batch.Mark{Row: int(row), Time: d.varint()})
 	}
-	keyed := len(d.data) > 0 && d.data[0] == 1
+	flags := byte(0)
+	if len(d.data) > 0 {
+		flags = d.data[0]
+	}
 	d.skip(1)
 	keys := d.data
-	if keyed {
+	if flags&hasKeys != 0 {
 		d.skip(8 * rows)
 	}
-	for range rows {
-		t := d.varint()
-		if d.bad {
-			return errors.New("it is cut off")
+	timed := flags&hasTimes != 0
+	if timed {
+		b.Times = d.times(b.Times, rows)
+	}
+	if d.bad || flags > hasKeys|hasTimes {
+		return errCut
+	}
+	for i := range rows {
+		if i == len(b.Vals) {
+			// Values are decoded in their places: one of its own would be allocated for each row. No more
+			// are made than b has, or than twice what has turned out to be there.
+			n := min(rows, max(cap(b.Vals), 2*i, 16))
+			b.Vals = slices.Grow(b.Vals, n-i)[:n]
 		}
-		var v T
+		if !timed {
+			if b.Times = append(b.Times, d.varint()); d.bad {
+				return errCut
+			}
+		}
 		var err error
-		if d.data, err = decode(d.data, &v); err != nil {
+		if d.data, err = decode(d.data, &b.Vals[i]); err != nil {
 			return err
 		}
-		b.Add(v, t)
 	}
 	if d.bad || len(d.data) > 0 {
 		return fmt.Errorf("%d bytes are left of %d", len(d.data), len(raw))
 	}
-	if keyed {
+	if flags&hasKeys != 0 {
 		column := b.KeyColumn()
 		for i := range column {
 			column[i] = binary.LittleEndian.Uint64(keys[8*i:])

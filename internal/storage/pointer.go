@@ -1,17 +1,35 @@
 package storage
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"slices"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/flott-dev/flott/internal/blob"
 )
+
+// pointerObject is the checkpoint pointer of one job: an object of a few hundred bytes in its directory.
+type pointerObject struct{ dir blob.Store }
+
+func (p pointerObject) Get(ctx context.Context) ([]byte, error) { return p.dir.Get(ctx, pointerName) }
+
+// Swap sets it to next if it is old, nil standing for none; else it fails with blob.ErrConflict. After any other error it
+// may have been changed.
+func (p pointerObject) Swap(ctx context.Context, old, next []byte) error {
+	return p.dir.Swap(ctx, pointerName, old, next)
+}
+
+// URI names it in errors.
+func (p pointerObject) URI() string { return blob.Join(p.dir.URI(), pointerName) }
 
 // pointer says which checkpoints a job has.
 type pointer struct {
 	epoch int64 // of the leader that may change it
-	// serial counts the changes, so that no two contents are equal.
+	// serial counts the changes, so that no two contents are equal. Who takes the job over begins at a number of its own:
+	// of two that do so at once, the one that comes late would else take the other's contents for its own.
 	serial   int64
 	retained []entry // the newest first
 	// claimed are manifests that the job owns and no longer retains, but whose objects retained ones

@@ -29,6 +29,14 @@ func (s *Store) Savepoint(ctx context.Context, dir string, attempt int64) (*Targ
 	return s.savepoint(blob.Sub(parent, name), attempt), nil
 }
 
+// JoinSavepoint is the target of a savepoint that another process has begun at uri. s may be nil.
+func JoinSavepoint(ctx context.Context, s *Store, uri string, attempt int64) (*Target, error) {
+	if s == nil {
+		s = New(blob.NewMemory(blob.MemoryOptions{}), "", Options{})
+	}
+	return s.JoinSavepoint(ctx, uri, attempt)
+}
+
 // JoinSavepoint is the target of a savepoint that another process has begun at uri.
 func (s *Store) JoinSavepoint(ctx context.Context, uri string, attempt int64) (*Target, error) {
 	parentURI, name := splitURI(uri)
@@ -129,8 +137,7 @@ func Open(ctx context.Context, location string, open Opener) (*checkpoint.Snapsh
 	if err != nil {
 		return nil, err
 	}
-	// A base that no name is below, so that all names stay URIs.
-	f := newFiles(blob.NewMemory(blob.MemoryOptions{Name: "none"}), open)
+	f := nowhere(open)
 	s, err := f.manifest(ctx, uri)
 	if err != nil {
 		return nil, err

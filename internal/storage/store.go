@@ -7,18 +7,23 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/fault"
 )
 
 // Options of a Store.
 type Options struct {
 	// Epoch is the term of the leader. Whoever only writes parts has that of the leader who asked.
 	Epoch int64
+	// Confirm is asked by TakeOver whether the caller still may take the job over, which whoever elects leaders
+	// knows; nil asks nobody. Its error is that of TakeOver: ErrDeposed if another one leads.
+	Confirm func(ctx context.Context) error
 	// Retain is how many checkpoints are kept. The default is 1.
 	Retain int
 	// InlineMax is the size up to which a part goes into the manifest, in bytes. The default is 20
@@ -36,6 +41,7 @@ type Store struct {
 	opts  Options
 	job   string
 	files *files
+	at    pointerObject
 
 	lead sync.Mutex // is held during what changes the pointer or deletes
 	next bool       // the epoch becomes the one after the pointer's
@@ -57,6 +63,7 @@ func New(root blob.Store, job string, o Options) *Store {
 		o.InlineMax = 20 << 10
 	}
 	s := &Store{opts: o, job: job, files: newFiles(blob.Sub(root, escape(job)), o.Open)}
+	s.at = pointerObject{s.files.base}
 	s.sets = map[string]map[string]owner{}
 	s.mu.open = map[int64]map[string]owner{}
 	return s
@@ -96,15 +103,20 @@ func (s *Store) Lead(ctx context.Context) (warning, err error) {
 // Checkpoint reports whether the target is that of a checkpoint rather than of a savepoint.
 func (t *Target) Checkpoint() bool { return !t.plain }
 
-// TakeOver is Lead in the epoch after that of the last leader, for a job that has no other way to
-// number its leaders.
+// TakeOver is Lead in the epoch after that of the last leader, for a job whose epochs are counted in its pointer alone.
+//
+// Where leaders are elected, one that was paused in between might so depose one that was elected later. Therefore Confirm
+// is asked after the pointer is read and before it is changed: if the later one has taken the job over before, Confirm
+// fails, since it was elected before; and if it does so after, the pointer is not what was read.
 func (s *Store) TakeOver(ctx context.Context) (warning, err error) {
 	s.lead.Lock()
 	defer s.lead.Unlock()
+	before := s.opts.Epoch
 	s.next = true
 	_, err = s.update(ctx, func(*pointer) {})
 	s.next = false
 	if err != nil {
+		s.opts.Epoch = before
 		return nil, fmt.Errorf("lead job %q: %w", s.job, err)
 	}
 	return s.sweep(ctx), nil
@@ -133,7 +145,7 @@ func (s *Store) Discard(ctx context.Context) error {
 
 // read returns the pointer and its bytes, nil if there is none.
 func (s *Store) read(ctx context.Context) (*pointer, []byte, error) {
-	data, err := s.files.base.Get(ctx, pointerName)
+	data, err := s.at.Get(ctx)
 	if errors.Is(err, blob.ErrNotFound) {
 		return &pointer{}, nil, nil
 	}
@@ -157,7 +169,7 @@ func (s *Store) corruptPointer(ctx context.Context, err error) error {
 			break
 		}
 	}
-	return &CorruptError{Object: s.files.uri(pointerName), Problem: problem}
+	return &CorruptError{Object: s.at.URI(), Problem: problem}
 }
 
 // Bounds on how often a swap is tried: against others, and against failures.
@@ -179,7 +191,11 @@ func (s *Store) update(ctx context.Context, change func(*pointer)) (*pointer, er
 			return nil, fmt.Errorf("%w: %w", ErrUncertain, err)
 		}
 		if s.next {
+			if err := s.confirm(ctx); err != nil {
+				return nil, err
+			}
 			s.opts.Epoch = p.epoch + 1
+			p.serial = rand.Int64N(math.MaxInt64 / 2)
 		}
 		if p.epoch > s.opts.Epoch {
 			return nil, fmt.Errorf("%w (%d after %d)", ErrDeposed, p.epoch, s.opts.Epoch)
@@ -188,11 +204,11 @@ func (s *Store) update(ctx context.Context, change func(*pointer)) (*pointer, er
 		p.epoch = s.opts.Epoch
 		p.serial++
 		next := p.encode()
-		if err = s.files.base.Swap(ctx, pointerName, old, next); err == nil {
+		if err = s.at.Swap(ctx, old, next); err == nil {
 			return p, nil
 		}
 		// The effect may have happened all the same: contents never repeat, so that it shows.
-		now, again := s.files.base.Get(context.WithoutCancel(ctx), pointerName)
+		now, again := s.at.Get(context.WithoutCancel(ctx))
 		if again == nil && bytes.Equal(now, next) {
 			return p, nil
 		}
@@ -209,6 +225,13 @@ func (s *Store) update(ctx context.Context, change func(*pointer)) (*pointer, er
 		}
 	}
 	return nil, fmt.Errorf("%w: the pointer is changed all the time", ErrDeposed)
+}
+
+func (s *Store) confirm(ctx context.Context) error {
+	if s.opts.Confirm == nil || fault.Seeded(fault.TakeUnconfirmed) {
+		return nil
+	}
+	return s.opts.Confirm(ctx)
 }
 
 // Begin opens checkpoint id, so that its objects are kept. If it builds on checkpoint base, base's
@@ -436,6 +459,20 @@ func (s *Store) Retained(ctx context.Context) ([]int64, error) {
 func (s *Store) Bind(ctx context.Context, snapshot *checkpoint.Snapshot) error {
 	return s.files.bind(ctx, snapshot)
 }
+
+// Bind is Store.Bind for a snapshot that names its objects by their URIs. The default of open is
+// blob.Open.
+func Bind(ctx context.Context, snapshot *checkpoint.Snapshot, open Opener) error {
+	return nowhere(open).bind(ctx, snapshot)
+}
+
+// nowhere are files of which all names are URIs, as no name is below the base.
+func nowhere(open Opener) *files {
+	return newFiles(blob.NewMemory(blob.MemoryOptions{Name: "none"}), open)
+}
+
+// Epoch is the term of the leader: that which TakeOver has found, or that of Options.
+func (s *Store) Epoch() int64 { return s.opts.Epoch }
 
 // Verify compares the objects of a snapshot with what is there: their lengths, or if deep their
 // checksums. Its error has a CorruptError for each that is damaged.

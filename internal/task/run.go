@@ -171,9 +171,9 @@ func (t *Task) Flush() {
 // park waits until the task is woken, and adds the time to account.
 func (t *Task) park(account *account) {
 	t.arm()
-	account.begin(t.cfg.Clock.Now())
+	account.begin(t.timing.at(t.cfg.Clock.Now()))
 	<-t.wakeup
-	account.end(t.cfg.Clock.Now())
+	account.end(t.timing.at(t.cfg.Clock.Now()))
 }
 
 // arm sets the clock for the earliest processing-time timer, or the barrier that becomes unaligned

@@ -1,16 +1,21 @@
 package task
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/flott-dev/flott/connect"
 )
 
 // Stats are a task's counters. They are written by the task once a step and read by anyone.
 type Stats struct {
 	recordsIn, bytesIn   atomic.Int64
 	recordsOut, bytesOut atomic.Int64
+	recordsRead          atomic.Int64
 	watermark            atomic.Int64
 	ended                atomic.Bool
+	backlog              backlog
 	rows                 int64
 }
 
@@ -18,10 +23,13 @@ type Stats struct {
 type Sample struct {
 	RecordsIn, RecordsOut int64
 	BytesIn, BytesOut     int64
+	RecordsRead           int64 // by a source
 	Watermark             int64
 	Busy, Backpressured   time.Duration
 	Idle                  time.Duration
 	Ended                 bool
+	// Backlog is what a source has still to read, nil if the task has none that tells.
+	Backlog *connect.Backlog
 }
 
 func (s *Stats) batch(rows int) { s.rows += int64(rows) }
@@ -41,9 +49,43 @@ func (s *Stats) update(t *Task) {
 		if w, ok := n.(interface{ OutputWatermark() int64 }); ok {
 			s.watermark.Store(w.OutputWatermark())
 		}
+		if r, ok := n.(source); ok {
+			read, left, tells := r.Progress()
+			if s.recordsRead.Store(read); tells {
+				s.backlog.set(left)
+			}
+		}
 	}
 	s.recordsOut.Store(rows)
 	s.bytesOut.Store(bytes)
+}
+
+// source is an operator that reads.
+type source interface {
+	Progress() (read int64, left connect.Backlog, tells bool)
+}
+
+// backlog is a connect.Backlog that is read while it is written: then its numbers may be of two moments.
+type backlog struct {
+	known          atomic.Bool // there is one
+	records, bytes atomic.Int64
+	recordBytes    atomic.Uint64 // the bits of a float64
+}
+
+func (b *backlog) set(v connect.Backlog) {
+	b.records.Store(v.Records)
+	b.bytes.Store(v.Bytes)
+	b.recordBytes.Store(math.Float64bits(v.RecordBytes))
+	b.known.Store(true)
+}
+
+func (b *backlog) get() *connect.Backlog {
+	if !b.known.Load() {
+		return nil
+	}
+	return &connect.Backlog{
+		Records: b.records.Load(), Bytes: b.bytes.Load(), RecordBytes: math.Float64frombits(b.recordBytes.Load()),
+	}
 }
 
 // Sample reads the counters; now is the clock's time.
@@ -52,15 +94,17 @@ func (t *Task) Sample(now time.Time) Sample {
 	return Sample{
 		RecordsIn: t.stats.recordsIn.Load(), RecordsOut: t.stats.recordsOut.Load(),
 		BytesIn: t.stats.bytesIn.Load(), BytesOut: t.stats.bytesOut.Load(),
-		Watermark: t.stats.watermark.Load(),
-		Idle:      idle, Backpressured: blocked, Busy: max(0, total-idle-blocked),
-		Ended: t.stats.ended.Load(),
+		RecordsRead: t.stats.recordsRead.Load(), Watermark: t.stats.watermark.Load(),
+		Idle: idle, Backpressured: blocked, Busy: max(0, total-idle-blocked),
+		Ended: t.stats.ended.Load(), Backlog: t.stats.backlog.get(),
 	}
 }
 
 // timing accounts for a task's time: parked for lack of input is idle, parked for lack of room is
-// backpressured, the rest is busy.
+// backpressured, the rest is busy. Times are counted from base, evenly, also when the machine's clock is set: they say how busy
+// the task is, by which jobs are rescaled.
 type timing struct {
+	base           time.Time
 	began, stopped atomic.Int64
 	idle, blocked  account
 }
@@ -68,10 +112,10 @@ type timing struct {
 // account is a sum of spans; open is the beginning of one that is not over, 0 for none.
 type account struct{ sum, open atomic.Int64 }
 
-func (a *account) begin(now time.Time) { a.open.Store(max(1, now.UnixNano())) }
+func (a *account) begin(at int64) { a.open.Store(at) }
 
-func (a *account) end(now time.Time) {
-	a.sum.Add(now.UnixNano() - a.open.Load())
+func (a *account) end(at int64) {
+	a.sum.Add(at - a.open.Load())
 	a.open.Store(0)
 }
 
@@ -83,12 +127,15 @@ func (a *account) read(now int64) time.Duration {
 	return time.Duration(d)
 }
 
-func (t *timing) start(now time.Time) { t.began.Store(max(1, now.UnixNano())) }
+// at is an instant in nanoseconds, from 1 on.
+func (t *timing) at(now time.Time) int64 { return max(1, int64(now.Sub(t.base))+1) }
+
+func (t *timing) start(now time.Time) { t.began.Store(t.at(now)) }
 
 func (t *timing) stop() { t.stopped.Store(1) }
 
 func (t *timing) read(now time.Time) (idle, blocked, total time.Duration) {
-	n := now.UnixNano()
+	n := t.at(now)
 	if t.began.Load() == 0 {
 		return 0, 0, 0
 	}

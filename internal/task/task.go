@@ -127,6 +127,7 @@ var errCancelled = errors.New("cancelled")
 // New returns a task. Open must be called on the task's goroutine before the first Step; Run does.
 func New(cfg Config) *Task {
 	t := &Task{cfg: cfg, wakeup: make(chan struct{}, 1)}
+	t.timing.base = cfg.Clock.Now()
 	if p, ok := cfg.Nodes[0].(operator.Poller); ok && cfg.Gate == nil {
 		t.poller = p
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,8 @@ type Options struct {
 	// Check looks at what the other side sent; its error refuses the connection, and a server tells
 	// the client why. Default nil: everybody is welcome.
 	Check func(name string, hello []byte) error
+	// TLS encrypts the connection; both sides must have it. Default nil: it is not encrypted.
+	TLS *tls.Config
 	// Compress has messages sent compressed with s2 where that makes them shorter. A side receives
 	// compressed messages in any case. Default false.
 	Compress bool
@@ -105,6 +108,8 @@ type Conn struct {
 	in  inlet
 	out outlet
 
+	heard atomic.Int64 // when the other side has last given a sign of life
+
 	cut  chan struct{} // closed when the connection has failed or is closed
 	done chan struct{} // closed when also nothing runs any more
 	runs sync.WaitGroup
@@ -117,6 +122,7 @@ func start(nc net.Conn, o Options, s handshake) *Conn {
 		nc: nc, o: o, them: s.them, name: s.peer(),
 		cut: make(chan struct{}), done: make(chan struct{}),
 	}
+	c.heard.Store(time.Now().UnixNano())
 	c.in.receivers = map[ChannelID]*Receiver{}
 	c.out.senders = map[ChannelID]*Sender{}
 	c.out.work.L = &c.out
@@ -136,6 +142,9 @@ func (c *Conn) Peer() string { return c.them.name }
 
 // Hello is what the other side sent in the handshake.
 func (c *Conn) Hello() []byte { return c.them.payload }
+
+// Heard is when the other side has last given a sign of life, to a heartbeat.
+func (c *Conn) Heard() time.Time { return time.Unix(0, c.heard.Load()) }
 
 // Done is closed when the connection has ended and all its channels know.
 func (c *Conn) Done() <-chan struct{} { return c.done }
@@ -214,8 +223,12 @@ func (c *Conn) watch() {
 		if c.beat() {
 			closing++
 		}
+		silent := reads.tick(true)
+		if reads.ticks == 0 {
+			c.heard.Store(time.Now().UnixNano())
+		}
 		switch {
-		case reads.tick(true):
+		case silent:
 			c.fail(fmt.Errorf("%w: nothing received for %v", ErrSilent, c.o.Timeout))
 		case writes.tick(c.out.writes.Load()%2 == 1):
 			c.fail(fmt.Errorf("%w: it takes nothing for %v", ErrSilent, c.o.Timeout))

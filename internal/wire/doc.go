@@ -36,8 +36,11 @@
 //	heartbeat  both       none                   the process is alive
 //	bye        both       none                   no channel sends a message any more
 //
+// Peers has all connections of a process: it listens, dials, and keeps it at one for each other process,
+// also where both have dialed.
+//
 // Data flow: internal/exchange hands messages to a Sender and gets them from a Receiver on the other
-// side; whoever manages connections gives Client and Server the net.Conn.
+// side; Peers gives Client and Server the net.Conn and its user the Conn.
 //
 // # Non-obvious
 //
@@ -61,5 +64,15 @@
 //     and got bye writes nothing more, closes its direction, and reads until the other side has done
 //     the same. Closing at once would reset the connection if anything was unread, and with it
 //     what the other side has not read.
+//   - Of two sides that disagree about TLS, each tells the other one in its own way: a server refuses a client without TLS without
+//     TLS, and one with it by an answer that is none. In TLS 1.3 a client hears only after the handshake of TLS that its
+//     certificate does not do: where it reads our own.
+//   - A process is known by its name, of one life: who dials an address gets an error when another one
+//     is there by now.
+//   - Peers takes a call although it is dialing itself if the other's name is smaller, and refuses it if
+//     its own is. Who is refused so tries again: the other's call may come to nothing.
+//   - A connection may have ended for the other side and not yet here. Its calls are refused until it
+//     has, by its silence at the latest.
+//   - Up for a new connection waits until Down has been told for the one before.
 //   - Lock order: none is held while another is taken.
 package wire

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -59,6 +60,9 @@ func (h hello) append(b []byte) []byte {
 func readHello(r io.Reader) (hello, error) {
 	b := make([]byte, len(magic), helloFixBytes)
 	n, err := io.ReadFull(r, b)
+	if looksLikeTLS(b[:n]) {
+		return hello{}, errTLS
+	}
 	if !bytes.Equal(b[:n], []byte(magic[:n])) {
 		return hello{}, fmt.Errorf("not a data connection of Flott: it begins with %q", b[:n])
 	}
@@ -95,6 +99,9 @@ func unexpected(err error) error {
 	return err
 }
 
+// errTLS is what is wrong with a client that speaks TLS where this side does not.
+var errTLS = errors.New("it speaks TLS, and this side does not (" + enabledOption + ")")
+
 // ErrRefused is in the error of a handshake that one of the sides refused.
 var ErrRefused = errors.New("connection refused")
 
@@ -114,10 +121,10 @@ func open(nc net.Conn, o Options, shake func(*handshake) error) (*Conn, error) {
 	nc.SetDeadline(time.Now().Add(o.HandshakeTimeout))
 	if err := shake(&s); err != nil {
 		nc.Close()
-		return nil, &Error{Peer: s.peer(), Err: fmt.Errorf("handshake: %w", err)}
+		return nil, &Error{Peer: s.peer(), Err: fmt.Errorf("handshake: %w", explained(err))}
 	}
 	nc.SetDeadline(time.Time{})
-	return start(nc, o, s), nil
+	return start(s.nc, o, s), nil
 }
 
 // handshake is the one of a connection. It has two steps: the client's hello and the server's, which
@@ -129,11 +136,17 @@ type handshake struct {
 }
 
 func (s *handshake) client() error {
-	if err := s.write(s.hello()); err != nil {
+	if err := s.encrypt(tls.Client); err != nil {
 		return err
+	}
+	if err := s.write(s.hello()); err != nil {
+		return errors.Join(err, s.read()) // it may have said why it has hung up
 	}
 	if err := s.read(); err != nil {
 		return err
+	}
+	if s.them.refused && string(s.them.payload) == errBusy.Error() {
+		return fmt.Errorf("%w by it: %w", ErrRefused, errBusy)
 	}
 	if s.them.refused {
 		return fmt.Errorf("%w by it: %s", ErrRefused, s.them.payload)
@@ -142,18 +155,25 @@ func (s *handshake) client() error {
 }
 
 func (s *handshake) server() error {
-	if err := s.read(); err != nil {
+	if err := s.encrypt(tls.Server); err != nil {
+		return err
+	}
+	if err := s.read(); errors.Is(err, errTLS) {
+		return errors.Join(err, s.refuse(errTLS.Error()))
+	} else if err != nil {
 		return err
 	}
 	if err := s.check(); err != nil {
-		no := s.hello()
-		no.refused, no.payload = true, []byte(err.Error())
-		if len(no.payload) > payloadBytesMax {
-			no.payload = no.payload[:payloadBytesMax]
-		}
-		return errors.Join(refused(err), s.write(no))
+		return errors.Join(refused(err), s.refuse(err.Error()))
 	}
 	return s.write(s.hello())
+}
+
+// refuse tells the other side why there is no connection.
+func (s *handshake) refuse(why string) error {
+	no := s.hello()
+	no.refused, no.payload = true, []byte(why[:min(len(why), payloadBytesMax)])
+	return s.write(no)
 }
 
 func (s *handshake) hello() hello {

@@ -158,26 +158,6 @@ func exchange(t *testing.T, from, to *Conn) {
 	wg.Wait()
 }
 
-// TestNoCertificate: mutual TLS keeps those out who have none.
-func TestNoCertificate(t *testing.T) {
-	a, b := tcp(t)
-	auth := newAuthority(t)
-	config := auth.config("worker-a")
-	config.Certificates = nil
-	served := make(chan error, 1)
-	go func() {
-		_, err := Server(tls.Server(b, auth.config("worker-b")), options("worker-b"))
-		served <- err
-	}()
-	_, err := Client(tls.Client(a, config), options("worker-a"))
-	if err == nil {
-		t.Error("a client without a certificate is connected")
-	}
-	if err := <-served; err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("error of the server: %v", err)
-	}
-}
-
 // TestKilled: a process that dies takes its connections with it, in the midst of a message.
 func TestKilled(t *testing.T) {
 	x, y := tcp(t)

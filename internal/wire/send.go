@@ -144,6 +144,13 @@ func (s *Sender) Room() bool {
 	return s.roomLocked()
 }
 
+// Stopped reports whether the receiver takes nothing more.
+func (s *Sender) Stopped() bool {
+	s.c.out.Lock()
+	defer s.c.out.Unlock()
+	return s.stopped
+}
+
 // Close ends the channel on this side. What is queued is still sent.
 func (s *Sender) Close() {
 	s.c.out.Lock()

@@ -32,17 +32,18 @@ type hashJoin struct {
 	pair joiner
 	in   [2]joinedSide
 
-	side    int // whose rows are in the table
-	built   *column.Batch
-	key     *colcodec.Key
-	first   keyed.Map[joinChain]
-	next    []int32 // the row behind each row of the table with the same key, -1 for none
-	matched []bool  // rows of the table
-	isWord  bool
-	words   []uint64
-	bytes   []byte
-	hashes  []uint64
-	cols    []*column.Vector
+	side     int // whose rows are in the table
+	expected int // rows of it
+	built    *column.Batch
+	key      *colcodec.Key
+	first    keyed.Map[joinChain]
+	next     []int32 // the row behind each row of the table with the same key, -1 for none
+	matched  []bool  // rows of the table
+	isWord   bool
+	words    []uint64
+	bytes    []byte
+	hashes   []uint64
+	cols     []*column.Vector
 
 	found, given pairs
 	ends         []int32
@@ -123,8 +124,9 @@ func (j *Join) gives(side int, hasPartner bool) bool {
 	return !hasPartner && j.outer(side)
 }
 
-// begin empties the table, for rows of a side.
-func (n *hashJoin) begin(side int) {
+// begin empties the table, for a number of rows of a side.
+func (n *hashJoin) begin(side, rows int) {
+	n.expected = rows
 	if n.built != nil && n.side == side {
 		n.built.Reset()
 		return
@@ -135,6 +137,11 @@ func (n *hashJoin) begin(side int) {
 
 // add adds the rows of a batch to those of the table, and releases it.
 func (n *hashJoin) add(b *batch.Columns) {
+	if n.built.N == 0 {
+		for c, v := range n.built.Cols {
+			v.Reserve(b.Cols[c], n.expected)
+		}
+	}
 	if b.Sel == nil {
 		for c, v := range n.built.Cols {
 			v.AppendRange(b.Cols[c], 0, b.N)

@@ -114,7 +114,7 @@ func (n *hashJoin) isRight(left, right int64) bool {
 
 // joinMemory makes a table of a side that is in memory.
 func (n *hashJoin) joinMemory(side int) {
-	n.begin(side)
+	n.begin(side, n.in[side].rows)
 	n.take(side, n.add)
 	n.build()
 	n.take(1-side, n.probe)
@@ -156,7 +156,7 @@ func (n *hashJoin) joinFiles(left, right *dealt) {
 		p := &files[side].parts[i]
 		switch {
 		case p.bytes+int64(joinRowBytes*p.rows) <= n.memory():
-			n.begin(side)
+			n.begin(side, p.rows)
 			files[side].each(i, n.add)
 			n.build()
 			files[1-side].each(i, n.probe)
@@ -208,22 +208,28 @@ func (p *joinPasses) isGiven(j *Join, side int, hasPartner bool) bool {
 func (n *hashJoin) joinPasses(files [2]*dealt, part, side int) {
 	other := files[1-side]
 	n.passes = joinPasses{isOn: true, seen: column.NewBitmap(other.parts[part].rows, false)}
-	n.begin(side)
-	left := files[side].parts[part].rows
+	p := &files[side].parts[part]
+	left, all := p.rows, p.bytes+int64(joinRowBytes*p.rows)
+	begin := func() { n.begin(side, min(left, int(int64(p.rows)*n.memory()/all))) }
 	pass := func() {
 		n.build()
 		n.passes.row, n.passes.isLast = 0, left == 0
 		other.read(part, n.probe)
 		n.rest()
-		n.begin(side)
+		begin()
 	}
+	begin()
 	bytes := int64(0)
 	files[side].each(part, func(b *batch.Columns) {
-		bytes += int64(b.Bytes() + joinRowBytes*b.Len())
-		left -= b.Len()
-		if n.add(b); bytes >= n.memory() || left == 0 {
+		size := int64(b.Bytes() + joinRowBytes*b.Len())
+		if bytes > 0 && bytes+size > n.memory() {
 			pass()
 			bytes = 0
+		}
+		bytes += size
+		left -= b.Len()
+		if n.add(b); left == 0 {
+			pass()
 		}
 	})
 	other.drop(part)

@@ -523,6 +523,9 @@ func (p *planner) temporalJoin(s *sides) *Rel {
 			return r
 		}
 	}
+	if p.Batch { // rows would meet whatever has come of the table by then
+		fail(at, "FOR SYSTEM_TIME AS OF takes a table that can be looked up in batch mode; SET 'execution.runtime-mode' = 'streaming'")
+	}
 	s.equations(p)
 	if len(s.leftKeys) == 0 {
 		fail(at, "a join FOR SYSTEM_TIME AS OF needs an equation with the key of the right side")

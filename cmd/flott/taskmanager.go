@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/flott-dev/flott/config"
+	"github.com/flott-dev/flott/internal/certificate"
+	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/control"
+	"github.com/flott-dev/flott/internal/ha"
+	"github.com/flott-dev/flott/internal/ha/configured"
+	"github.com/flott-dev/flott/internal/process"
+	"github.com/flott-dev/flott/internal/taskmanager"
+)
+
+type taskmanagerCmd struct {
+	processFlags
+	Artifacts string        `placeholder:"DIR" help:"Where programs of jobs are kept; by default below --dir. Several TaskManagers may share one."`
+	Drain     time.Duration `default:"10s" help:"How long to wait, after SIGTERM, until jobs have moved away."`
+}
+
+// Run is the life of a TaskManager.
+func (t *taskmanagerCmd) Run(ctx context.Context) (err error) {
+	child, err := process.Tether(clock.System{})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = child.Failed(err)
+		}
+	}()
+	c, err := t.effective()
+	if err != nil {
+		return err
+	}
+	dir, remove, err := t.directory("flott-taskmanager-")
+	if err != nil {
+		return err
+	}
+	defer remove()
+	programs := t.Artifacts
+	if programs == "" {
+		programs = filepath.Join(dir, "artifacts")
+	}
+	artifacts, err := process.OpenArtifacts(programs, 0, clock.System{})
+	if err != nil {
+		return err
+	}
+	members, err := certificate.Internal(c)
+	if err != nil {
+		return err
+	}
+	fetch, err := fetchArtifact(c)
+	if err != nil {
+		return err
+	}
+	host := config.TaskManagerHost.Get(c)
+	if ip := net.ParseIP(host); (ip == nil || !ip.IsLoopback()) && host != "localhost" && members == nil && !t.Insecure {
+		return fmt.Errorf("taskmanager.host %s: other machines could reach workers, and no credentials are configured: "+
+			"configure them with security.ssl.internal.enabled, use 127.0.0.1, or allow it with --insecure", host)
+	}
+	slots := config.TaskSlots.Get(c)
+	o := taskmanager.Options{
+		ID: newID("tm"), JobManager: net.JoinHostPort(config.JobManagerAddress.Get(c), config.JobManagerPort.Get(c)),
+		Host: host, Slots: slots, Dir: dir, LogFile: child.LogPath(), Artifacts: artifacts, Fetch: fetch, Version: version,
+		Wire: wireOptions(c, members), TLS: (*control.TLSFiles)(members),
+	}
+	o.LostTimeout = config.JobManagerLost.Get(c)
+	if configured.Survives(c) {
+		store, err := configured.Open(ctx, c, slog.Default())
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		o.JobManager = "whoever leads"
+		o.Watch = func(ctx context.Context, leads func(address string)) error {
+			return store.Watch(ctx, func(l ha.Leader) { leads(l.Address) })
+		}
+	}
+	if memory, ok := config.TaskManagerMemory.Lookup(c); ok {
+		o.SlotMemory = memory / int64(slots)
+	}
+	fmt.Printf("flott: TaskManager %s offers %d slots to the JobManager: %s\n", o.ID, slots, o.JobManager)
+	o.Registered = func() { _ = child.Ready(map[string]string{"id": o.ID, "pid": fmt.Sprint(os.Getpid())}) }
+	return taskmanager.Run(ctx, o, t.Drain)
+}
+
+// newID is a name that nothing else has.
+func newID(prefix string) string {
+	b := make([]byte, 6)
+	rand.Read(b) // never fails
+	return prefix + "-" + hex.EncodeToString(b)
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package jobmanager
+
+const schedulesMost = 1 << 30

@@ -1,0 +1,22 @@
+// Package rest is the HTTP interface of a JobManager: Flink's paths and JSON for what there is here, and
+// below /flott what Flott adds. docs/rest.md has the table.
+//
+//	request ─▶ guard: panics, host, origin, token, version ─▶ routes ─▶ a Manager's views ─▶ restapi ─▶ JSON
+//	                                                             │
+//	                                                             └─▶ operations: savepoints and the like,
+//	                                                                 which a client asks about by an id
+//
+// Data flow: clients (package client, Flink's own, curl, browsers) send requests; the handlers read
+// jobmanager.Manager and tell its jobs what to do.
+//
+// # Non-obvious
+//
+//   - Without a token, whoever reaches the server can run code on the cluster. So it serves loopback
+//     addresses only, and there only requests whose Host is one: a page of a browser that has given its
+//     own name the address 127.0.0.1 is refused by that, and one of another origin by its Origin.
+//   - The store of artifacts is given a reader that fails at its end if the content does not have the
+//     hash. What a store keeps although its reader has failed is the store's mistake.
+//   - Deadlines move with the bytes: a body may take long, but not stand still. The wait for the end of a
+//     job has none but its own.
+//   - An operation outlives the request that has begun it, and ends with the server.
+package rest

@@ -1,0 +1,150 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flott-dev/flott/internal/restapi"
+)
+
+// Handler is all that the server answers.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		mux.Handle(r.method+" "+r.path, s.handle(r))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, refusal{http.StatusNotFound, "Unable to load requested file " + r.URL.Path + "."})
+	})
+	origins := http.NewCrossOriginProtection()
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, refusal{http.StatusForbidden, "a page of another origin may not do this"})
+	}))
+	guarded := origins.Handler(s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leads.Load() {
+			mux.ServeHTTP(w, r)
+		} else {
+			s.standBy(w, r)
+		}
+	})))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.recover(w, r)
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// recover answers a request whose handler has panicked.
+func (s *Server) recover(w http.ResponseWriter, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	s.o.Log.Error("flott: a request has failed", "method", r.Method, "path", r.URL.Path, "panic", p,
+		"stack", string(debug.Stack()))
+	s.refuse(w, refusal{http.StatusInternalServerError, "Internal server error."})
+}
+
+// guard lets in who may come in.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set(restapi.ProtocolHeader, strconv.Itoa(restapi.Protocol))
+		h.Set(restapi.VersionHeader, s.o.Version)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		if path, ok := strings.CutPrefix(r.URL.Path, "/v1/"); ok {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = "/"+path, strings.TrimPrefix(r.URL.RawPath, "/v1")
+		}
+		for _, check := range []func(*http.Request) error{s.checkHost, s.checkToken, s.checkVersion} {
+			if err := check(r); err != nil {
+				if statusOf(err) == http.StatusUnauthorized {
+					h.Set("WWW-Authenticate", "Bearer")
+				}
+				s.refuse(w, err)
+				return
+			}
+		}
+		c := http.NewResponseController(w)
+		_ = c.SetWriteDeadline(time.Time{})
+		r.Body = &movingBody{r.Body, c, s.o.BodyTimeout}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// checkHost refuses requests that do not know whom they talk to.
+func (s *Server) checkHost(r *http.Request) error {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if len(s.o.Hosts) == 0 && (s.o.Token != "" || local != nil && !isLoopback(local)) {
+		return nil
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost") ||
+		slices.ContainsFunc(s.o.Hosts, func(name string) bool { return strings.EqualFold(name, host) }) {
+		return nil
+	}
+	return refusal{http.StatusForbidden, fmt.Sprintf("the server is not called %q", r.Host)}
+}
+
+// checkToken compares the token in constant time, and does not tell how long it is.
+func (s *Server) checkToken(r *http.Request) error {
+	if s.o.Token == "" {
+		return nil
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	want, got := sha256.Sum256([]byte(s.o.Token)), sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
+		return nil
+	}
+	if token == "" {
+		return refusal{http.StatusUnauthorized, "a token is needed: Authorization: Bearer …"}
+	}
+	return refusal{http.StatusUnauthorized, "the token is not the right one"}
+}
+
+// checkVersion refuses clients of Flott that are too far apart. Others say nothing of their version.
+func (s *Server) checkVersion(r *http.Request) error {
+	text := r.Header.Get(restapi.ProtocolHeader)
+	if text == "" {
+		return nil
+	}
+	theirs, err := strconv.Atoi(text)
+	if err != nil {
+		return refusal{http.StatusBadRequest, fmt.Sprintf("%s %q is no number", restapi.ProtocolHeader, text)}
+	}
+	if max(theirs, restapi.Protocol)-min(theirs, restapi.Protocol) > 1 {
+		return refusal{http.StatusBadRequest, fmt.Sprintf("the client, Flott %s, has protocol version %d, the "+
+			"JobManager, Flott %s, has %d; they may differ by one",
+			r.Header.Get(restapi.VersionHeader), theirs, s.o.Version, restapi.Protocol)}
+	}
+	return nil
+}
+
+// movingBody is a body that may take long, as long as it moves.
+type movingBody struct {
+	io.ReadCloser
+	c       *http.ResponseController
+	timeout time.Duration
+}
+
+// Read gives the next bytes time to come.
+func (b *movingBody) Read(p []byte) (int, error) {
+	_ = b.c.SetReadDeadline(time.Now().Add(b.timeout))
+	return b.ReadCloser.Read(p)
+}

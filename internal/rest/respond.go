@@ -1,0 +1,164 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/flott-dev/flott/internal/jobmanager"
+	"github.com/flott-dev/flott/internal/restapi"
+)
+
+// route is one thing that can be asked for.
+type route struct {
+	method, path string
+	status       int // of success
+	answer       func(s *Server, r *http.Request) (any, error)
+	raw          func(s *Server, w http.ResponseWriter, r *http.Request) error // in place of answer
+	about        string
+}
+
+// refusal is an error with a status of HTTP.
+type refusal struct {
+	status int
+	text   string
+}
+
+// Error is what the client is told.
+func (e refusal) Error() string { return e.text }
+
+func badRequest(format string, args ...any) error {
+	return refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+func notFound(format string, args ...any) error {
+	return refusal{http.StatusNotFound, fmt.Sprintf(format, args...)}
+}
+
+func statusOf(err error) int {
+	var r refusal
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &r):
+		return r.status
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, jobmanager.ErrUnknownJob):
+		return http.StatusNotFound
+	case errors.Is(err, jobmanager.ErrEnded), errors.Is(err, jobmanager.ErrSuspended):
+		return http.StatusConflict
+	case errors.Is(err, jobmanager.ErrRecovering):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// handle makes a handler of a route.
+func (s *Server) handle(to route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to.raw != nil {
+			if err := to.raw(s, w, r); err != nil {
+				s.refuse(w, err)
+			}
+			return
+		}
+		body, err := to.answer(s, r)
+		if err != nil {
+			s.refuse(w, err)
+			return
+		}
+		s.write(w, to.status, body)
+	})
+}
+
+// refuse answers with an error.
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	s.write(w, statusOf(err), restapi.Errors{Errors: []string{err.Error()}})
+}
+
+// writeTimeout is how long a client may take nothing of a response.
+const writeTimeout = 30 * time.Second
+
+func (s *Server) write(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // our own types only
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // who does not read is gone
+}
+
+// bodyBytesMax is how large a request may be that is no artifact and no job.
+const bodyBytesMax = 64 << 10
+
+// decode reads the JSON of a request, which may have none.
+func decode(r *http.Request, into any) error {
+	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bodyBytesMax))
+	if err != nil {
+		return unreadable(err)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return badRequest("Bad request received. Request could not be parsed: %v", err)
+	}
+	return nil
+}
+
+// unreadable is the error about a body that cannot be read.
+func unreadable(err error) error {
+	if statusOf(err) == http.StatusRequestEntityTooLarge {
+		return err
+	}
+	return badRequest("the request was cut off: %v", err)
+}
+
+var (
+	hex32 = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
+	hex64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// pathValue is a parameter of the path that must have a form.
+func pathValue(r *http.Request, name string, form *regexp.Regexp) (string, error) {
+	v := r.PathValue(name)
+	if !form.MatchString(v) {
+		return "", malformed(name, v)
+	}
+	return v, nil
+}
+
+func malformed(name, value string) error {
+	return badRequest("Bad request, could not parse parameters: Cannot resolve path parameter (%s) from value %q.",
+		name, value)
+}
+
+// pathNumber is a parameter of the path that is a number, not below 0.
+func pathNumber(r *http.Request, name string) (int, error) {
+	n, err := strconv.Atoi(r.PathValue(name))
+	if err != nil || n < 0 {
+		return 0, malformed(name, r.PathValue(name))
+	}
+	return n, nil
+}
+
+// queryNumber is a parameter of the query that is a number above 0, or absent.
+func queryNumber(r *http.Request, name string, absent int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, badRequest("Bad request, could not parse parameters: Cannot resolve query parameter (%s) from "+
+			"value %q.", name, text)
+	}
+	return n, nil
+}

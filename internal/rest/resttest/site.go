@@ -1,0 +1,130 @@
+// Package resttest has a JobManager with its REST interface within the test's process.
+package resttest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/flott-dev/flott/internal/jobmanager"
+	"github.com/flott-dev/flott/internal/jobmanager/jobmanagertest"
+	"github.com/flott-dev/flott/internal/rest"
+	"github.com/flott-dev/flott/stream"
+)
+
+// Artifacts is a store in memory.
+type Artifacts struct {
+	mu  sync.Mutex
+	all map[string][]byte
+	err error
+}
+
+// Fail makes the store fail from now on.
+func (m *Artifacts) Fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err = err
+}
+
+// Len is how many artifacts there are.
+func (m *Artifacts) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.all)
+}
+
+// Put reads all of r.
+func (m *Artifacts) Put(_ context.Context, hash string, r io.Reader) error {
+	b, err := io.ReadAll(r)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		err = m.err
+	}
+	if err != nil {
+		return err
+	}
+	if m.all == nil {
+		m.all = map[string][]byte{}
+	}
+	m.all[hash] = b
+	return nil
+}
+
+// Has reports whether an artifact is there.
+func (m *Artifacts) Has(hash string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all[hash] != nil, nil
+}
+
+// Open reads an artifact.
+func (m *Artifacts) Open(hash string) (io.ReadCloser, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all[hash] == nil {
+		return nil, fs.ErrNotExist
+	}
+	return io.NopCloser(bytes.NewReader(m.all[hash])), nil
+}
+
+// Log keeps what is logged.
+type Log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write keeps b.
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+// String is what was logged.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Site is a cluster with a server.
+type Site struct {
+	*jobmanagertest.Cluster
+	URL       string
+	Artifacts *Artifacts
+	Log       *Log
+}
+
+// New serves a cluster whose jobs are those that build builds. It ends with the test.
+func New(t testing.TB, o rest.Options, build func(env *stream.Env), options ...stream.Option) *Site {
+	t.Helper()
+	s := &Site{
+		Cluster: jobmanagertest.New(t, jobmanager.Options{}, build, options...), Artifacts: &Artifacts{}, Log: &Log{},
+	}
+	o.Artifacts, o.Version, o.Log = s.Artifacts, "0.1.0", slog.New(slog.NewTextHandler(s.Log, nil))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.URL = "http://" + l.Addr().String()
+	server := rest.New(s.Manager, o)
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
