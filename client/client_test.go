@@ -206,6 +206,21 @@ func TestSavepoints(t *testing.T) {
 
 	id = submit(t, s, c)
 	s.Until("it runs", running)
+	j, err := c.Job(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range j.Vertices {
+		all, err := c.Subtasks(ctx, id, v.ID)
+		if err != nil || len(all) != v.Parallelism {
+			t.Errorf("subtasks of %s: %+v, %v", v.Name, all, err)
+		}
+		for i, sub := range all {
+			if sub.Index != i || sub.State != client.Running || sub.TaskManager != "tm" || sub.Address == "" {
+				t.Errorf("subtask %d of %s: %+v", i, v.Name, sub)
+			}
+		}
+	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)

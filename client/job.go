@@ -116,6 +116,28 @@ func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 	return j, nil
 }
 
+// Subtask is the last attempt of a subtask.
+type Subtask struct {
+	Index, Attempt int
+	State          State
+	// TaskManager and Address are "" while it has no slot.
+	TaskManager, Address string
+}
+
+// Subtasks lists the subtasks of a vertex, in order.
+func (c *Client) Subtasks(ctx context.Context, id, vertex string) (all []Subtask, err error) {
+	var in restapi.Vertex
+	err = c.get(ctx, jobPath(id, "vertices", vertex), &in)
+	for _, s := range in.Subtasks {
+		out := Subtask{Index: s.Subtask, Attempt: s.Attempt, State: State(s.Status)}
+		if s.TaskManager != restapi.Unassigned {
+			out.TaskManager, out.Address = s.TaskManager, s.Endpoint
+		}
+		all = append(all, out)
+	}
+	return all, err
+}
+
 // State asks for a job's state.
 func (c *Client) State(ctx context.Context, id string) (State, error) {
 	var in restapi.JobStatus

@@ -39,6 +39,7 @@ type cluster struct {
 	rpc, url   string // of the JobManager
 	client     *client.Client
 	jobID      string
+	well       bool            // all tasks have run since the last fault
 	pids       map[string]bool // of all processes that were started
 }
 
@@ -186,6 +187,18 @@ func (n *node) stop() error {
 }
 
 var listens = regexp.MustCompile(`TaskManagers on (\S+), and serves (\S+)\n`)
+
+var offers = regexp.MustCompile(`TaskManager (\S+) offers`)
+
+// id is the name of a TaskManager in its present life, "" as long as it has not said it.
+func (n *node) id() (string, error) {
+	log, err := os.ReadFile(n.log())
+	lives := offers.FindAllSubmatch(log, -1)
+	if err != nil || len(lives) == 0 {
+		return "", err
+	}
+	return string(lives[len(lives)-1][1]), nil
+}
 
 // ready waits until the JobManager says where it is.
 func (c *cluster) ready() error {

@@ -81,7 +81,8 @@ func (c *cluster) victim(rng *rand.Rand) (worker, error) {
 	return all[rng.IntN(len(all))], nil
 }
 
-// atLeast waits until so many TaskManagers have workers, and returns one of each.
+// atLeast waits until so many TaskManagers have workers, and returns one of each. Of a job that is well it returns those in which
+// it runs: one that was given up may still be there.
 func (c *cluster) atLeast(n int) ([]worker, error) {
 	for late := time.Now().Add(awaitTimeout); ; time.Sleep(pollInterval) {
 		all, err := c.workers()
@@ -89,14 +90,53 @@ func (c *cluster) atLeast(n int) ([]worker, error) {
 			return nil, err
 		}
 		slices.SortFunc(all, func(a, b worker) int { return strings.Compare(a.tm.name, b.tm.name) })
+		twice := false
+		if c.well {
+			used, err := c.used()
+			if err != nil {
+				return nil, err
+			}
+			all = slices.DeleteFunc(all, func(w worker) bool { return !used[w.tm] })
+			twice = len(all) > len(used)
+		}
 		all = slices.CompactFunc(all, func(a, b worker) bool { return a.tm == b.tm })
-		if len(all) >= n {
+		if len(all) >= n && !twice {
 			return all, nil
 		}
 		if time.Now().After(late) {
 			return nil, fmt.Errorf("%d TaskManagers have workers, want %d", len(all), n)
 		}
 	}
+}
+
+// used are the TaskManagers that the job runs on.
+func (c *cluster) used() (map[*node]bool, error) {
+	ctx := context.Background()
+	j, err := c.client.Job(ctx, c.jobID)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]*node{}
+	for _, tm := range c.tms {
+		id, err := tm.id()
+		if err != nil {
+			return nil, err
+		}
+		ids[id] = tm
+	}
+	used := map[*node]bool{}
+	for _, v := range j.Vertices {
+		subtasks, err := c.client.Subtasks(ctx, c.jobID, v.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range subtasks {
+			if tm := ids[s.TaskManager]; tm != nil {
+				used[tm] = true
+			}
+		}
+	}
+	return used, nil
 }
 
 func killWorker(c *cluster, rng *rand.Rand) (string, func() error, error) {

@@ -112,6 +112,7 @@ func (r *run) strike(ctx context.Context) error {
 	c, f := r.cluster, r.next()
 	time.Sleep(time.Duration(r.rng.IntN(600)) * time.Millisecond)
 	s := strike{fault: f, after: r.unwell}
+	c.well = !r.unwell
 	r.unwell = f.lasts == 0 && r.rng.IntN(3) == 0
 	before, err := c.health(ctx)
 	if err != nil {

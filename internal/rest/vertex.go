@@ -187,19 +187,16 @@ func subtaskOf(index int, a *jobmanager.Attempt, now int64) restapi.Subtask {
 	return out
 }
 
-// unassigned is where a task runs that has no slot.
-const unassigned = "(unassigned)"
-
 func endpoint(a *jobmanager.Attempt) string {
 	if a.Address == "" {
-		return unassigned
+		return restapi.Unassigned
 	}
 	return a.Address
 }
 
 func place(a *jobmanager.Attempt) string {
 	if a.TaskManager == "" {
-		return unassigned
+		return restapi.Unassigned
 	}
 	return a.TaskManager
 }

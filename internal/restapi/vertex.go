@@ -11,6 +11,9 @@ type Vertex struct {
 	Aggregated     Aggregated `json:"aggregated"`
 }
 
+// Unassigned is where a task runs that has no slot.
+const Unassigned = "(unassigned)"
+
 // Subtask is an attempt of a subtask.
 type Subtask struct {
 	Subtask        int              `json:"subtask"`
