@@ -179,6 +179,9 @@ func (m *Manager) endRecovered(g *managed, state schedule.State, cause error) {
 	m.write(g, func(ctx context.Context, records *ha.Jobs) error { return records.End(ctx, g.ID, data) }, func(err error) {
 		switch {
 		case err == nil, errors.Is(err, ha.ErrExists):
+			if g.fleet.stages != nil {
+				g.fleet.stages.discardAll()
+			}
 			g.archived, g.fleet = v, nil
 			m.carryOut(m.pool.End(g.ID))
 			m.retire(g)

@@ -18,7 +18,7 @@ type stages struct {
 	load   []int                    // subtasks in each seat
 	made   []result                 // by place: the last that it has made, or is making
 	places map[int]map[string][]int // of each deployment that may have results, by TaskManager
-	used   map[string]bool          // TaskManagers where something was deployed
+	used   map[string]bool          // TaskManagers where a worker has ended, and may have left results
 }
 
 // use is a subtask of a vertex in a seat.
@@ -194,7 +194,6 @@ func (s *stages) deploying(m *control.Deploy) {
 		for _, place := range n.Tasks {
 			tm := s.f.seats[s.f.seatOf[place]].TaskManager
 			at[tm] = append(at[tm], place)
-			s.used[tm] = true
 			s.made[place] = result{n.Number, tm}
 		}
 		s.places[n.Number] = at

@@ -98,9 +98,8 @@ func (t *taskManager) receive(in *control.FromTaskManager) {
 		t.settled(in.WorkerEnded.Name)
 		if w := m.workers[in.WorkerEnded.Name]; w != nil {
 			w.ended(&WorkerError{Worker: w.peer.Name, TaskManager: t.ID, Reason: in.WorkerEnded.Reason})
-		} else if g := m.jobs[in.WorkerEnded.Job]; in.WorkerEnded.Job != "" && (g == nil || g.fleet == nil || g.fleet.ended) {
-			// It was stopped because nobody knew it; what it has made until then nobody reads.
-			t.send(&control.ToTaskManager{Discard: &control.Discard{Job: in.WorkerEnded.Job}})
+		} else if in.WorkerEnded.Job != "" {
+			t.unread(in.WorkerEnded.Job)
 		}
 	case in.Leave != nil:
 		m.pool.Drain(t.ID)
@@ -144,6 +143,17 @@ func (t *taskManager) register(r *control.Register) {
 	}
 	m.o.Log.Info("flott: a TaskManager is there", "taskmanager", t.ID, "host", t.Host, "slots", len(t.Slots))
 	m.carryOut(m.pool.Register(o))
+}
+
+// unread has removed what a worker has made that was stopped because nobody knew it: nobody reads it. If its job runs, here too
+// perhaps, that is done at its end.
+func (t *taskManager) unread(job string) {
+	switch g := t.m.jobs[job]; {
+	case g == nil || g.fleet == nil || g.fleet.ended:
+		t.send(&control.ToTaskManager{Discard: &control.Discard{Job: job}})
+	case g.fleet.stages != nil:
+		g.fleet.stages.used[t.ID] = true
+	}
 }
 
 // endFormer ends a worker of before. It may use slots that the TaskManager does not know to be granted, since that was on

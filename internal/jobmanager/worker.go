@@ -226,6 +226,9 @@ func (w *member) exited(err error) {
 	}
 	w.within(0, nil)
 	delete(f.m.workers, w.peer.Name)
+	if f.stages != nil {
+		f.stages.used[w.taskManager] = true
+	}
 	if f.names[w.taskManager] == w {
 		delete(f.names, w.taskManager)
 	}
