@@ -49,7 +49,8 @@ func number(name string) int {
 // SQLOptions say how a query in SQL is run.
 type SQLOptions struct {
 	Options
-	// Input is a file of events as JSON lines: track F. Without it the generator makes them.
+	// Input is a file of events as JSON lines: track F; or a topic of them, as kafka://host:port/topic: track K. Without it the
+	// generator makes them.
 	Input string
 	// Readers is the number of readers of the generator's events, by default the parallelism. With one, rows of equal time have an
 	// order, which queries that break ties by arrival need.
@@ -72,11 +73,21 @@ func SQLScript(name string, o SQLOptions, out string) (string, error) {
 	if o.Readers > 0 {
 		source += fmt.Sprintf(", 'scan.parallelism' = '%d'", o.Readers)
 	}
-	if o.Input != "" {
+	if brokers, topic, ok := o.topic(); ok {
+		source = fmt.Sprintf("'connector' = 'kafka', 'format' = 'json', 'properties.bootstrap.servers' = '%s', 'topic' = '%s', "+
+			"'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset'", brokers, topic)
+	} else if o.Input != "" {
 		source = fmt.Sprintf("'connector' = 'filesystem', 'format' = 'json', 'path' = '%s'", o.Input)
 	}
 	r := strings.NewReplacer("${SOURCE}", source, "${SINK}", "'connector' = 'probe'", "${OUT}", out)
 	return r.Replace(string(tables) + "\n" + string(query)), nil
+}
+
+// topic is that of Input.
+func (o *SQLOptions) topic() (brokers, name string, ok bool) {
+	rest, ok := strings.CutPrefix(o.Input, "kafka://")
+	brokers, name, _ = strings.Cut(rest, "/")
+	return brokers, name, ok
 }
 
 // SQLSession is a session that has what the queries need.
@@ -126,7 +137,9 @@ func RunSQL(ctx context.Context, name string, o SQLOptions) (Report, error) {
 	}
 	used := (cputime.Process() - cpu).Seconds()
 	track := "G"
-	if o.Input != "" {
+	if _, _, kafka := o.topic(); kafka {
+		track = "K"
+	} else if o.Input != "" {
 		track = "F"
 	}
 	got := p.Output()

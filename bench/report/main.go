@@ -98,6 +98,11 @@ var bars = []bar{
 	atMost("SQL keyed count, 10 million keys to 10 thousand", "SQLKeyedCount/10M cpu-ns/op", 2, "times").per("SQLKeyedCount/10k cpu-ns/op"),
 	atMost("SQL group of a CSV file, 1 thousand groups", "CSVGroup/1k x-duckdb", 2, "times DuckDB").ifThere(),
 	atMost("the same, 5 million groups", "CSVGroup/5M x-duckdb", 2, "times DuckDB").ifThere(),
+	atLeast("Kafka to SQL, JSON, q0 (5 times Flink's)", "KafkaRead q0-M/cpu-s", 1.5, "M events/cpu-s").ifThere(),
+	atLeast("the same, q1", "KafkaRead q1-M/cpu-s", 1.4, "M events/cpu-s").ifThere(),
+	atLeast("the same, q2", "KafkaRead q2-M/cpu-s", 1.5, "M events/cpu-s").ifThere(),
+	atMost("SQL to Kafka, exactly once above at least once, CPU", "KafkaWrite exactly-once-cpu-%", 20, "%").ifThere(),
+	atMost("the same, time", "KafkaWrite exactly-once-time-%", 20, "%").ifThere(),
 	atLeast("query q0", "q0 M/cpu-s", 8, "M events/cpu-s"),
 	atLeast("query q1", "q1 M/cpu-s", 8, "M events/cpu-s"),
 	atLeast("query q2", "q2 M/cpu-s", 8, "M events/cpu-s"),
@@ -163,6 +168,7 @@ func report(only string, runs int, events, rows int64) error {
 		{"./bench", "^BenchmarkSQLKeyedCount$", "100000000x"},
 		{"./bench", "^BenchmarkCSVGroup$", "1x"},
 		{"./bench", "^BenchmarkCheckpoints$", "3x"},
+		{"./bench/queries", "^BenchmarkKafka(Read|Write)$", "3000000x"},
 	} {
 		if !strings.Contains(set.pkg, only) {
 			continue

@@ -84,7 +84,7 @@ func (c *consumer) Assign(splits []connect.Split) error {
 // open begins to fetch.
 func (c *consumer) open(from map[string]map[int32]kgo.Offset) (err error) {
 	opts := slices.Concat(c.cfg.consume, []kgo.Opt{
-		kgo.ConsumePartitions(from), kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.ConsumePartitions(from), kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.WithPools(&memory{}),
 	})
 	if c.cfg.reset != nil {
 		at := kgo.NewOffset().AtStart()
@@ -232,6 +232,7 @@ func (c *consumer) each(f *fetched, s *split, out output, do func(k *kgo.Record)
 			s.next = k.Offset + 1
 		}
 		f.records = f.records[1:]
+		k.Recycle()
 	}
 	c.leave(out, s)
 	return nil

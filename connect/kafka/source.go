@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -92,7 +93,7 @@ func (r *reader[T]) emit(out *connect.Output[T], k *kgo.Record) error {
 // bad deals with a record that cannot be decoded.
 func (c *consumer) bad(k *kgo.Record, cause error) error {
 	if c.cfg.OnBad.handle != nil {
-		b := &Bad{Partition: Partition{k.Topic, k.Partition}, Offset: k.Offset, Key: k.Key, Value: k.Value, Err: cause}
+		b := &Bad{Partition: Partition{k.Topic, k.Partition}, Offset: k.Offset, Key: bytes.Clone(k.Key), Value: bytes.Clone(k.Value), Err: cause}
 		if err := c.cfg.OnBad.handle(b); err != nil {
 			return err
 		}

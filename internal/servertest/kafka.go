@@ -198,8 +198,10 @@ func (b *Broker) start() error {
 	}
 	defer client.Close()
 	for err = client.Ping(ctx); err != nil; err = client.Ping(ctx) {
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return p.failure(errors.Join(err, errors.New("it does not answer")))
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	b.process = p
