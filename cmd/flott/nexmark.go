@@ -39,7 +39,7 @@ type nexmarkRunCmd struct {
 	eventFlags
 	configFlags
 	API                string        `default:"stream" enum:"stream,sql" help:"The API that queries are written in: stream or sql."`
-	Input              string        `placeholder:"FILE" help:"Read events from a file of JSON lines (sql only)."`
+	Input              string        `placeholder:"FILE" help:"Read events from a file of JSON lines, or a topic of them as kafka://host:port/topic (sql only)."`
 	Queries            []string      `arg:"" optional:"" help:"Queries to run (gen q0 q1 q2 q3 q4 q5 q7 q8 q11 q12); all by default."`
 	Parallelism        int           `short:"p" help:"Subtasks of each operator; 1 by default."`
 	CheckpointInterval time.Duration `help:"Time between checkpoints; none by default."`
