@@ -2,6 +2,8 @@ package jdbc
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -75,4 +77,38 @@ func BenchmarkSink(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s")
 	})
+}
+
+// BenchmarkSource reads rows of four columns in the order of their key.
+func BenchmarkSource(b *testing.B) {
+	s := servertest.Postgres(b)
+	db := s.Database(b)
+	const rows = 200_000
+	s.Exec(b, db, "CREATE TABLE t (id BIGINT PRIMARY KEY, n INT, price NUMERIC(20,2), s TEXT)",
+		fmt.Sprintf("INSERT INTO t SELECT i, i, i / 100.0, 'a text of some length' FROM generate_series(1, %d) AS g(i)", rows))
+	l, err := newLink(&Connection{URL: s.URL(db)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.close()
+	q := query{table: "t", fields: formattest.Schema("id BIGINT, n INT, price DECIMAL(20,2), s STRING").Fields}
+	c := &chunk{}
+	for b.Loop() {
+		err := l.do(b.Context(), 0, func(s session) error {
+			q.after = position{}
+			cur, err := s.scan(b.Context(), &q)
+			if err != nil {
+				return err
+			}
+			for end := false; !end && err == nil; {
+				c.clear(&q, cur.positions())
+				end, err = c.fill(cur, defaultFetchSize, &q)
+			}
+			return errors.Join(err, cur.close())
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*rows/b.Elapsed().Seconds(), "rows/s")
 }

@@ -28,6 +28,12 @@ type session interface {
 	statements(ctx context.Context, o *SinkOptions) (write, remove statement, err error)
 	// run runs statements in one transaction.
 	run(ctx context.Context, calls []call) error
+	// columns are those of a table with the types that they have here, and its primary key.
+	columns(ctx context.Context, table string) (fields []row.Field, key []string, err error)
+	// scan begins to read rows.
+	scan(ctx context.Context, q *query) (cursor, error)
+	// lookup prepares looking up the rows that have some values.
+	lookup(ctx context.Context, table string, keys, wanted []row.Field) (looker, error)
 	close()
 }
 
@@ -35,6 +41,22 @@ type session interface {
 type target interface {
 	// write replaces, or adds, the rows at some places of a batch, and deletes others, in one transaction.
 	write(ctx context.Context, b *column.Batch, puts, removes []int32) error
+}
+
+// cursor reads the rows of a query.
+type cursor interface {
+	// positions is how many parts the position of a row has; 0 if rows are counted, since nothing else tells them apart.
+	positions() int
+	// next appends a row, and the parts of its position; false says that there are no more rows.
+	next(rows *column.Batch, position []*column.Vector) (bool, error)
+	// close ends reading; the session can be used again.
+	close() error
+}
+
+// looker looks rows up.
+type looker interface {
+	// look appends the rows whose keys are the values at a place of vectors, and returns how many there are.
+	look(ctx context.Context, keys []*column.Vector, place int, out []*column.Vector) (int, error)
 }
 
 // statement is a statement with parameters, which are the values at some places of a Row; nil is all of them.

@@ -61,3 +61,22 @@ func TestInsert(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// TestSelect joins a table with another one that is looked up, one key at a time and several at once, and reads a table in ranges.
+func TestSelect(t *testing.T) {
+	s := newShop(t, "streaming")
+	s.server.Exec(t, s.db, "CREATE TABLE items (id BIGINT PRIMARY KEY, name VARCHAR(20))", "INSERT INTO items SELECT i, 'item ' || i FROM generate_series(1, 50) AS g(i)",
+		"CREATE TABLE bids (id BIGINT, price NUMERIC(10,2), made TIMESTAMP)", "INSERT INTO bids SELECT i % 60, i / 10.0, '2024-05-01' FROM generate_series(1, 600) AS g(i)")
+	s.run("CREATE TABLE items (id BIGINT, name STRING) WITH (" + s.with + ", 'table-name' = 'items', 'lookup.cache' = 'PARTIAL', 'lookup.partial-cache.max-rows' = '20')")
+	s.run("CREATE TABLE bids (id BIGINT, price DECIMAL(10, 2), made TIMESTAMP(3), p AS PROCTIME()) WITH (" + s.with + `, 'table-name' = 'bids',
+		'scan.partition.column' = 'id', 'scan.partition.num' = '4', 'scan.partition.lower-bound' = '0', 'scan.partition.upper-bound' = '59')`)
+	for _, hint := range []string{"", "/*+ LOOKUP('table' = 'i', 'async' = 'true', 'capacity' = '4') */"} {
+		got := s.run("SELECT " + hint + " b.id, price, name FROM bids AS b JOIN items FOR SYSTEM_TIME AS OF b.p AS i ON b.id = i.id WHERE i.id < 50")
+		if len(got) != 490 || got[0] != `{"id":1,"price":0.10,"name":"item 1"}` || len(slices.Compact(got)) != 490 {
+			t.Errorf("%s: %d rows, %v", hint, len(got), got[:min(3, len(got))])
+		}
+	}
+	if got := s.run("SELECT name FROM items LIMIT 3"); len(got) != 3 {
+		t.Errorf("%v", got)
+	}
+}

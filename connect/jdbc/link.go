@@ -42,8 +42,7 @@ func (l *link) do(ctx context.Context, retries int, f func(s session) error) err
 		if err == nil {
 			return nil
 		}
-		var p permanent
-		if errors.As(err, &p) || !l.dialect.passes(err) || ctx.Err() != nil || attempt >= retries {
+		if !l.lost(err) || ctx.Err() != nil || attempt >= retries {
 			if attempt > 0 && attempt >= retries {
 				err = fmt.Errorf("after %d attempts: %w", attempt+1, err)
 			}
@@ -75,11 +74,11 @@ func (l *link) open(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case l.dialect.refused(err):
-			return fmt.Errorf("jdbc: %s does not let in; see 'url', 'username' and 'password': %w", l.dialect.address(), err)
+			return permanent{fmt.Errorf("jdbc: %s does not let in; see 'url', 'username' and 'password': %w", l.dialect.address(), err)}
 		case !l.dialect.passes(err):
-			return fmt.Errorf("jdbc: %s: %w", l.dialect.address(), err)
+			return permanent{fmt.Errorf("jdbc: %s: %w", l.dialect.address(), err)}
 		case time.Since(began) >= l.wait:
-			return fmt.Errorf("jdbc: %s is away since %s, which is as long as 'connection.max-retry-timeout' waits: %w", l.dialect.address(), l.wait, err)
+			return permanent{fmt.Errorf("jdbc: %s is away since %s, which is as long as 'connection.max-retry-timeout' waits: %w", l.dialect.address(), l.wait, err)}
 		}
 		if !told {
 			told = true
@@ -90,6 +89,12 @@ func (l *link) open(ctx context.Context) error {
 		}
 		pause = min(2*pause, pauseMax)
 	}
+}
+
+// lost reports whether what failed may go well in another session.
+func (l *link) lost(err error) bool {
+	var p permanent
+	return !errors.As(err, &p) && l.dialect.passes(err) && !l.dialect.refused(err)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -190,7 +190,7 @@ func (s *pgSession) target(ctx context.Context, table string, fields []row.Field
 	for i, f := range fields {
 		w.params[i] = postgres.AppendArray(nil, column.New(f.Type), nil)
 	}
-	if err := w.conn.ExecPrepared(ctx, w.put, w.params, binary, nil).Read().Err; err != nil {
+	if err := w.conn.ExecPrepared(ctx, w.put, w.params, inBinary, nil).Read().Err; err != nil {
 		return nil, explain(err)
 	}
 	if len(key) == 0 {
@@ -208,8 +208,8 @@ func (s *pgSession) target(ctx context.Context, table string, fields []row.Field
 	return w, err
 }
 
-// binary is the format of all parameters.
-var binary = []int16{1}
+// inBinary is the format of all parameters and results.
+var inBinary = []int16{1}
 
 func (w *pgTarget) write(ctx context.Context, b *column.Batch, puts, removes []int32) error {
 	w.memory = w.memory[:0]
@@ -238,10 +238,10 @@ func (w *pgTarget) write(ctx context.Context, b *column.Batch, puts, removes []i
 	}
 	var batch pgconn.Batch // its statements are one transaction
 	if len(removes) > 0 {
-		batch.ExecPrepared(w.remove, next(len(w.key)), binary, nil)
+		batch.ExecPrepared(w.remove, next(len(w.key)), inBinary, nil)
 	}
 	if len(puts) > 0 {
-		batch.ExecPrepared(w.put, next(len(b.Cols)), binary, nil)
+		batch.ExecPrepared(w.put, next(len(b.Cols)), inBinary, nil)
 	}
 	err := w.conn.ExecBatch(ctx, &batch).Close()
 	if n := len(puts); postgres.Code(err) == "21000" && n > 1 {

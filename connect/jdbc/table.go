@@ -48,14 +48,15 @@ var base = connect.TableFactory{
 	Name: "jdbc",
 	Options: options.Set{
 		urlOption, tableOption, userOption, passwordOption, driverOption, timeoutOption, flushRowsOption, flushIntervalOption, retriesOption,
-		sinkParallelismOption,
+		sinkParallelismOption, partitionColumnOption, partitionNumOption, partitionLowerOption, partitionUpperOption, fetchSizeOption,
+		autoCommitOption, scanParallelismOption,
 	},
 }
 
 // Table is the connector 'jdbc' of SQL: a table of a database.
 var Table = connect.TableFactory{
 	Name: base.Name, Options: base.Options,
-	NewSink: newTableSink,
+	NewSource: newTableSource, NewSink: newTableSink,
 }
 
 // table is what source and sink of a table have in common.

@@ -168,6 +168,22 @@ func (c *Column) Write(expression string, t *row.Type) (converted, array string,
 	return "", "", c.mismatch(t)
 }
 
+// Equals is the condition that the column has the value of a parameter of a type.
+func (c *Column) Equals(param string, t *row.Type) (condition string, err error) {
+	if _, _, err := c.Read(t); err != nil {
+		return "", err
+	}
+	_, name := natural(t)
+	if name == "" {
+		return "", c.mismatch(t)
+	}
+	param += "::" + name
+	if t.IsText() && !isPlain(c.OID) {
+		param += "::" + c.bare
+	}
+	return Quote(c.Name) + " = " + param, nil
+}
+
 // Texts runs a query with texts as parameters, and gives texts.
 func Texts(ctx context.Context, c *pgconn.PgConn, query string, args ...string) (rows [][]string, err error) {
 	params := make([][]byte, len(args))
