@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,21 +48,28 @@ type worker struct {
 	tm  *node
 }
 
-// workers are those that run now.
+// workers are those of the job that run now.
 func (c *cluster) workers() (all []worker, err error) {
 	ps, err := processes(c.dir)
 	for _, p := range ps {
 		for v := range bytes.SplitSeq(p.environ, []byte{0}) {
-			spec, ok := strings.CutPrefix(string(v), control.WorkerVariable+"=")
+			path, ok := strings.CutPrefix(string(v), control.WorkerVariable+"=")
 			if !ok {
 				continue
 			}
 			for _, tm := range c.tms {
-				if strings.HasPrefix(spec, filepath.Join(c.dir, tm.name)+"/") {
+				if strings.HasPrefix(path, filepath.Join(c.dir, tm.name)+"/") && c.hasJob(path) {
 					all = append(all, worker{p.pid, tm})
 				}
 			}
 		}
 	}
 	return all, err
+}
+
+// hasJob reports whether a worker's spec is one of the job; that of a worker that ends may be gone.
+func (c *cluster) hasJob(spec string) bool {
+	var s control.WorkerSpec
+	data, err := os.ReadFile(spec)
+	return err == nil && json.Unmarshal(data, &s) == nil && s.Job.ID == c.jobID
 }
