@@ -25,8 +25,8 @@ import (
 )
 
 var (
-	proofKills  = flag.Int("kills", 4, "how many workers TestExactlyOnce kills")
-	proofReport = flag.String("report", "", "a file that TestExactlyOnce writes its report to")
+	proofKills  = flag.Int("kills", 4, "how many workers TestExactlyOnceToPostgres kills")
+	proofReport = flag.String("report", "", "a file that TestExactlyOnceToPostgres writes its report to")
 )
 
 const (
@@ -36,7 +36,7 @@ const (
 	proofFiles      = 48  // that are poured while a process is killed
 )
 
-// proof is the jobs of TestExactlyOnce, and what they read and write:
+// proof is the jobs of TestExactlyOnceToPostgres, and what they read and write:
 //
 //	files → load → topic events → count → topic results → store → PostgreSQL
 //
@@ -55,12 +55,13 @@ type proof struct {
 
 var proofJobs = []string{"load", "count", "store"}
 
-// TestExactlyOnce kills workers of three jobs that hand records over by Kafka, and the broker once. In the end each event and each
+// TestExactlyOnceToPostgres kills workers of three jobs that hand records over by Kafka, and the broker once. In the end each event and each
 // result is in its topic once, for those who read what is committed, and the totals in PostgreSQL are those of a batch job over the
 // same files. It can be longer:
 //
-//	go test ./bench/chaos -run TestExactlyOnce -kills 30 -report docs/exactly-once-report.md
-func TestExactlyOnce(t *testing.T) {
+//	go test ./bench/chaos -run TestExactlyOnceToPostgres -kills 30 -report docs/exactly-once-report.md
+func TestExactlyOnceToPostgres(t *testing.T) {
+	t.Parallel()
 	flott, err := built()
 	if err != nil {
 		t.Fatal(err)
@@ -388,7 +389,7 @@ func (p *proof) write() {
 
 Written by
 
-    go test ./bench/chaos -run TestExactlyOnce -kills %d -report docs/exactly-once-report.md
+    go test ./bench/chaos -run TestExactlyOnceToPostgres -kills %d -report docs/exactly-once-report.md
 
 Three jobs in SQL on a cluster hand records over: files are loaded into the topic events, windows of a second are counted into the topic results, and these are stored in PostgreSQL. Both topics are written in transactions and read committed; checkpoints
 are taken each 200 ms. A random worker of each job in turn is killed at a random instant while files come, and the next one when that job has taken two checkpoints again. Then a consumer reads what is committed of both topics, and the totals in PostgreSQL are compared with those of

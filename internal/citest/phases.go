@@ -51,7 +51,7 @@ func testUnit(r *report) error {
 var withoutRows = []string{"client", "config", "internal/certificate", "internal/ha", "internal/process", "internal/rest", "internal/wire"}
 
 // builders are tests of programs that they build themselves, without invariants.
-const builders = "^(TestVersionsOfProcesses|TestLastVersion|TestClockJumps)$"
+const builders = "^(TestVersionsOfProcesses|TestLastVersion|TestClockJumps|TestExactlyOnceToPostgres)$"
 
 func testInvariants(r *report) error {
 	packages, err := list(func(pkg string) bool {
