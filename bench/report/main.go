@@ -87,7 +87,8 @@ var bars = []bar{
 	atMost("cluster: the same of a TaskManager, with a spare", "Kill/taskmanager ms", 2000, "ms"),
 	atMost("cluster: idle JobManager", "Idle jobmanager-MB", 60, "MB RSS"),
 	atMost("cluster: idle TaskManager", "Idle taskmanager-MB", 60, "MB RSS"),
-	atMost("cluster: program flott", "program MB", 60, "MB"),
+	atMost("program flott", "program MB", 110, "MB"),
+	atMost("program of a job, word count", "job MB", 60, "MB"),
 	atMost("10 TaskManagers, 10 vertices × 10: deploy", "Deploy/managers=10 cpu-s/op", 5, "s of CPU"),
 	atMost("100 TaskManagers, 10 vertices × 100: deploy", "Deploy/managers=100 cpu-s/op", 5, "s of CPU"),
 	atMost("1,000 TaskManagers, 10 vertices × 1,000: deploy", "Deploy/managers=1000 cpu-s/op", 5, "s of CPU"),
@@ -180,8 +181,8 @@ func report(only string, runs int, events, rows int64) error {
 			}
 		}
 	}
-	if info, err := os.Stat("bin/flott"); err == nil {
-		figures.add("program MB", float64(info.Size())/(1<<20))
+	if err := figures.sizes(); err != nil {
+		return err
 	}
 	if only != "" {
 		figures.print(false)
@@ -243,6 +244,31 @@ func (f figures) benchmarks(pkg, match, benchtime string) error {
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("go test -bench %s %s: %w", match, pkg, err)
 	}
+	return nil
+}
+
+// sizes measures programs: the command, if it is built, and a job.
+func (f figures) sizes() error {
+	if info, err := os.Stat("bin/flott"); err == nil {
+		f.add("program MB", float64(info.Size())/(1<<20))
+	}
+	dir, err := os.MkdirTemp("", "flott-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	job := filepath.Join(dir, "job")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", job, "./examples/wordcount")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("go build ./examples/wordcount: %w", err)
+	}
+	info, err := os.Stat(job)
+	if err != nil {
+		return err
+	}
+	f.add("job MB", float64(info.Size())/(1<<20))
 	return nil
 }
 
