@@ -9,6 +9,7 @@
 package format
 
 import (
+	"io"
 	"time"
 
 	"github.com/flott-dev/flott/column"
@@ -29,6 +30,12 @@ type Factory struct {
 	Unread bool
 	// Nested says that decoders can leave out fields of ROWs: Table.Types has an effect.
 	Nested bool
+	// Binary says that records may have any byte, so that files of lines cannot hold them.
+	Binary bool
+	// NewFileDecoder and NewFileEncoder are those of a format that has files of its own, as Avro and Parquet
+	// have; nil where a file is records one after the other. Each decoder belongs to one goroutine.
+	NewFileDecoder func(t *Table) (func() FileDecoder, error)
+	NewFileEncoder func(t *Table) (func(w io.Writer) (FileEncoder, error), error)
 	// NewDecoder checks a table and returns a function that makes decoders for it. Each decoder
 	// belongs to one goroutine.
 	NewDecoder func(t *Table) (func() Decoder, error)

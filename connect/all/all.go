@@ -13,6 +13,7 @@ import (
 	"github.com/flott-dev/flott/connect/print"
 	"github.com/flott-dev/flott/connect/socket"
 	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/format/avro"
 	"github.com/flott-dev/flott/format/csv"
 	"github.com/flott-dev/flott/format/json"
 	"github.com/flott-dev/flott/format/raw"
@@ -25,5 +26,5 @@ func Factories() []connect.TableFactory {
 
 // Formats are the formats: what 'format' can name.
 func Formats() []format.Factory {
-	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory}
+	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory, avro.Factory}
 }

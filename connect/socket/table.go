@@ -64,6 +64,9 @@ func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 	if s.format.NewDecoder == nil {
 		return nil, fmt.Errorf("table %s: the format '%s' can only be written", t.Name, s.format.Name)
 	}
+	if s.format.Binary {
+		return nil, fmt.Errorf("table %s: records of the format '%s' may have line breaks, and the connector 'socket' reads lines", t.Name, s.format.Name)
+	}
 	if _, err := s.format.NewDecoder(&s.rows); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
