@@ -9,6 +9,7 @@
 package format
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -60,6 +61,9 @@ type Table struct {
 	Options *config.Configuration
 	// Zone is that of the session; nil is UTC.
 	Zone *time.Location
+	// Subject is the name under which a schema registry has the schemas of the records, if options of the
+	// format name none; "" where the connector knows none.
+	Subject string
 }
 
 // Columns are the columns that a decoder appends.
@@ -82,7 +86,8 @@ type Decoder interface {
 	// Decode appends the rows of one record to the batch, whose columns are those of Table.Columns:
 	// usually one row; none for a bad record that is passed over; two for an update. A format that
 	// reads more than inserts appends to Kinds as well. The batch has no selection. After an error,
-	// which is an *Error, the batch is as it was before. The record is not kept.
+	// the batch is as it was before. It is an *Error if the record is wrong; any other is not about
+	// the record, as that of a server. The record is not kept.
 	Decode(record []byte, b *column.Batch) error
 }
 
@@ -98,4 +103,17 @@ type Encoder interface {
 	// Append appends the record of the row at a place of a batch, whose columns are those of the
 	// table's schema, without what separates records.
 	Append(dst []byte, b *column.Batch, place int) ([]byte, error)
+}
+
+// Waiter is a Decoder or an Encoder that may wait for a server.
+type Waiter interface {
+	// Within has it wait until a context is done, at most.
+	Within(ctx context.Context)
+}
+
+// Within has a Decoder or an Encoder that may wait for a server wait until a context is done.
+func Within(ctx context.Context, coder any) {
+	if w, ok := coder.(Waiter); ok {
+		w.Within(ctx)
+	}
 }

@@ -26,5 +26,5 @@ func Factories() []connect.TableFactory {
 
 // Formats are the formats: what 'format' can name.
 func Formats() []format.Factory {
-	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory, avro.Factory}
+	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory, avro.Factory, avro.Confluent}
 }

@@ -19,7 +19,7 @@ import (
 func (c *cluster) table(schema string, scan connect.Scan, pairs ...string) (connect.ColumnSource, error) {
 	c.t.Helper()
 	spec := &connect.TableSpec{
-		Name: "t", Schema: formattest.Schema(schema), Formats: []format.Factory{csv.Factory, json.Factory, json.Debezium},
+		Name: "t", Schema: formattest.Schema(schema), Formats: append([]format.Factory{csv.Factory, json.Factory, json.Debezium}, binaryFormats...),
 		Options: map[string]string{
 			"connector": "kafka", "properties.bootstrap.servers": strings.Join(c.brokers, ","), "topic": "a",
 			"scan.startup.mode": "earliest-offset", "scan.bounded.mode": "latest-offset",

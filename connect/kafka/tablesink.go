@@ -150,8 +150,10 @@ func (s *columnSink) partitioned(ctx connect.WriterContext) *sinkConfig {
 
 func (s *columnSink) rows(ctx connect.WriterContext) *rowEncoder {
 	e := &rowEncoder{s: s, value: s.newValue(), values: &columns.Batch{Cols: make([]*columns.Vector, len(s.value.places))}}
+	format.Within(ctx.Context, e.value)
 	if s.newKey != nil {
 		e.key, e.keys = s.newKey(), &columns.Batch{Cols: make([]*columns.Vector, len(s.key.places))}
+		format.Within(ctx.Context, e.key)
 	}
 	if s.isUpsert {
 		e.held = newHeld(s.values, ctx)

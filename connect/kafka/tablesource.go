@@ -150,8 +150,10 @@ func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, 
 		consumer: newConsumer(s.cfg, ctx), s: s, value: s.newValue(),
 		values: &columns.Batch{Cols: make([]*columns.Vector, len(s.valueOut))}, keys: &columns.Batch{},
 	}
+	format.Within(ctx.Context, r.value)
 	if s.newKey != nil {
 		r.key = s.newKey()
+		format.Within(ctx.Context, r.key)
 		for _, out := range s.keyOut {
 			r.keys.Cols = append(r.keys.Cols, columns.New(s.schema.Fields[out].Type))
 		}
@@ -185,6 +187,14 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 	return connect.More, r.each(f, s, out, func(k *kgo.Record) error { return r.decode(b, k) })
 }
 
+// wrong deals with an error of a decoder: a record that is wrong, or a server that the decoder asks.
+func (r *columnReader) wrong(k *kgo.Record, err error) error {
+	if bad := (*format.Error)(nil); errors.As(err, &bad) {
+		return r.bad(k, err)
+	}
+	return fmt.Errorf("topic %s, partition %d, offset %d: %w", k.Topic, k.Partition, k.Offset, err)
+}
+
 // decode appends the rows of a record to a batch.
 func (r *columnReader) decode(b *columns.Batch, k *kgo.Record) error {
 	if k.Value == nil && !r.s.isUpsert { // a tombstone
@@ -197,7 +207,7 @@ func (r *columnReader) decode(b *columns.Batch, k *kgo.Record) error {
 		}
 		r.keys.N = 0
 		if err := r.key.Decode(k.Key, r.keys); err != nil {
-			return r.bad(k, fmt.Errorf("the key: %w", err))
+			return r.wrong(k, fmt.Errorf("the key: %w", err))
 		}
 		if r.keys.N != 1 {
 			return nil // the format passes it over
@@ -209,7 +219,7 @@ func (r *columnReader) decode(b *columns.Batch, k *kgo.Record) error {
 		}
 		r.values.N++
 	} else if err := r.value.Decode(k.Value, r.values); err != nil {
-		return r.bad(k, err)
+		return r.wrong(k, err)
 	}
 	for range r.values.N - before {
 		for i, out := range r.s.keyOut {

@@ -73,8 +73,12 @@ func newEncoder(t *format.Table) (func() format.Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	plan, err := compileParts(schema.Root(), t.Schema.Fields)
+	if err != nil {
+		return nil, err
+	}
 	return func() format.Encoder {
-		e := &encoder{fields: t.Schema.Fields, millis: millis}
+		e := &encoder{plan}
 		if encoding.Get(t.Options) == "json" {
 			return &jsonEncoder{schema: schema, binary: e}
 		}

@@ -26,7 +26,9 @@ var simple = []string{
 
 func TestAsFlink(t *testing.T) { formattest.Cases(t, Factory, "testdata/decode.txt") }
 
-func TestEncode(t *testing.T) { formattest.EncodeCases(t, json.Factory, Factory, "testdata/encode.txt") }
+func TestEncode(t *testing.T) {
+	formattest.EncodeCases(t, json.Factory, Factory, "testdata/encode.txt")
+}
 
 // TestRoundTrip writes and reads random rows of random types.
 func TestRoundTrip(t *testing.T) {
@@ -162,7 +164,8 @@ var writers = []struct {
 	{`{"name":"x","type":"int"}`, 7, "z INT NOT NULL", "the records have no field z"},
 	{
 		`{"name":"x","type":{"type":"record","name":"n","fields":[{"name":"next","type":["null","n"]},{"name":"v","type":"int"}]}},{"name":"y","type":"int"}`,
-		map[string]any{"next": map[string]any{"next": nil, "v": 2}, "v": 1}, "y INT, x ROW<v INT, w INT>", `[5,{"row":[1,null]}]`,
+		map[string]any{"next": map[string]any{"next": nil, "v": 2}, "v": 1},
+		"y INT, x ROW<v INT, w INT>", `[5,{"row":[1,null]}]`,
 	},
 	{`{"name":"x","type":{"type":"map","values":{"type":"array","items":"int"}}}`, map[string]any{"k": []any{1, 2}}, "x MAP<STRING, ARRAY<BIGINT>>", `[{"map":[["k",[1,2]]]}]`},
 }

@@ -34,13 +34,17 @@ func newFileEncoder(t *format.Table) (func(w io.Writer) (format.FileEncoder, err
 	if err != nil {
 		return nil, err
 	}
+	plan, err := compileParts(schema.Root(), t.Schema.Fields)
+	if err != nil {
+		return nil, err
+	}
 	name := codec.Get(t.Options)
 	return func(w io.Writer) (format.FileEncoder, error) {
 		pack, err := compressor(name)
 		if err != nil {
 			return nil, err
 		}
-		e := &fileEncoder{w: w, records: encoder{fields: t.Schema.Fields, millis: millis}, pack: pack}
+		e := &fileEncoder{w: w, records: encoder{plan}, pack: pack}
 		if _, err := rand.Read(e.marker[:]); err != nil {
 			return nil, err
 		}

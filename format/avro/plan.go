@@ -286,7 +286,9 @@ func (c *compiler) union(n *avro.SchemaNode, t *row.Type, path string) (*step, e
 	return s, nil
 }
 
-func (s *step) has(o op) bool { return slices.ContainsFunc(s.steps, func(b *step) bool { return b.op == o }) }
+func (s *step) has(o op) bool {
+	return slices.ContainsFunc(s.steps, func(b *step) bool { return b.op == o })
+}
 
 var plain = map[string]op{
 	"null": opNull, "boolean": opBool, "int": opInt, "long": opLong, "float": opFloat, "double": opDouble, "string": opBytes, "bytes": opBytes,

@@ -1,0 +1,108 @@
+package kafka
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/format/avro"
+)
+
+// binaryFormats are those whose records are bytes.
+var binaryFormats = []format.Factory{avro.Factory, avro.Confluent}
+
+// schemaRegistry keeps schemas and notes the subjects, as Confluent's does. It answers nothing when it is down.
+func schemaRegistry(t *testing.T, down func() bool) (url string, subjects func() []string) {
+	var mu sync.Mutex
+	var schemas, names []string
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /subjects/{subject}/versions", func(w http.ResponseWriter, r *http.Request) {
+		var s struct{ Schema string }
+		if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		schemas, names = append(schemas, s.Schema), append(names, r.PathValue("subject"))
+		fmt.Fprintf(w, `{"id":%d}`, len(schemas))
+	})
+	mux.HandleFunc("GET /schemas/ids/{id}", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var id int
+		_, _ = fmt.Sscan(r.PathValue("id"), &id)
+		_ = json.NewEncoder(w).Encode(map[string]string{"schema": schemas[id-1]})
+	})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return names
+	}
+}
+
+// TestTableOfRegistry writes and reads a table whose keys and values have schemas in a registry, which then is
+// away: that is no bad record.
+func TestTableOfRegistry(t *testing.T) {
+	c := fakeCluster(t, 1, "a")
+	down := false
+	url, subjects := schemaRegistry(t, func() bool { return down })
+	pairs := []string{
+		"key.format", "avro-confluent", "value.format", "avro-confluent", "key.fields", "n",
+		"key.avro-confluent.url", url, "value.avro-confluent.url", url, "value.avro-confluent.properties.max.retries", "0",
+		"key.avro-confluent.properties.max.retries", "0",
+	}
+	s, err := c.tableSink("n INT, s STRING", connect.Insert{}, pairs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, s, 0, numbers(1, 2))
+	if got := strings.Join(subjects(), " "); got != "a-value a-key" && got != "a-key a-value" {
+		t.Errorf("subjects are %s", got)
+	}
+	for _, scan := range []connect.Scan{{}, {Project: []int{1}}} {
+		got, err := c.rows("n INT, s STRING", scan, pairs...)
+		want := `[1,"s1"] [2,"s2"]`
+		if scan.Project != nil {
+			want = `["s1"] ["s2"]`
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("rows are %s, %v; want %s", got, err, want)
+		}
+	}
+	down = true
+	if _, err := c.rows("n INT, s STRING", connect.Scan{}, pairs...); err == nil || !strings.Contains(err.Error(), "does not answer (avro-confluent.url)") ||
+		!strings.Contains(err.Error(), "topic a, partition 0, offset 0") || strings.Contains(err.Error(), "in the record") {
+		t.Errorf("a registry that is away: %v", err)
+	}
+}
+
+// TestTableOfAvro writes and reads records of Avro; one of them is broken.
+func TestTableOfAvro(t *testing.T) {
+	c := fakeCluster(t, 1, "a")
+	s, err := c.tableSink("n INT, s STRING", connect.Insert{}, "format", "avro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, s, 0, numbers(1, 2))
+	if got, err := c.rows("n INT, s STRING", connect.Scan{Project: []int{1}}, "format", "avro"); err != nil || strings.Join(got, " ") != `["s1"] ["s2"]` {
+		t.Errorf("rows are %s, %v", got, err)
+	}
+	c.put("a", 0, "\x02")
+	if _, err := c.rows("n INT, s STRING", connect.Scan{}, "format", "avro"); err == nil || !strings.Contains(err.Error(), "offset 2: column 2: field n: the record ends too early") {
+		t.Errorf("a broken record: %v", err)
+	}
+}
