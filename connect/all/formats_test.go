@@ -13,9 +13,8 @@ import (
 
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
-// TestFormatsPage runs the examples of docs/formats.md that are about files, each in a directory of its own
-// that has what format/*/testdata has in place of /data, and checks the tables of the others. A line "-- {…}"
-// behind a statement is a row that it gives.
+// TestFormatsPage runs the examples of docs/formats.md, each with a directory of its own in place of /data. A line
+// "-- {…}" behind a statement is a row that it gives.
 func TestFormatsPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/formats.md")
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -12,10 +14,11 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/format/avro"
+	"github.com/flott-dev/flott/format/protobuf"
 )
 
 // binaryFormats are those whose records are bytes.
-var binaryFormats = []format.Factory{avro.Factory, avro.Confluent}
+var binaryFormats = []format.Factory{avro.Factory, avro.Confluent, protobuf.Factory}
 
 // schemaRegistry keeps schemas and notes the subjects, as Confluent's does. It answers nothing when it is down.
 func schemaRegistry(t *testing.T, down func() bool) (url string, subjects func() []string) {
@@ -104,5 +107,28 @@ func TestTableOfAvro(t *testing.T) {
 	c.put("a", 0, "\x02")
 	if _, err := c.rows("n INT, s STRING", connect.Scan{}, "format", "avro"); err == nil || !strings.Contains(err.Error(), "offset 2: column 2: field n: the record ends too early") {
 		t.Errorf("a broken record: %v", err)
+	}
+}
+
+// TestTableOfProtobuf writes and reads messages; one of them is broken.
+func TestTableOfProtobuf(t *testing.T) {
+	c := fakeCluster(t, 1, "a")
+	file := filepath.Join(t.TempDir(), "row.proto")
+	if err := os.WriteFile(file, []byte(`syntax = "proto3"; package p; message Row { string s = 2; optional int32 n = 1; }`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	pairs := []string{"format", "protobuf", "protobuf.descriptor-file", file, "protobuf.message-name", "p.Row"}
+	s, err := c.tableSink("n INT, s STRING", connect.Insert{}, pairs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, s, 0, numbers(1, 2))
+	c.put("a", 0, "\x08")
+	if _, err := c.rows("n INT, s STRING", connect.Scan{}, pairs...); err == nil || !strings.Contains(err.Error(), "offset 2: ") || !strings.Contains(err.Error(), "another message") {
+		t.Errorf("a broken record: %v", err)
+	}
+	got, err := c.rows("n INT, s STRING", connect.Scan{Project: []int{1, 0}}, append(pairs, "protobuf.ignore-parse-errors", "true")...)
+	if err != nil || strings.Join(got, " ") != `["s1",1] ["s2",2]` {
+		t.Errorf("rows are %s, %v", got, err)
 	}
 }
