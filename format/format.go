@@ -11,6 +11,7 @@ package format
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/column"
@@ -31,6 +32,8 @@ type Factory struct {
 	Unread bool
 	// Nested says that decoders can leave out fields of ROWs: Table.Types has an effect.
 	Nested bool
+	// Metadata are what decoders know of a record besides its columns.
+	Metadata []row.Field
 	// Binary says that records may have any byte, so that files of lines cannot hold them.
 	Binary bool
 	// NewFileDecoder and NewFileEncoder are those of a format that has files of its own, as Avro and Parquet
@@ -57,6 +60,8 @@ type Table struct {
 	// Types are those of the columns of Project, of a format that is Nested: ROWs may have some of the
 	// fields of Schema only, in its order. nil is all fields. The others are checked, as columns are.
 	Types []*row.Type
+	// Metadata are those of Factory.Metadata that a decoder appends behind the columns of Project.
+	Metadata []row.Field
 	// Options are the values of the factory's options.
 	Options *config.Configuration
 	// Zone is that of the session; nil is UTC.
@@ -69,7 +74,7 @@ type Table struct {
 // Columns are the columns that a decoder appends.
 func (t *Table) Columns() []row.Field {
 	if t.Project == nil {
-		return t.Schema.Fields
+		return append(slices.Clip(t.Schema.Fields), t.Metadata...)
 	}
 	fields := make([]row.Field, len(t.Project))
 	for i, at := range t.Project {
@@ -78,7 +83,7 @@ func (t *Table) Columns() []row.Field {
 			fields[i].Type = t.Types[i]
 		}
 	}
-	return fields
+	return append(fields, t.Metadata...)
 }
 
 // Decoder reads records.

@@ -115,6 +115,22 @@ func testTableKeysAndMetadata(t *testing.T, newCluster makeCluster) {
 	}
 }
 
+// TestTableFormatMetadata reads what the format of the value knows, beside what the connector does.
+func TestTableFormatMetadata(t *testing.T) {
+	c := fakeCluster(t, 1, "a")
+	c.put("a", 0, `{"before":{"n":1},"after":{"n":2},"op":"u","ts_ms":5,"source":{"table":"orders"}}`)
+	scan := connect.Scan{Project: []int{0}, Metadata: []string{"offset", "value.source.table", "partition", "value.ingestion-timestamp"}}
+	got, err := c.rows("n INT", scan, "format", "debezium-json")
+	want := `+U [2,0,"orders",0,"1970-01-01 00:00:00.005Z"] -U [1,0,"orders",0,"1970-01-01 00:00:00.005Z"]`
+	if err != nil || strings.Join(got, " ") != want {
+		t.Errorf("rows are %s, %v; want %s", got, err, want)
+	}
+	scan.Metadata = []string{"value.source.tables"}
+	if _, err := c.rows("n INT", scan, "format", "debezium-json"); err == nil || !strings.Contains(err.Error(), "value.source.table, value.source.properties, topic") {
+		t.Errorf("an unknown one: %v", err)
+	}
+}
+
 // TestTableChanges reads changes, tombstones between them, and bad records.
 func TestTableChanges(t *testing.T) { onEach(t, testTableChanges) }
 

@@ -59,8 +59,19 @@ func (s *tableSource) Kinds() row.ChangeKinds {
 	return s.value.factory.Reads
 }
 
-func (s *tableSource) Nested() bool          { return s.value.factory.Nested }
-func (s *tableSource) Metadata() []row.Field { return slices.Clone(metadata) }
+func (s *tableSource) Nested() bool { return s.value.factory.Nested }
+
+// valuePrefix is before the names of metadata columns that the format of the value has.
+const valuePrefix = "value."
+
+// Metadata are the columns of the format of the value and those of the connector.
+func (s *tableSource) Metadata() (all []row.Field) {
+	for _, f := range s.value.factory.Metadata {
+		f.Name = valuePrefix + f.Name
+		all = append(all, f)
+	}
+	return append(all, metadata...)
+}
 
 // Readers is the number of partitions, if the brokers tell.
 func (s *tableSource) Readers(most int) (int, error) {
@@ -116,11 +127,19 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 		c.schema.Fields[out].Type = s.spec.Schema.Fields[place].Type
 	}
 	for i, name := range scan.Metadata {
-		at := slices.IndexFunc(metadata, func(f row.Field) bool { return f.Name == name })
+		all := s.Metadata()
+		ofValue := len(s.value.factory.Metadata)
+		at := slices.IndexFunc(all, func(f row.Field) bool { return f.Name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("table %s: there is no metadata column '%s'; there are %s", s.spec.Name, name, metadataNames())
+			return nil, fmt.Errorf("table %s: there is no metadata column '%s'; there are %s", s.spec.Name, name, names(all))
 		}
-		c.schema.Fields = append(c.schema.Fields, metadata[at])
+		c.schema.Fields = append(c.schema.Fields, all[at])
+		if at < ofValue {
+			value.Metadata = append(value.Metadata, s.value.factory.Metadata[at])
+			c.valueOut = append(c.valueOut, len(scan.Project)+i)
+			continue
+		}
+		at -= ofValue
 		c.metadata = append(c.metadata, metadataColumn{appendMetadata[at], len(scan.Project) + i})
 	}
 	var err error
