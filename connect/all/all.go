@@ -16,6 +16,7 @@ import (
 	"github.com/flott-dev/flott/format/avro"
 	"github.com/flott-dev/flott/format/csv"
 	"github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/format/parquet"
 	"github.com/flott-dev/flott/format/protobuf"
 	"github.com/flott-dev/flott/format/raw"
 )
@@ -27,5 +28,5 @@ func Factories() []connect.TableFactory {
 
 // Formats are the formats: what 'format' can name.
 func Formats() []format.Factory {
-	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory, avro.Factory, avro.Confluent, protobuf.Factory}
+	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory, avro.Factory, avro.Confluent, parquet.Factory, protobuf.Factory}
 }

@@ -16,10 +16,11 @@ import (
 	"github.com/flott-dev/flott/format/avro"
 	"github.com/flott-dev/flott/format/formattest"
 	"github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/format/parquet"
 )
 
 // fileFormats are those that have files of their own.
-var fileFormats = []formats.Factory{avro.Factory}
+var fileFormats = []formats.Factory{avro.Factory, parquet.Factory}
 
 const blockColumns = "n INT, s STRING, a ARRAY<INT>"
 

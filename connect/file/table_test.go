@@ -173,7 +173,7 @@ func TestTableErrors(t *testing.T) {
 		options []string
 		want    string
 	}{
-		{[]string{"path=/x"}, "the option 'format' is missing: it is one of avro, csv, debezium-json, json, raw"},
+		{[]string{"path=/x"}, "the option 'format' is missing: it is one of avro, csv, debezium-json, json, parquet, raw"},
 		{[]string{"path=/x", "format=cvs"}, "there is no format 'cvs'; did you mean 'csv'?"},
 		{[]string{"format=csv"}, "the option 'path' is missing"},
 		{[]string{"path=/x", "format=csv", "csv.bogus=1"}, "there is no option 'csv.bogus'"},
