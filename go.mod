@@ -26,8 +26,8 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/sys v0.49.0
 	google.golang.org/grpc v1.83.2
-	modernc.org/sqlite v1.57.0
 	google.golang.org/protobuf v1.36.12
+	modernc.org/sqlite v1.57.0
 	pgregory.net/rapid v1.3.0
 )
 
