@@ -23,7 +23,6 @@ type part struct {
 	micros bool   // a timestamp is in microseconds, and not in milliseconds
 	null   int    // the branch of NULL, encoded; -1 if there is none
 	branch int    // the branch of the value, encoded; -1 if it is in no union
-	size   int    // of fixed
 	places []int  // of the fields of a record among the columns, or -1 for NULL
 	parts  []*part
 	elem   *part // of an array or map
@@ -84,7 +83,7 @@ func (c *compiler) fill(p *part, n *avro.SchemaNode, t *row.Type) (err error) {
 		p.op, ok = opInt, column.FormOf(t) == column.FormI32
 	case "long":
 		p.op, ok = opLong, t.Kind == row.BigInt || t.IsTimestamp()
-		p.micros = millis(t) == false
+		p.micros = !millis(t)
 		switch n.LogicalType {
 		case "timestamp-millis", "local-timestamp-millis":
 			p.micros = false

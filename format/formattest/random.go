@@ -233,8 +233,8 @@ func ReadFile(f format.Factory, table *format.Table, file []byte) (*column.Batch
 	return b, err
 }
 
-// Ranges reads a file in ranges of some length, and each of them anew from each position between two
-// calls of Decode: each row comes once.
+// Ranges reads a file in ranges of some length, and each of them anew from some thirty positions: each row
+// comes once.
 func Ranges(t *testing.T, f format.Factory, table *format.Table, file []byte, length int64) {
 	t.Helper()
 	whole, err := ReadFile(f, table, file)
@@ -246,6 +246,7 @@ func Ranges(t *testing.T, f format.Factory, table *format.Table, file []byte, le
 		t.Fatal(err)
 	}
 	var rows []string
+	step := whole.N/30 + 1
 	size := int64(len(file))
 	for from := int64(0); from < size; from += length {
 		part := format.File{ReaderAt: bytes.NewReader(file), Name: "test", Size: size, From: from, To: min(from+length, size)}
@@ -255,7 +256,7 @@ func Ranges(t *testing.T, f format.Factory, table *format.Table, file []byte, le
 		}
 		for {
 			b := Batch(f, table)
-			if err := d.Decode(b, 5); err == io.EOF {
+			if err := d.Decode(b, step); err == io.EOF {
 				break
 			} else if err != nil {
 				t.Fatal(err)

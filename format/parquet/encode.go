@@ -115,7 +115,7 @@ func decimalBytes(precision int) int {
 
 // encoder writes files: it cuts rows into columns.
 type encoder struct {
-	w          *parquet.Writer
+	w          *parquet.GenericWriter[any]
 	blockBytes int64
 	begun      int64 // size of the file when the group began
 	parts      []*part

@@ -33,7 +33,6 @@ type leaf struct {
 	n, at    int    // values in the page, NULLs included, and the next one
 	dense    int    // the next one of those that are not NULL
 	data     values
-	err      error // raised by what cannot return it
 }
 
 // values are those of a page that are not NULL: in one of the slices, or at places of it.

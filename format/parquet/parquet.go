@@ -94,7 +94,7 @@ func newEncoder(t *format.Table) (func(w io.Writer) (format.FileEncoder, error),
 		return nil, fmt.Errorf("parquet: %w", err)
 	}
 	return func(w io.Writer) (format.FileEncoder, error) {
-		e := &encoder{w: parquet.NewWriter(w, options...), blockBytes: blockSize.Get(t.Options)}
+		e := &encoder{w: parquet.NewGenericWriter[any](w, options...), blockBytes: blockSize.Get(t.Options)}
 		e.parts = (&shredder{settings: s, e: e}).fields(t.Schema.Fields, 0, 0)
 		return e, nil
 	}, nil
