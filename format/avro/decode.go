@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/internal/valuetext"
 	"github.com/flott-dev/flott/row"
 )
 
@@ -298,14 +298,10 @@ func (d *decoder) appendLong(s *step, v *column.Vector, x int64) bool {
 		}
 		v.AppendTimestamp(x*1000, 0)
 	case toMicros:
-		v.AppendTimestamp(cut(x, s.t.Precision), 0)
+		v.AppendTimestamp(valuetext.Cut(x, 0, s.t.Precision))
 	case toNanos:
 		micros := floorDiv(x, 1000)
-		nanos := int32(x - micros*1000)
-		if s.t.Precision <= 6 {
-			nanos = 0
-		}
-		v.AppendTimestamp(cut(micros, s.t.Precision), nanos)
+		v.AppendTimestamp(valuetext.Cut(micros, int32(x-micros*1000), s.t.Precision))
 	case toMillisOfDay:
 		v.AppendI32(int32(floorDiv(x, 1000)))
 	default:
@@ -319,18 +315,6 @@ func (d *decoder) appendLong(s *step, v *column.Vector, x int64) bool {
 		}
 	}
 	return true
-}
-
-// cut cuts microseconds off that a precision does not have.
-func cut(micros int64, precision int) int64 {
-	if precision >= 6 {
-		return micros
-	}
-	unit := int64(1)
-	for range 6 - precision {
-		unit *= 10
-	}
-	return floorDiv(micros, unit) * unit
 }
 
 func float(s *step, v *column.Vector, x float32) {
@@ -347,9 +331,9 @@ func (d *decoder) bytes(s *step, v *column.Vector, b []byte) bool {
 	case toText:
 		appendText(v, b)
 	case toDecimal:
-		x, ok := decimal(b, s.t.Precision)
+		x, ok := column.Int128FromBytes(b)
 		switch {
-		case ok:
+		case ok && x.Fits(s.t.Precision):
 			v.AppendDecimal(x)
 		case s.t.NotNull:
 			return d.fail(s, fmt.Errorf("a number has more digits than %s", s.t))
@@ -362,36 +346,7 @@ func (d *decoder) bytes(s *step, v *column.Vector, b []byte) bool {
 	return true
 }
 
-// appendText appends a text; what is not UTF-8 becomes U+FFFD.
 func appendText(v *column.Vector, b []byte) {
-	if utf8.Valid(b) {
-		v.AppendBytes(b)
-		return
-	}
-	for _, r := range string(b) {
-		v.Data = utf8.AppendRune(v.Data, r)
-	}
+	v.Data = valuetext.AppendUTF8(v.Data, b)
 	v.EndBytes()
-}
-
-// decimal is a number in two's complement, the highest byte first; ok is false if it has more digits.
-func decimal(b []byte, precision int) (x column.Int128, ok bool) {
-	fill := byte(0)
-	if len(b) > 0 && b[0] >= 0x80 {
-		fill = 0xFF
-	}
-	for len(b) > 16 {
-		if b[0] != fill || b[1]&0x80 != fill&0x80 {
-			return x, false
-		}
-		b = b[1:]
-	}
-	var wide [16]byte
-	for i := range wide {
-		wide[i] = fill
-	}
-	copy(wide[16-len(b):], b)
-	x = column.Int128{Hi: int64(binary.BigEndian.Uint64(wide[:8])), Lo: binary.BigEndian.Uint64(wide[8:])}
-	limit := column.PowersOf10[precision]
-	return x, x.Cmp(limit) < 0 && x.Cmp(limit.Neg()) > 0
 }

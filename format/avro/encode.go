@@ -257,10 +257,7 @@ func (p *part) items(dst []byte, v *column.Vector, i int) (_ []byte, err error) 
 
 // appendDecimal appends the fewest bytes that hold a number in two's complement, the highest first.
 func appendDecimal(dst []byte, d column.Int128) []byte {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(d.Hi))
-	binary.BigEndian.PutUint64(b[8:], d.Lo)
-	n := 0
+	b, n := d.Bytes(), 0
 	for n < 15 && (b[n] == 0 && b[n+1] < 0x80 || b[n] == 0xFF && b[n+1] >= 0x80) {
 		n++
 	}

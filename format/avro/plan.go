@@ -161,20 +161,57 @@ func join(path, name string) string {
 // value has a value go to a column of a type.
 func (c *compiler) value(n *avro.SchemaNode, t *row.Type, path string) (*step, error) {
 	n = c.resolve(n)
-	if n.Type == "union" {
-		return c.union(n, t, path)
-	}
-	wrong := func(hint string) (*step, error) {
-		return nil, fmt.Errorf("field %s is %s in the records, which is not read as %s%s", path, describe(n), t, hint)
-	}
 	s := &step{path: path, t: t, form: column.FormOf(t)}
-	ok := false
+	wrong := fmt.Errorf("field %s is %s in the records, which is not read as %s", path, describe(n), t)
+	var err error
 	switch n.Type {
+	case "union":
+		return c.union(n, t, path)
+	case "record", "error":
+		if t.Kind != row.Row {
+			return nil, wrong
+		}
+		if s, err = c.record(n, t.Fields, path); err == nil {
+			s.t = t
+		}
+		return s, err
+	case "array":
+		if t.Kind != row.Array {
+			return nil, wrong
+		}
+		s.op = opArray
+		s.elem, err = c.value(n.Items, t.Elem, path)
+		return s, err
+	case "map":
+		elem := t.Elem
+		switch {
+		case t.Kind == row.Map && t.Key.IsText():
+		case t.Kind == row.Multiset && t.Elem.IsText():
+			elem = multisetCount
+		default:
+			return nil, wrong
+		}
+		s.op = opMap
+		s.elem, err = c.value(n.Values, elem, path)
+		return s, err
 	case "null":
-		s.op, ok = opNull, true
 		if t.NotNull {
 			return nil, fmt.Errorf("field %s may be NULL in the records, and the column is NOT NULL", path)
 		}
+		return s, nil // opNull
+	}
+	if !s.scalar(n, t) {
+		if t.Kind == row.Decimal && n.LogicalType == "decimal" {
+			wrong = fmt.Errorf("%w: declare DECIMAL(%d, %d)", wrong, min(n.Precision, row.MaxPrecision), n.Scale)
+		}
+		return nil, wrong
+	}
+	return s, nil
+}
+
+// scalar says how a value without parts goes to a column of a type; it returns false if it does not.
+func (s *step) scalar(n *avro.SchemaNode, t *row.Type) (ok bool) {
+	switch n.Type {
 	case "boolean":
 		s.op, ok = opBool, t.Kind == row.Boolean
 	case "int":
@@ -194,54 +231,15 @@ func (c *compiler) value(n *avro.SchemaNode, t *row.Type, path string) (*step, e
 		}
 		ok = t.IsBinary() || t.IsText() && n.Type == "bytes"
 		if t.Kind == row.Decimal {
-			if n.LogicalType == "decimal" && n.Scale != t.Scale {
-				return wrong(fmt.Sprintf(": declare DECIMAL(%d, %d)", min(n.Precision, row.MaxPrecision), n.Scale))
-			}
-			s.to, ok = toDecimal, true
+			s.to, ok = toDecimal, n.LogicalType != "decimal" || n.Scale == t.Scale
 		}
 	case "enum":
 		s.op, s.symbols, ok = opEnum, n.Symbols, t.IsText()
-	case "record", "error":
-		if t.Kind != row.Row {
-			return wrong("")
-		}
-		r, err := c.record(n, t.Fields, path)
-		if err != nil {
-			return nil, err
-		}
-		r.t = t
-		return r, nil
-	case "array":
-		if t.Kind != row.Array {
-			return wrong("")
-		}
-		s.op, ok = opArray, true
-		var err error
-		if s.elem, err = c.value(n.Items, t.Elem, path); err != nil {
-			return nil, err
-		}
-	case "map":
-		elem := t.Elem
-		switch {
-		case t.Kind == row.Map && t.Key.IsText():
-		case t.Kind == row.Multiset && t.Elem.IsText():
-			elem = multisetCount
-		default:
-			return wrong("")
-		}
-		s.op, ok = opMap, true
-		var err error
-		if s.elem, err = c.value(n.Values, elem, path); err != nil {
-			return nil, err
-		}
-	}
-	if !ok {
-		return wrong("")
 	}
 	if s.to == toSame && t.IsText() {
 		s.to = toText
 	}
-	return s, nil
+	return ok
 }
 
 // long is how a long goes to a column of a type. The unit of a timestamp is the writer's, which says it,

@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
@@ -282,9 +281,7 @@ func (p *part) leaf(v *column.Vector, i int) parquet.Value {
 }
 
 func (p *part) decimal(d column.Int128) parquet.Value {
-	var wide [16]byte
-	binary.BigEndian.PutUint64(wide[:8], uint64(d.Hi))
-	binary.BigEndian.PutUint64(wide[8:], d.Lo)
+	wide := d.Bytes()
 	n := decimalSizes[p.t.Precision]
 	m := len(p.e.memory)
 	p.e.memory = append(p.e.memory, wide[16-n:]...)

@@ -1,19 +1,18 @@
 package parquet
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"time"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/encoding"
 
 	"github.com/flott-dev/flott/column"
+	"github.com/flott-dev/flott/internal/valuetext"
 	"github.com/flott-dev/flott/row"
 )
 
@@ -271,19 +270,20 @@ func (l *leaf) append(i int) error {
 	case opF64:
 		v.AppendF64(d.f64[i])
 	case opText:
-		l.text(d.value(i))
+		v.Data = valuetext.AppendUTF8(v.Data, d.value(i))
+		v.EndBytes()
 	case opBytes:
 		v.AppendBytes(d.value(i))
 	case opMillis:
 		if d.i64[i] > math.MaxInt64/1000 || d.i64[i] < math.MinInt64/1000 {
 			return fmt.Errorf("%d milliseconds are no TIMESTAMP", d.i64[i])
 		}
-		l.timestamp(d.i64[i]*1000, 0)
+		v.AppendTimestamp(valuetext.Cut(d.i64[i]*1000, 0, l.t.Precision))
 	case opMicros:
-		l.timestamp(d.i64[i], 0)
+		v.AppendTimestamp(valuetext.Cut(d.i64[i], 0, l.t.Precision))
 	case opNanos:
 		micros := floorDiv(d.i64[i], 1000)
-		l.timestamp(micros, int32(d.i64[i]-micros*1000))
+		v.AppendTimestamp(valuetext.Cut(micros, int32(d.i64[i]-micros*1000), l.t.Precision))
 	case opInt96:
 		l.int96(d.i96[i])
 	case opTimeMicros:
@@ -295,7 +295,7 @@ func (l *leaf) append(i int) error {
 	case opDecimal64:
 		return l.decimal(column.Int128From(d.i64[i]), true)
 	case opDecimal:
-		return l.decimal(bigEndian(d.value(i)))
+		return l.decimal(column.Int128FromBytes(d.value(i)))
 	}
 	return nil
 }
@@ -307,33 +307,6 @@ func (d *values) value(i int) []byte {
 	}
 	return d.bytes[d.off[i]:d.off[i+1]]
 }
-
-// text appends a text; what is not UTF-8 becomes U+FFFD.
-func (l *leaf) text(b []byte) {
-	if utf8.Valid(b) {
-		l.out.AppendBytes(b)
-		return
-	}
-	for _, r := range string(b) {
-		l.out.Data = utf8.AppendRune(l.out.Data, r)
-	}
-	l.out.EndBytes()
-}
-
-// timestamp appends a timestamp, cut to the column's precision.
-func (l *leaf) timestamp(micros int64, nanos int32) {
-	p := l.t.Precision
-	if p < 6 {
-		unit := int64(powers[6-p])
-		micros, nanos = floorDiv(micros, unit)*unit, 0
-	} else {
-		unit := int32(powers[9-p])
-		nanos = nanos / unit * unit
-	}
-	l.out.AppendTimestamp(micros, nanos)
-}
-
-var powers = [7]int{1, 10, 100, 1000, 10_000, 100_000, 1_000_000}
 
 // The Julian day of 1970-01-01, and microseconds of a day.
 const (
@@ -350,36 +323,15 @@ func (l *leaf) int96(x deprecated.Int96) {
 		_, offset := time.UnixMicro(micros).In(l.zone).Zone()
 		micros += int64(offset) * 1_000_000
 	}
-	l.timestamp(micros, int32(nanos-inDay*1000))
+	l.out.AppendTimestamp(valuetext.Cut(micros, int32(nanos-inDay*1000), l.t.Precision))
 }
 
 func (l *leaf) decimal(x column.Int128, ok bool) error {
-	limit := column.PowersOf10[l.t.Precision]
-	if !ok || x.Cmp(limit) >= 0 || x.Cmp(limit.Neg()) <= 0 {
+	if !ok || !x.Fits(l.t.Precision) {
 		return fmt.Errorf("a number has more digits than %s", l.t)
 	}
 	l.out.AppendDecimal(x)
 	return nil
-}
-
-// bigEndian is a number in two's complement, the highest byte first; ok is false if it has more than 128 bits.
-func bigEndian(b []byte) (x column.Int128, ok bool) {
-	fill := byte(0)
-	if len(b) > 0 && b[0] >= 0x80 {
-		fill = 0xFF
-	}
-	for len(b) > 16 {
-		if b[0] != fill || b[1]&0x80 != fill&0x80 {
-			return x, false
-		}
-		b = b[1:]
-	}
-	var wide [16]byte
-	for i := range wide {
-		wide[i] = fill
-	}
-	copy(wide[16-len(b):], b)
-	return column.Int128{Hi: int64(binary.BigEndian.Uint64(wide[:8])), Lo: binary.BigEndian.Uint64(wide[8:])}, true
 }
 
 func floorDiv(x, y int64) int64 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/internal/valuetext"
 	"github.com/flott-dev/flott/row"
 )
 
@@ -267,16 +268,10 @@ func (d *decoder) enum(f *field, out *column.Vector, x int32) {
 }
 
 func (d *decoder) text(f *field, out *column.Vector, b []byte) bool {
-	if utf8.Valid(b) {
-		out.AppendBytes(b)
-		return true
-	}
-	if f.utf8 {
+	if f.utf8 && !utf8.Valid(b) {
 		return d.fail(f.path, errors.New("the text is not UTF-8"))
 	}
-	for _, r := range string(b) {
-		out.Data = utf8.AppendRune(out.Data, r)
-	}
+	out.Data = valuetext.AppendUTF8(out.Data, b)
 	out.EndBytes()
 	return true
 }
