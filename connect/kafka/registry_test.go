@@ -20,8 +20,8 @@ import (
 // binaryFormats are those whose records are bytes.
 var binaryFormats = []format.Factory{avro.Factory, avro.Confluent, protobuf.Factory}
 
-// schemaRegistry keeps schemas and notes the subjects, as Confluent's does. It answers nothing when it is down.
-func schemaRegistry(t *testing.T, down func() bool) (url string, subjects func() []string) {
+// SchemaRegistry keeps schemas and notes the subjects, as Confluent's does. It answers nothing when it is down.
+func SchemaRegistry(t *testing.T, down func() bool) (url string, subjects func() []string) {
 	var mu sync.Mutex
 	var schemas, names []string
 	mux := http.NewServeMux()
@@ -62,7 +62,7 @@ func schemaRegistry(t *testing.T, down func() bool) (url string, subjects func()
 func TestTableOfRegistry(t *testing.T) {
 	c := fakeCluster(t, 1, "a")
 	down := false
-	url, subjects := schemaRegistry(t, func() bool { return down })
+	url, subjects := SchemaRegistry(t, func() bool { return down })
 	pairs := []string{
 		"key.format", "avro-confluent", "value.format", "avro-confluent", "key.fields", "n",
 		"key.avro-confluent.url", url, "value.avro-confluent.url", url, "value.avro-confluent.properties.max.retries", "0",
