@@ -9,10 +9,6 @@ import (
 	formats "github.com/flott-dev/flott/format"
 )
 
-func noLines(f *formats.Factory) error {
-	return fmt.Errorf("records of the format '%s' may have line breaks, so that there are no files of lines of them", f.Name)
-}
-
 // blockReader reads files of a format that has files of its own.
 type blockReader struct {
 	scanReader

@@ -162,7 +162,7 @@ func TestBlocksRefused(t *testing.T) {
 	_, err := Table.NewSource(table)
 	_, err2 := Table.NewSink(table)
 	for _, err := range []error{err, err2} {
-		if err == nil || !strings.Contains(err.Error(), "no files of lines") {
+		if err == nil || !strings.Contains(err.Error(), "cannot be the lines of a text") {
 			t.Errorf("a format of bytes: %v", err)
 		}
 	}

@@ -29,14 +29,9 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 		return nil, err
 	}
 	s := &tableSink{table: c}
-	switch {
-	case c.format.NewFileEncoder != nil:
+	if c.format.NewFileEncoder != nil {
 		s.newFileEncoder, err = c.format.NewFileEncoder(&c.formatted)
-	case c.format.NewEncoder == nil:
-		err = fmt.Errorf("the format '%s' can only be read", c.format.Name)
-	case c.format.Binary:
-		err = noLines(c.format)
-	default:
+	} else if err = errors.Join(c.format.WritesRecords(), c.format.HasLines()); err == nil {
 		s.newEncoder, err = c.format.NewEncoder(&c.formatted)
 	}
 	if err != nil {

@@ -26,14 +26,9 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case c.format.NewFileDecoder != nil:
+	if c.format.NewFileDecoder != nil {
 		_, err = c.format.NewFileDecoder(&c.formatted)
-	case c.format.NewDecoder == nil:
-		err = fmt.Errorf("the format '%s' can only be written", c.format.Name)
-	case c.format.Binary:
-		err = noLines(c.format)
-	default:
+	} else if err = errors.Join(c.format.ReadsRecords(), c.format.HasLines()); err == nil {
 		_, err = c.format.NewDecoder(&c.formatted)
 	}
 	if err != nil {

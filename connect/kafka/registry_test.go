@@ -14,11 +14,12 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/format/avro"
+	"github.com/flott-dev/flott/format/parquet"
 	"github.com/flott-dev/flott/format/protobuf"
 )
 
 // binaryFormats are those whose records are bytes.
-var binaryFormats = []format.Factory{avro.Factory, avro.Confluent, protobuf.Factory}
+var binaryFormats = []format.Factory{avro.Factory, avro.Confluent, protobuf.Factory, parquet.Factory}
 
 // SchemaRegistry keeps schemas and notes the subjects, as Confluent's does. It answers nothing when it is down.
 func SchemaRegistry(t *testing.T, down func() bool) (url string, subjects func() []string) {
@@ -130,5 +131,17 @@ func TestTableOfProtobuf(t *testing.T) {
 	got, err := c.rows("n INT, s STRING", connect.Scan{Project: []int{1, 0}}, append(pairs, "protobuf.ignore-parse-errors", "true")...)
 	if err != nil || strings.Join(got, " ") != `["s1",1] ["s2",2]` {
 		t.Errorf("rows are %s, %v", got, err)
+	}
+}
+
+// TestTableOfFiles refuses formats that have files, and no records.
+func TestTableOfFiles(t *testing.T) {
+	c := fakeCluster(t, 1, "a")
+	_, err := c.table("n INT", connect.Scan{}, "format", "parquet")
+	_, err2 := c.tableSink("n INT", connect.Insert{}, "format", "parquet")
+	for _, err := range []error{err, err2} {
+		if err == nil || !strings.Contains(err.Error(), "the format 'parquet' is one of files") {
+			t.Errorf("%v", err)
+		}
 	}
 }

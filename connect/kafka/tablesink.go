@@ -69,8 +69,8 @@ func newTableSink(t *connect.TableSpec, f *connect.TableFactory) (connect.TableS
 		if p.factory == nil {
 			return nil
 		}
-		if p.factory.NewEncoder == nil {
-			errs = append(errs, fmt.Errorf("the format '%s' can only be read", p.factory.Name))
+		if err := p.factory.WritesRecords(); err != nil {
+			errs = append(errs, err)
 			return nil
 		}
 		f, err := p.factory.NewEncoder(&p.rows)

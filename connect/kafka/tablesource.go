@@ -32,8 +32,8 @@ func newTableSource(t *connect.TableSpec, f *connect.TableFactory) (connect.Tabl
 		if p.factory == nil {
 			continue
 		}
-		if p.factory.NewDecoder == nil {
-			errs = append(errs, fmt.Errorf("the format '%s' can only be written", p.factory.Name))
+		if err := p.factory.ReadsRecords(); err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		if p == &c.key && p.factory.Reads != row.InsertOnly {
