@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+	"go.uber.org/goleak"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/format"
@@ -23,6 +24,8 @@ var simple = []string{
 	"BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "STRING", "VARCHAR(5)", "BYTES", "DATE", "TIME",
 	"TIMESTAMP(3)", "TIMESTAMP(9)", "TIMESTAMP_LTZ(6)", "DECIMAL(5, 2)", "DECIMAL(18, 4)", "DECIMAL(38, 10)",
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestRoundTrip writes and reads random rows of random types.
 func TestRoundTrip(t *testing.T) {

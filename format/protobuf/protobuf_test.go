@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -22,6 +23,8 @@ import (
 )
 
 const orders = `descriptor-file="testdata/orders.proto" message-name="example.Order" `
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestDecode(t *testing.T) {
 	f, known := Factory, map[string]protoreflect.MessageDescriptor{} // each file is compiled once
