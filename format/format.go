@@ -9,6 +9,9 @@
 package format
 
 import (
+	"context"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/column"
@@ -29,6 +32,14 @@ type Factory struct {
 	Unread bool
 	// Nested says that decoders can leave out fields of ROWs: Table.Types has an effect.
 	Nested bool
+	// Metadata are what decoders know of a record besides its columns.
+	Metadata []row.Field
+	// Binary says that records may have any byte, so that files of lines cannot hold them.
+	Binary bool
+	// NewFileDecoder and NewFileEncoder are those of a format that has files of its own, as Avro and Parquet
+	// have; nil where a file is records one after the other. Each decoder belongs to one goroutine.
+	NewFileDecoder func(t *Table) (func() FileDecoder, error)
+	NewFileEncoder func(t *Table) (func(w io.Writer) (FileEncoder, error), error)
 	// NewDecoder checks a table and returns a function that makes decoders for it. Each decoder
 	// belongs to one goroutine.
 	NewDecoder func(t *Table) (func() Decoder, error)
@@ -49,16 +60,21 @@ type Table struct {
 	// Types are those of the columns of Project, of a format that is Nested: ROWs may have some of the
 	// fields of Schema only, in its order. nil is all fields. The others are checked, as columns are.
 	Types []*row.Type
+	// Metadata are those of Factory.Metadata that a decoder appends behind the columns of Project.
+	Metadata []row.Field
 	// Options are the values of the factory's options.
 	Options *config.Configuration
 	// Zone is that of the session; nil is UTC.
 	Zone *time.Location
+	// Subject is the name under which a schema registry has the schemas of the records, if options of the
+	// format name none; "" where the connector knows none.
+	Subject string
 }
 
 // Columns are the columns that a decoder appends.
 func (t *Table) Columns() []row.Field {
 	if t.Project == nil {
-		return t.Schema.Fields
+		return append(slices.Clip(t.Schema.Fields), t.Metadata...)
 	}
 	fields := make([]row.Field, len(t.Project))
 	for i, at := range t.Project {
@@ -67,7 +83,7 @@ func (t *Table) Columns() []row.Field {
 			fields[i].Type = t.Types[i]
 		}
 	}
-	return fields
+	return append(fields, t.Metadata...)
 }
 
 // Decoder reads records.
@@ -75,7 +91,8 @@ type Decoder interface {
 	// Decode appends the rows of one record to the batch, whose columns are those of Table.Columns:
 	// usually one row; none for a bad record that is passed over; two for an update. A format that
 	// reads more than inserts appends to Kinds as well. The batch has no selection. After an error,
-	// which is an *Error, the batch is as it was before. The record is not kept.
+	// the batch is as it was before. It is an *Error if the record is wrong; any other is not about
+	// the record, as that of a server. The record is not kept.
 	Decode(record []byte, b *column.Batch) error
 }
 
@@ -91,4 +108,17 @@ type Encoder interface {
 	// Append appends the record of the row at a place of a batch, whose columns are those of the
 	// table's schema, without what separates records.
 	Append(dst []byte, b *column.Batch, place int) ([]byte, error)
+}
+
+// Waiter is a Decoder or an Encoder that may wait for a server.
+type Waiter interface {
+	// Within has it wait until a context is done, at most.
+	Within(ctx context.Context)
+}
+
+// Within has a Decoder or an Encoder that may wait for a server wait until a context is done.
+func Within(ctx context.Context, coder any) {
+	if w, ok := coder.(Waiter); ok {
+		w.Within(ctx)
+	}
 }

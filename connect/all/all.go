@@ -13,8 +13,11 @@ import (
 	"github.com/flott-dev/flott/connect/print"
 	"github.com/flott-dev/flott/connect/socket"
 	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/format/avro"
 	"github.com/flott-dev/flott/format/csv"
 	"github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/format/parquet"
+	"github.com/flott-dev/flott/format/protobuf"
 	"github.com/flott-dev/flott/format/raw"
 )
 
@@ -25,5 +28,5 @@ func Factories() []connect.TableFactory {
 
 // Formats are the formats: what 'format' can name.
 func Formats() []format.Factory {
-	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory}
+	return []format.Factory{csv.Factory, json.Factory, json.Debezium, json.Canal, json.Maxwell, json.Ogg, raw.Factory, avro.Factory, avro.Confluent, parquet.Factory, protobuf.Factory}
 }

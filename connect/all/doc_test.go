@@ -17,8 +17,10 @@ const head = `# Tables: connectors and formats
 
 Written by ` + "`go test ./connect/all -update`" + `. What ` + "`'connector'` and `'format'`" + ` of CREATE TABLE can name, with the options that each takes; those of a
 format have its name before them, as in ` + "`'csv.null-literal' = ''`" + `. An option that is not here is an error, as is a value that it does not take.
+[formats.md](formats.md) says what formats look like.
 
-The formats are those of Apache Flink 2.2, by its answers to several hundred records (format/*/testdata). Where we differ:
+csv, json, raw and changelogs in JSON are those of Apache Flink 2.2, by its answers to several hundred records (format/*/testdata); avro, avro-confluent, protobuf and parquet
+have its options and types as its documentation and code say, and were compared with other libraries. Where the first ones differ:
 
 - csv: a line break inside quotes is one of the text in files, each of which is read by one reader for that, unless csv.disable-quote-character is true; elsewhere a record is a line. Dates are of the Gregorian calendar at all times.
 - json: the last of several equal keys counts, whatever stands between them. Text must be UTF-8. An object for a BOOLEAN is an error.

@@ -28,6 +28,9 @@
 //	^ from 0        ^  ^ range 1 begins after the first newline at or after its start;
 //	                     range 0 reads the lines that begin at or before its end
 //
+// Tables may be in formats that have files of their own, as Avro and Parquet: they are cut into ranges of bytes
+// too, of which each has what begins in it, and a position is a block and the number of rows read in it.
+//
 // Data flow: the enumerator lists files and hands out splits, one at each request; a reader opens
 // its split, cuts it into records and emits them. The sink's writers write hidden files, which the
 // committer renames.

@@ -19,6 +19,7 @@ type split struct {
 	// the range's first line has to be found.
 	pos   int64
 	begun bool
+	rows  int64 // of the block at pos that are read, of a format that has blocks
 	size  int64 // of the file as it is stored, if the split is all of it; 0: not known
 }
 
@@ -57,6 +58,7 @@ const (
 	flagLast  = 1
 	flagBegun = 2
 	flagSize  = 4
+	flagRows  = 8
 )
 
 func (s *split) encode() connect.Split {
@@ -71,6 +73,10 @@ func (s *split) encode() connect.Split {
 	if s.size > 0 {
 		flags |= flagSize
 		numbers = append(numbers, s.size)
+	}
+	if s.rows > 0 {
+		flags |= flagRows
+		numbers = append(numbers, s.rows)
 	}
 	b := []byte{flags}
 	for _, v := range numbers {
@@ -91,6 +97,9 @@ func decodeSplit(sp connect.Split) (s split, err error) {
 	if sp.Data[0]&flagSize != 0 {
 		numbers = append(numbers, &s.size)
 	}
+	if sp.Data[0]&flagRows != 0 {
+		numbers = append(numbers, &s.rows)
+	}
 	for _, p := range numbers {
 		v, n := binary.Varint(b)
 		if n <= 0 {
@@ -99,7 +108,7 @@ func decodeSplit(sp connect.Split) (s split, err error) {
 		*p, b = v, b[n:]
 	}
 	s.path = string(b)
-	if s.path == "" || s.pos < 0 {
+	if s.path == "" || s.pos < 0 || s.rows < 0 {
 		return s, errBroken
 	}
 	return s, nil

@@ -56,7 +56,7 @@ var base = connect.TableFactory{
 	Formatted: true,
 }
 
-// Table is the connector 'filesystem' of SQL: files of lines in a format, in directories named
+// Table is the connector 'filesystem' of SQL: files of lines in a format, or files of the format, in directories named
 // column=value for partition columns. A table that is written shows its files when the checkpoint that
 // contains them is complete, as Sink does.
 var Table = connect.TableFactory{

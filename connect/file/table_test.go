@@ -20,7 +20,7 @@ import (
 	"github.com/flott-dev/flott/row"
 )
 
-var allFormats = []formats.Factory{csv.Factory, json.Factory, json.Debezium, raw.Factory}
+var allFormats = append([]formats.Factory{csv.Factory, json.Factory, json.Debezium, raw.Factory}, fileFormats...)
 
 // spec is a table with options like "path=/x format=csv".
 func spec(schema string, options ...string) *connect.TableSpec {
@@ -173,7 +173,7 @@ func TestTableErrors(t *testing.T) {
 		options []string
 		want    string
 	}{
-		{[]string{"path=/x"}, "the option 'format' is missing: it is one of csv, debezium-json, json, raw"},
+		{[]string{"path=/x"}, "the option 'format' is missing: it is one of avro, csv, debezium-json, json, parquet, raw"},
 		{[]string{"path=/x", "format=cvs"}, "there is no format 'cvs'; did you mean 'csv'?"},
 		{[]string{"format=csv"}, "the option 'path' is missing"},
 		{[]string{"path=/x", "format=csv", "csv.bogus=1"}, "there is no option 'csv.bogus'"},

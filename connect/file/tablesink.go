@@ -3,6 +3,7 @@ package file
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 type tableSink struct {
 	*table
 	newEncoder func() formats.Encoder
+	// newFileEncoder is that of a format that has files of its own.
+	newFileEncoder func(w io.Writer) (formats.FileEncoder, error)
 }
 
 func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
@@ -25,14 +28,16 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.format.NewEncoder == nil {
-		return nil, fmt.Errorf("table %s: the format '%s' can only be read", t.Name, c.format.Name)
+	s := &tableSink{table: c}
+	if c.format.NewFileEncoder != nil {
+		s.newFileEncoder, err = c.format.NewFileEncoder(&c.formatted)
+	} else if err = errors.Join(c.format.WritesRecords(), c.format.HasLines()); err == nil {
+		s.newEncoder, err = c.format.NewEncoder(&c.formatted)
 	}
-	newEncoder, err := c.format.NewEncoder(&c.formatted)
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	return &tableSink{c, newEncoder}, nil
+	return s, nil
 }
 
 func (s *tableSink) Kinds() row.ChangeKinds { return s.format.Writes }
@@ -45,8 +50,7 @@ func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 	}
 	c := &columnSink{tableSink: s, insert: o}
 	c.inner = &sink[place]{
-		dir: s.path, disk: osSinkDisk,
-		enc: Encoder[place]{Append: appendPlace},
+		dir: s.path, disk: osSinkDisk, enc: s.encoderOfPlaces(),
 		o: SinkOptions[place]{
 			PartBytes: partSizeOption.Get(s.values), Rollover: rolloverOption.Get(s.values),
 			Inactivity: inactivityOption.Get(s.values),
@@ -69,6 +73,31 @@ func appendPlace(dst []byte, p *place) ([]byte, error) {
 	return append(dst, '\n'), err
 }
 
+// encoderOfPlaces writes lines, or files of the format.
+func (s *tableSink) encoderOfPlaces() Encoder[place] {
+	if s.newFileEncoder == nil {
+		return Encoder[place]{Append: appendPlace}
+	}
+	return Encoder[place]{Bulk: func(w io.Writer) (BulkWriter[place], error) {
+		e, err := s.newFileEncoder(w)
+		return &placesWriter{FileEncoder: e}, err
+	}}
+}
+
+// placesWriter writes a file of the format.
+type placesWriter struct {
+	formats.FileEncoder
+	places []int32
+}
+
+func (w *placesWriter) Write(records []place) error {
+	w.places = w.places[:0]
+	for i := range records {
+		w.places = append(w.places, int32(records[i].i))
+	}
+	return w.Encode(records[0].w.view, w.places)
+}
+
 // columnSink is the sink of places, whose writers turn batches into places.
 type columnSink struct {
 	*tableSink
@@ -77,7 +106,10 @@ type columnSink struct {
 }
 
 func (s *columnSink) Writer(ctx connect.WriterContext, states [][]byte) (connect.ColumnWriter, error) {
-	w := &columnWriter{s: s, encoder: s.newEncoder(), view: &columns.Batch{Cols: make([]*columns.Vector, len(s.places))}}
+	w := &columnWriter{s: s, view: &columns.Batch{Cols: make([]*columns.Vector, len(s.places))}}
+	if s.newEncoder != nil {
+		w.encoder = s.newEncoder()
+	}
 	inner, err := s.inner.Writer(ctx, states)
 	if err != nil {
 		return nil, err

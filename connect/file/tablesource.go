@@ -26,10 +26,12 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.format.NewDecoder == nil {
-		return nil, fmt.Errorf("table %s: the format '%s' can only be written", t.Name, c.format.Name)
+	if c.format.NewFileDecoder != nil {
+		_, err = c.format.NewFileDecoder(&c.formatted)
+	} else if err = errors.Join(c.format.ReadsRecords(), c.format.HasLines()); err == nil {
+		_, err = c.format.NewDecoder(&c.formatted)
 	}
-	if _, err := c.format.NewDecoder(&c.formatted); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	cfg, err := c.sourceConfig()
@@ -132,6 +134,10 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 		c.cfg = &cfg
 	}
 	var err error
+	if s.format.NewFileDecoder != nil {
+		c.newFileDecoder, err = s.format.NewFileDecoder(&formatted)
+		return c, err
+	}
 	if c.newDecoder, err = s.format.NewDecoder(&formatted); err != nil {
 		return nil, err
 	}
@@ -171,6 +177,8 @@ type columnSource struct {
 	decoded    []int       // places in the batch of the columns that are in the files
 	constants  []constant
 	newDecoder func() formats.Decoder
+	// newFileDecoder is that of a format that has files of its own.
+	newFileDecoder func() formats.FileDecoder
 }
 
 func (s *columnSource) Schema() *row.Schema { return s.schema }
@@ -181,44 +189,86 @@ func (s *columnSource) Enumerator(ctx connect.EnumeratorContext, state []byte) (
 }
 
 func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, error) {
-	r := &columnReader{
-		s: s, decoder: s.newDecoder(), values: make([]*columns.Vector, len(s.constants)), view: &columns.Batch{},
+	base := scanReader{
+		s: s, values: make([]*columns.Vector, len(s.constants)), view: &columns.Batch{Cols: make([]*columns.Vector, len(s.decoded))},
 		reader: reader[struct{}]{ctx: ctx, cfg: s.cfg},
 	}
-	r.joiner, _ = r.decoder.(formats.Joiner)
-	r.view.Cols = make([]*columns.Vector, len(s.decoded))
 	for i, c := range s.constants {
-		r.values[i] = columns.New(c.Type)
+		base.values[i] = columns.New(c.Type)
 	}
+	if s.newFileDecoder != nil {
+		return &blockReader{scanReader: base, decoder: s.newFileDecoder()}, nil
+	}
+	r := &columnReader{scanReader: base, decoder: s.newDecoder()}
+	r.joiner, _ = r.decoder.(formats.Joiner)
 	return r, nil
 }
 
-// columnReader reads lines into columns. Of the reader of records it has the splits and the files.
-type columnReader struct {
+// scanReader is what readers of lines and of blocks have in common. Of the reader of records it has the
+// splits and the files.
+type scanReader struct {
 	reader[struct{}]
+	s      *columnSource
+	view   *columns.Batch    // the columns of the batch that are in the files
+	values []*columns.Vector // of the constants, one value each, for the open file
+	read   int64             // rows, for the limit
+}
+
+// begin names the split; it reports false with the status of a poll in which there is nothing to read.
+func (r *scanReader) begin(out *connect.ColumnOutput) (status connect.Status, ok bool, err error) {
+	if len(r.splits) == 0 {
+		if r.noMore {
+			return connect.Ended, false, nil
+		}
+		return connect.Waiting, false, nil
+	}
+	out.Split(r.splits[0].id)
+	if limit := r.s.scan.Limit; limit > 0 && r.read >= limit {
+		return r.end(out)
+	}
+	return connect.More, true, nil
+}
+
+// end ends the split.
+func (r *scanReader) end(out *connect.ColumnOutput) (status connect.Status, ok bool, err error) {
+	out.Finished()
+	return connect.More, false, r.finish()
+}
+
+// look has the view be of a batch.
+func (r *scanReader) look(b *columns.Batch) {
+	for i, place := range r.s.decoded {
+		r.view.Cols[i] = b.Cols[place]
+	}
+	r.view.N, r.view.Kinds = b.N, b.Kinds
+}
+
+// added ends what was appended to the view: it adds the columns that are not in the files.
+func (r *scanReader) added(b *columns.Batch) {
+	n := r.view.N - b.N
+	b.N, b.Kinds = r.view.N, r.view.Kinds
+	r.read += int64(n)
+	for i, c := range r.s.constants {
+		for range n {
+			b.Cols[c.out].AppendFrom(r.values[i], 0)
+		}
+	}
+}
+
+// columnReader reads lines into columns.
+type columnReader struct {
+	scanReader
 	lineReader
-	s       *columnSource
 	decoder formats.Decoder
-	joiner  formats.Joiner    // nil where a record is a line
-	view    *columns.Batch    // the columns of the batch that are in the files
-	values  []*columns.Vector // of the constants, one value each, for the open file
-	read    int64             // rows, for the limit
+	joiner  formats.Joiner // nil where a record is a line
 }
 
 // Poll decodes lines of one split.
 //
 //flott:hot
 func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
-	if len(r.splits) == 0 {
-		if r.noMore {
-			return connect.Ended, nil
-		}
-		return connect.Waiting, nil
-	}
-	out.Split(r.splits[0].id)
-	if limit := r.s.scan.Limit; limit > 0 && r.read >= limit {
-		out.Finished()
-		return connect.More, r.finish()
+	if status, ok, err := r.begin(out); !ok {
+		return status, err
 	}
 	if r.in == nil {
 		if err := r.openColumns(); err != nil {
@@ -232,8 +282,8 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 		return connect.More, err
 	}
 	if len(ends) == 0 {
-		out.Finished()
-		return connect.More, r.finish()
+		status, _, err := r.end(out)
+		return status, err
 	}
 	done, err := r.decode(out, text, ends)
 	if err != nil {
@@ -302,11 +352,8 @@ func (r *columnReader) openColumns() (err error) {
 //flott:hot
 func (r *columnReader) decode(out *connect.ColumnOutput, text []byte, ends []int) (done int, err error) {
 	b, room := out.Batch, out.Room()
-	for i, place := range r.s.decoded {
-		r.view.Cols[i] = b.Cols[place]
-	}
 	before := b.N
-	r.view.N, r.view.Kinds = b.N, b.Kinds
+	r.look(b)
 	for _, to := range ends {
 		line := trimEnd(text[done:to])
 		if err := r.decoder.Decode(line, r.view); err != nil {
@@ -316,13 +363,7 @@ func (r *columnReader) decode(out *connect.ColumnOutput, text []byte, ends []int
 			break
 		}
 	}
-	b.N, b.Kinds = r.view.N, r.view.Kinds
-	r.read += int64(b.N - before)
-	for i, c := range r.s.constants {
-		for range b.N - before {
-			b.Cols[c.out].AppendFrom(r.values[i], 0)
-		}
-	}
+	r.added(b)
 	return done, nil
 }
 

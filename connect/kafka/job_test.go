@@ -154,24 +154,7 @@ func TestJobWritesEachRecordOnce(t *testing.T) {
 func TestSQL(t *testing.T) {
 	brokers, _ := broker(t, 2, "t")
 	s := sql.NewSession(sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor()), sql.Set("execution.runtime-mode", "batch"))
-	run := func(text string) (rows []string) {
-		t.Helper()
-		r, err := s.Execute(t.Context(), text)
-		if err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-		defer r.Close()
-		for b, err := range r.Batches() {
-			if err != nil {
-				t.Fatalf("%s: %v", text, err)
-			}
-			for i := range b.N {
-				rows = append(rows, string(r.AppendJSON(nil, b, i)))
-			}
-		}
-		slices.Sort(rows)
-		return rows
-	}
+	run := func(text string) []string { return runSQL(t, s, text) }
 	run(`CREATE TABLE t (
 		ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp', id BIGINT, name STRING, part BIGINT METADATA FROM 'partition' VIRTUAL,
 		h MAP<STRING, BYTES> METADATA FROM 'headers', pos STRING METADATA FROM 'offset' VIRTUAL
@@ -183,4 +166,24 @@ func TestSQL(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
 	}
+}
+
+// runSQL runs a statement, and returns its rows in order of their texts.
+func runSQL(t *testing.T, s *sql.Session, text string) (rows []string) {
+	t.Helper()
+	r, err := s.Execute(t.Context(), text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	defer r.Close()
+	for b, err := range r.Batches() {
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		for i := range b.N {
+			rows = append(rows, string(r.AppendJSON(nil, b, i)))
+		}
+	}
+	slices.Sort(rows)
+	return rows
 }

@@ -72,9 +72,9 @@ func timestampType(k *kgo.Record) string {
 	return "NoTimestampType"
 }
 
-func metadataNames() string {
+func names(fields []row.Field) string {
 	var names []string
-	for _, f := range metadata {
+	for _, f := range fields {
 		names = append(names, f.Name)
 	}
 	return strings.Join(names, ", ")

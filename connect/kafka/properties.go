@@ -15,6 +15,7 @@ import (
 	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"github.com/flott-dev/flott/internal/certificate"
 	"github.com/flott-dev/flott/internal/suggest"
 )
 
@@ -35,7 +36,8 @@ type settings struct {
 	unsafe             bool // records may be lost although the broker has taken them
 
 	protocol, mechanism, user, password string
-	secure                              security
+	trustType, keyType                  string
+	secure                              certificate.Stores
 }
 
 // property is one that has an effect.
@@ -61,13 +63,13 @@ var properties = map[string]property{
 	"sasl.password":     text(func(s *settings) *string { return &s.password }),
 	"sasl.jaas.config":  (*settings).jaas,
 
-	"ssl.truststore.type":                   oneOf(func(s *settings) *string { return &s.secure.trustType }, "PEM"),
-	"ssl.truststore.location":               text(func(s *settings) *string { return &s.secure.trustFile }),
-	"ssl.truststore.certificates":           text(func(s *settings) *string { return &s.secure.trust }),
-	"ssl.keystore.type":                     oneOf(func(s *settings) *string { return &s.secure.keyType }, "PEM"),
-	"ssl.keystore.location":                 text(func(s *settings) *string { return &s.secure.keyFile }),
-	"ssl.keystore.certificate.chain":        text(func(s *settings) *string { return &s.secure.chain }),
-	"ssl.keystore.key":                      text(func(s *settings) *string { return &s.secure.key }),
+	"ssl.truststore.type":                   oneOf(func(s *settings) *string { return &s.trustType }, "PEM"),
+	"ssl.truststore.location":               text(func(s *settings) *string { return &s.secure.TrustFile }),
+	"ssl.truststore.certificates":           text(func(s *settings) *string { return &s.secure.Trust }),
+	"ssl.keystore.type":                     oneOf(func(s *settings) *string { return &s.keyType }, "PEM"),
+	"ssl.keystore.location":                 text(func(s *settings) *string { return &s.secure.KeyFile }),
+	"ssl.keystore.certificate.chain":        text(func(s *settings) *string { return &s.secure.Chain }),
+	"ssl.keystore.key":                      text(func(s *settings) *string { return &s.secure.Key }),
 	"ssl.endpoint.identification.algorithm": (*settings).identification,
 
 	"request.timeout.ms":                 duration(func(s *settings) *time.Duration { return &s.requestTimeout }),
@@ -212,7 +214,7 @@ func secret(key string) bool {
 func (s *settings) connection(prefix string) error {
 	s.opts = append(s.opts, kgo.SeedBrokers(s.brokers...), kgo.RequestTimeoutOverhead(s.requestTimeout))
 	if strings.HasSuffix(s.protocol, "SSL") {
-		c, err := s.secure.config(prefix)
+		c, err := s.secure.Config(prefix)
 		if err != nil {
 			return err
 		}
@@ -262,9 +264,9 @@ func (s *settings) jaas(v string) error {
 func (s *settings) identification(v string) error {
 	switch v {
 	case "":
-		s.secure.anyHost = true
+		s.secure.AnyHost = true
 	case "https":
-		s.secure.anyHost = false
+		s.secure.AnyHost = false
 	default:
 		return errors.New("it is https, or empty to take any host")
 	}

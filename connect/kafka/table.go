@@ -157,6 +157,9 @@ func newTable(t *connect.TableSpec, f *connect.TableFactory) (*table, error) {
 	}
 	c.key.factory, c.key.rows = o.KeyFormat, format.Table{Schema: keySchema, Options: o.KeyFormatOptions, Zone: t.Zone}
 	c.value.factory, c.value.rows = o.Format, format.Table{Schema: valueSchema, Options: o.FormatOptions, Zone: t.Zone}
+	if len(c.topics) == 1 { // the names that Confluent's serializers give
+		c.key.rows.Subject, c.value.rows.Subject = c.topics[0]+"-key", c.topics[0]+"-value"
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}

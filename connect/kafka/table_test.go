@@ -19,7 +19,7 @@ import (
 func (c *cluster) table(schema string, scan connect.Scan, pairs ...string) (connect.ColumnSource, error) {
 	c.t.Helper()
 	spec := &connect.TableSpec{
-		Name: "t", Schema: formattest.Schema(schema), Formats: []format.Factory{csv.Factory, json.Factory, json.Debezium},
+		Name: "t", Schema: formattest.Schema(schema), Formats: append([]format.Factory{csv.Factory, json.Factory, json.Debezium}, binaryFormats...),
 		Options: map[string]string{
 			"connector": "kafka", "properties.bootstrap.servers": strings.Join(c.brokers, ","), "topic": "a",
 			"scan.startup.mode": "earliest-offset", "scan.bounded.mode": "latest-offset",
@@ -112,6 +112,22 @@ func testTableKeysAndMetadata(t *testing.T, newCluster makeCluster) {
 		if err != nil || strings.Join(got, " ") != test.want {
 			t.Errorf("%s %s: %s, %v; want %s", test.schema, test.options, got, err, test.want)
 		}
+	}
+}
+
+// TestTableFormatMetadata reads what the format of the value knows, beside what the connector does.
+func TestTableFormatMetadata(t *testing.T) {
+	c := fakeCluster(t, 1, "a")
+	c.put("a", 0, `{"before":{"n":1},"after":{"n":2},"op":"u","ts_ms":5,"source":{"table":"orders"}}`)
+	scan := connect.Scan{Project: []int{0}, Metadata: []string{"offset", "value.source.table", "partition", "value.ingestion-timestamp"}}
+	got, err := c.rows("n INT", scan, "format", "debezium-json")
+	want := `+U [2,0,"orders",0,"1970-01-01 00:00:00.005Z"] -U [1,0,"orders",0,"1970-01-01 00:00:00.005Z"]`
+	if err != nil || strings.Join(got, " ") != want {
+		t.Errorf("rows are %s, %v; want %s", got, err, want)
+	}
+	scan.Metadata = []string{"value.source.tables"}
+	if _, err := c.rows("n INT", scan, "format", "debezium-json"); err == nil || !strings.Contains(err.Error(), "value.source.table, value.source.properties, topic") {
+		t.Errorf("an unknown one: %v", err)
 	}
 }
 

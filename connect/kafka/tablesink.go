@@ -69,8 +69,8 @@ func newTableSink(t *connect.TableSpec, f *connect.TableFactory) (connect.TableS
 		if p.factory == nil {
 			return nil
 		}
-		if p.factory.NewEncoder == nil {
-			errs = append(errs, fmt.Errorf("the format '%s' can only be read", p.factory.Name))
+		if err := p.factory.WritesRecords(); err != nil {
+			errs = append(errs, err)
 			return nil
 		}
 		f, err := p.factory.NewEncoder(&p.rows)
@@ -150,8 +150,10 @@ func (s *columnSink) partitioned(ctx connect.WriterContext) *sinkConfig {
 
 func (s *columnSink) rows(ctx connect.WriterContext) *rowEncoder {
 	e := &rowEncoder{s: s, value: s.newValue(), values: &columns.Batch{Cols: make([]*columns.Vector, len(s.value.places))}}
+	format.Within(ctx.Context, e.value)
 	if s.newKey != nil {
 		e.key, e.keys = s.newKey(), &columns.Batch{Cols: make([]*columns.Vector, len(s.key.places))}
+		format.Within(ctx.Context, e.key)
 	}
 	if s.isUpsert {
 		e.held = newHeld(s.values, ctx)

@@ -22,7 +22,7 @@ import (
 func (c *cluster) tableSink(schema string, o connect.Insert, pairs ...string) (connect.ColumnSink, error) {
 	c.t.Helper()
 	spec := &connect.TableSpec{
-		Name: "t", Schema: formattest.Schema(schema), Formats: []format.Factory{csv.Factory, json.Factory, json.Debezium},
+		Name: "t", Schema: formattest.Schema(schema), Formats: append([]format.Factory{csv.Factory, json.Factory, json.Debezium}, binaryFormats...),
 		Options: map[string]string{"connector": "kafka", "properties.bootstrap.servers": strings.Join(c.brokers, ","), "topic": "a"},
 	}
 	setOptions(spec, pairs)

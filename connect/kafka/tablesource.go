@@ -32,8 +32,8 @@ func newTableSource(t *connect.TableSpec, f *connect.TableFactory) (connect.Tabl
 		if p.factory == nil {
 			continue
 		}
-		if p.factory.NewDecoder == nil {
-			errs = append(errs, fmt.Errorf("the format '%s' can only be written", p.factory.Name))
+		if err := p.factory.ReadsRecords(); err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		if p == &c.key && p.factory.Reads != row.InsertOnly {
@@ -59,8 +59,19 @@ func (s *tableSource) Kinds() row.ChangeKinds {
 	return s.value.factory.Reads
 }
 
-func (s *tableSource) Nested() bool          { return s.value.factory.Nested }
-func (s *tableSource) Metadata() []row.Field { return slices.Clone(metadata) }
+func (s *tableSource) Nested() bool { return s.value.factory.Nested }
+
+// valuePrefix is before the names of metadata columns that the format of the value has.
+const valuePrefix = "value."
+
+// Metadata are the columns of the format of the value and those of the connector.
+func (s *tableSource) Metadata() (all []row.Field) {
+	for _, f := range s.value.factory.Metadata {
+		f.Name = valuePrefix + f.Name
+		all = append(all, f)
+	}
+	return append(all, metadata...)
+}
 
 // Readers is the number of partitions, if the brokers tell.
 func (s *tableSource) Readers(most int) (int, error) {
@@ -116,11 +127,19 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 		c.schema.Fields[out].Type = s.spec.Schema.Fields[place].Type
 	}
 	for i, name := range scan.Metadata {
-		at := slices.IndexFunc(metadata, func(f row.Field) bool { return f.Name == name })
+		all := s.Metadata()
+		ofValue := len(s.value.factory.Metadata)
+		at := slices.IndexFunc(all, func(f row.Field) bool { return f.Name == name })
 		if at < 0 {
-			return nil, fmt.Errorf("table %s: there is no metadata column '%s'; there are %s", s.spec.Name, name, metadataNames())
+			return nil, fmt.Errorf("table %s: there is no metadata column '%s'; there are %s", s.spec.Name, name, names(all))
 		}
-		c.schema.Fields = append(c.schema.Fields, metadata[at])
+		c.schema.Fields = append(c.schema.Fields, all[at])
+		if at < ofValue {
+			value.Metadata = append(value.Metadata, s.value.factory.Metadata[at])
+			c.valueOut = append(c.valueOut, len(scan.Project)+i)
+			continue
+		}
+		at -= ofValue
 		c.metadata = append(c.metadata, metadataColumn{appendMetadata[at], len(scan.Project) + i})
 	}
 	var err error
@@ -150,8 +169,10 @@ func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, 
 		consumer: newConsumer(s.cfg, ctx), s: s, value: s.newValue(),
 		values: &columns.Batch{Cols: make([]*columns.Vector, len(s.valueOut))}, keys: &columns.Batch{},
 	}
+	format.Within(ctx.Context, r.value)
 	if s.newKey != nil {
 		r.key = s.newKey()
+		format.Within(ctx.Context, r.key)
 		for _, out := range s.keyOut {
 			r.keys.Cols = append(r.keys.Cols, columns.New(s.schema.Fields[out].Type))
 		}
@@ -185,6 +206,14 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 	return connect.More, r.each(f, s, out, func(k *kgo.Record) error { return r.decode(b, k) })
 }
 
+// wrong deals with an error of a decoder: a record that is wrong, or a server that the decoder asks.
+func (r *columnReader) wrong(k *kgo.Record, err error) error {
+	if bad := (*format.Error)(nil); errors.As(err, &bad) {
+		return r.bad(k, err)
+	}
+	return fmt.Errorf("topic %s, partition %d, offset %d: %w", k.Topic, k.Partition, k.Offset, err)
+}
+
 // decode appends the rows of a record to a batch.
 func (r *columnReader) decode(b *columns.Batch, k *kgo.Record) error {
 	if k.Value == nil && !r.s.isUpsert { // a tombstone
@@ -197,7 +226,7 @@ func (r *columnReader) decode(b *columns.Batch, k *kgo.Record) error {
 		}
 		r.keys.N = 0
 		if err := r.key.Decode(k.Key, r.keys); err != nil {
-			return r.bad(k, fmt.Errorf("the key: %w", err))
+			return r.wrong(k, fmt.Errorf("the key: %w", err))
 		}
 		if r.keys.N != 1 {
 			return nil // the format passes it over
@@ -209,7 +238,7 @@ func (r *columnReader) decode(b *columns.Batch, k *kgo.Record) error {
 		}
 		r.values.N++
 	} else if err := r.value.Decode(k.Value, r.values); err != nil {
-		return r.bad(k, err)
+		return r.wrong(k, err)
 	}
 	for range r.values.N - before {
 		for i, out := range r.s.keyOut {

@@ -61,8 +61,8 @@ func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 	if len(t.Partitions) > 0 {
 		return nil, fmt.Errorf("table %s: the connector 'socket' has no partitions", t.Name)
 	}
-	if s.format.NewDecoder == nil {
-		return nil, fmt.Errorf("table %s: the format '%s' can only be written", t.Name, s.format.Name)
+	if err := errors.Join(s.format.ReadsRecords(), s.format.HasLines()); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	if _, err := s.format.NewDecoder(&s.rows); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)

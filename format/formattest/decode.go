@@ -257,3 +257,19 @@ func encode(json, f format.Factory, parts []string) (string, error) {
 	record, err := newEncoder().Append(nil, b, 0)
 	return string(record), err
 }
+
+// DecodeBatch is the batch of some records.
+func DecodeBatch(t testing.TB, f format.Factory, table *format.Table, records ...string) *column.Batch {
+	t.Helper()
+	newDecoder, err := f.NewDecoder(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, b := newDecoder(), Batch(f, table)
+	for _, r := range records {
+		if err := d.Decode([]byte(r), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}

@@ -22,25 +22,26 @@ type dialect struct {
 	inserts        []string
 	update, delete string
 	// ignored is what op may say of other than rows.
-	ignored []string
-	hint    string // what may be wrong where an update lacks the row before
+	ignored  []string
+	hint     string // what may be wrong where an update lacks the row before
+	metadata []metadatum
 }
 
 var (
 	debezium = dialect{
 		name: "debezium-json", before: "before", after: "after", op: "op", inserts: []string{"c", "r"}, update: "u", delete: "d",
-		hint: "; has the table of PostgreSQL REPLICA IDENTITY FULL?",
+		hint: "; has the table of PostgreSQL REPLICA IDENTITY FULL?", metadata: debeziumMetadata,
 	}
 	ogg = dialect{
 		name: "ogg-json", before: "before", after: "after", op: "op_type", inserts: []string{"I"}, update: "U", delete: "D",
 	}
 	canal = dialect{
 		name: "canal-json", before: "old", after: "data", op: "type", list: true, partial: true, inserts: []string{"INSERT"},
-		update: "UPDATE", delete: "DELETE", ignored: []string{"CREATE"},
+		update: "UPDATE", delete: "DELETE", ignored: []string{"CREATE"}, metadata: canalMetadata,
 	}
 	maxwell = dialect{
 		name: "maxwell-json", before: "old", after: "data", op: "type", partial: true, inserts: []string{"insert"},
-		update: "update", delete: "delete",
+		update: "update", delete: "delete", metadata: maxwellMetadata,
 	}
 )
 
@@ -62,7 +63,7 @@ func (l *dialect) factory(more ...config.Declared) format.Factory {
 		Options: append(config.Set{
 			ignoreErrors, timestampFormat, mapNullKey, mapNullLiteral, plainDecimal, ignoreNull,
 		}, more...),
-		Reads: row.AllKinds, Writes: row.AllKinds,
+		Reads: row.AllKinds, Writes: row.AllKinds, Metadata: l.metadataOf(),
 		NewDecoder: l.newDecoder, NewEncoder: l.newEncoder,
 	}
 }
@@ -75,6 +76,7 @@ type changeDecoder struct {
 	envelope *column.Batch
 	old, new *node // of the rows
 	project  []int
+	metadata []wanted // behind the columns of project
 }
 
 func (l *dialect) newDecoder(t *format.Table) (func() format.Decoder, error) {
@@ -92,12 +94,18 @@ func (l *dialect) newDecoder(t *format.Table) (func() format.Decoder, error) {
 	schema := &row.Schema{Fields: []row.Field{
 		{Name: l.before, Type: rows}, {Name: l.after, Type: rows}, {Name: l.op, Type: row.StringType()},
 	}}
+	metadata, inside, outside, err := l.choose(t.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	schema.Fields = append(schema.Fields, inside...)
 	wrapped := schemaInclude.Get(t.Options)
 	if wrapped {
-		schema = &row.Schema{Fields: []row.Field{{Name: "payload", Type: &row.Type{Kind: row.Row, Fields: schema.Fields}}}}
+		payload := row.Field{Name: "payload", Type: &row.Type{Kind: row.Row, Fields: schema.Fields}}
+		schema = &row.Schema{Fields: append([]row.Field{payload}, outside...)}
 	}
 	return func() format.Decoder {
-		d := &changeDecoder{dialect: l, inner: makeDecoder(s, schema, nil), wrapped: wrapped, project: t.Project}
+		d := &changeDecoder{dialect: l, inner: makeDecoder(s, schema, nil), wrapped: wrapped, project: t.Project, metadata: metadata}
 		d.inner.ignore, d.inner.lenient = false, s.ignore
 		if t.Project == nil {
 			for i := range t.Schema.Fields {
@@ -158,16 +166,40 @@ func (d *changeDecoder) decode(record []byte, b *column.Batch) error {
 		return err
 	}
 	cols := d.envelope.Cols
-	if d.envelope.N == 1 && d.wrapped && !cols[0].IsNull(0) {
-		cols = cols[0].Children
-	}
-	if d.envelope.N != 1 || len(cols) != 3 {
+	if d.envelope.N != 1 || d.wrapped && cols[0].IsNull(0) {
 		return wrong(record, "", "the record is not a change: an object is expected")
+	}
+	if d.wrapped {
+		cols = cols[0].Children
 	}
 	if cols[2].IsNull(0) {
 		return wrong(record, d.op, "the record does not say what has happened to the row")
 	}
-	return d.change(record, cols, b)
+	n := b.N
+	if err := d.change(record, cols, b); err != nil {
+		return err
+	}
+	return d.appendMetadata(record, cols, b, b.N-n)
+}
+
+// appendMetadata appends what is asked for besides the rows, for each of n rows.
+func (d *changeDecoder) appendMetadata(record []byte, cols []*column.Vector, b *column.Batch, n int) error {
+	for i, m := range d.metadata {
+		out := b.Cols[len(d.project)+i]
+		for range n {
+			switch {
+			case !m.outside:
+				if !m.append(out, cols[3+m.at]) {
+					return wrong(record, m.key, "the value is not of type "+m.Type.String())
+				}
+			case d.wrapped:
+				m.append(out, d.envelope.Cols[1+m.at])
+			default:
+				out.AppendNull()
+			}
+		}
+	}
+	return nil
 }
 
 func (d *changeDecoder) change(record []byte, cols []*column.Vector, b *column.Batch) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/internal/valuetext"
 	"github.com/flott-dev/flott/row"
 )
 
@@ -134,13 +135,7 @@ func (c *codec) decode(s []byte, v *column.Vector) {
 func (c *codec) appendText(dst, s []byte) []byte {
 	switch c.charset {
 	case "UTF-8":
-		if utf8.Valid(s) {
-			return append(dst, s...)
-		}
-		for _, r := range string(s) {
-			dst = utf8.AppendRune(dst, r)
-		}
-		return dst
+		return valuetext.AppendUTF8(dst, s)
 	case "ISO-8859-1":
 		for _, x := range s {
 			dst = utf8.AppendRune(dst, rune(x))

@@ -1,6 +1,9 @@
 package valuetext
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+	"unicode/utf8"
+)
 
 // IsTrue is Boolean.parseBoolean of a text without the spaces around it: whether it is true, in any
 // case.
@@ -58,3 +61,14 @@ func Base64(dst, s []byte) (out []byte, ok bool) {
 
 // AppendBase64 appends bytes in base64, with padding.
 func AppendBase64(dst, b []byte) []byte { return base64.StdEncoding.AppendEncode(dst, b) }
+
+// AppendUTF8 appends a text; each byte that is not of UTF-8 becomes U+FFFD.
+func AppendUTF8(dst, s []byte) []byte {
+	if utf8.Valid(s) {
+		return append(dst, s...)
+	}
+	for _, r := range string(s) {
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst
+}
