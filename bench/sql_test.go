@@ -48,25 +48,34 @@ func BenchmarkSQLKeyedCount(b *testing.B) {
 	}
 }
 
-// BenchmarkCSVGroup groups the rows of a CSV file of ten columns with types, in batch mode. Where there is a program duckdb
-// it does the same with one thread.
-func BenchmarkCSVGroup(b *testing.B) {
+// BenchmarkFileGroup groups the rows of a file of ten columns with types, in batch mode: of CSV, and of Parquet. Where there is a
+// program duckdb it does the same with one thread.
+func BenchmarkFileGroup(b *testing.B) {
 	const columns = "k INT, g INT, v INT, s STRING, id BIGINT, d DOUBLE, name STRING, ts TIMESTAMP, flag BOOLEAN, txt STRING"
 	const query = "SELECT COUNT(*), SUM(n), SUM(v) FROM (SELECT %[1]s, COUNT(*) AS n, SUM(CAST(v AS BIGINT)) AS v, MIN(s) AS s FROM t GROUP BY %[1]s) AS x"
-	file := filepath.Join(b.TempDir(), "rows.csv")
-	size := writeCSV(b, file, 8_700_000)
+	dir := b.TempDir()
+	lines, blocks := filepath.Join(dir, "rows.csv"), filepath.Join(dir, "parquet")
+	size := writeCSV(b, lines, 8_700_000)
+	table := func(name, path, format string) string {
+		return fmt.Sprintf("CREATE TABLE %s (%s) WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = '%s'); ", name, columns, path, format)
+	}
+	batch := sql.Set("execution.runtime-mode", "BATCH")
+	runSQL(b, table("t", lines, "csv")+table("p", blocks, "parquet")+"INSERT INTO p SELECT * FROM t", batch)
+	csv := fmt.Sprintf("read_csv('%s', header = false, auto_detect = false, columns = %s)", lines, duckdbColumns)
+	parquet := fmt.Sprintf("read_parquet('%s/*')", blocks)
 	duckdb, _ := exec.LookPath("duckdb")
-	for _, x := range []struct{ name, key string }{{"1k", "k"}, {"5M", "g"}} {
+	for _, x := range []struct{ name, path, format, key, view string }{
+		{"CSV/1k", lines, "csv", "k", csv}, {"CSV/5M", lines, "csv", "g", csv},
+		{"Parquet/1k", blocks, "parquet", "k", parquet}, {"Parquet/5M", blocks, "parquet", "g", parquet},
+	} {
 		b.Run(x.name, func(b *testing.B) {
 			for b.Loop() {
-				cpu := runSQL(b, fmt.Sprintf("CREATE TABLE t (%s) WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = 'csv'); ",
-					columns, file)+fmt.Sprintf(query, x.key), sql.Set("execution.runtime-mode", "BATCH"))
+				cpu := runSQL(b, table("t", x.path, x.format)+fmt.Sprintf(query, x.key), batch)
 				b.ReportMetric(cpu/size, "cpu-s/GB")
 				if duckdb == "" {
 					continue
 				}
-				cmd := exec.Command(duckdb, "-c", fmt.Sprintf("SET threads = 1; CREATE VIEW t AS SELECT * FROM read_csv('%s', header = false, "+
-					"auto_detect = false, columns = %s); ", file, duckdbColumns)+fmt.Sprintf(query, x.key))
+				cmd := exec.Command(duckdb, "-c", fmt.Sprintf("SET threads = 1; CREATE VIEW t AS SELECT * FROM %s; ", x.view)+fmt.Sprintf(query, x.key))
 				if out, err := cmd.CombinedOutput(); err != nil {
 					b.Fatalf("duckdb: %v\n%s", err, out)
 				}
