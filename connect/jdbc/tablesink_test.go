@@ -234,7 +234,7 @@ func TestTableSinkErrors(t *testing.T) {
 		{"id INT, m INT", "", d.options("t"), "the table t has no column m in the database; did you mean n?"},
 		{"id STRING", "", d.options("t"), "the column id is integer in the database, and STRING here"},
 		{"id DOUBLE", "", d.options("t"), "the column id is integer in the database, and DOUBLE here"},
-		{"id INT, s ARRAY<INT>", "", d.options("t"), "the column s is text in the database, and ARRAY<INT> here"},
+		{"id INT, s ARRAY<INT>", "", d.options("t"), "the column s is ARRAY<INT>, and arrays can be read only"},
 		{"n INT NOT NULL", "n", d.options("t"), "neither the primary key nor a unique index of the table"},
 		{"id INT", "", lite.options("u"), "the database has no table u ('table-name')"},
 		{"m INT", "", lite.options("t"), `the table "t" has no column m in the database; it has id`},

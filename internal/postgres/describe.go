@@ -158,6 +158,8 @@ func (c *Column) Write(expression string, t *row.Type) (converted, array string,
 	from, fromNumber := isNumber(oid)
 	to, toNumber := isNumber(c.OID)
 	switch {
+	case t.Kind == row.Array:
+		return "", "", fmt.Errorf("the column %s is %s, and arrays can be read only", c.Name, t.SQL())
 	case oid == 0:
 		return "", "", c.mismatch(t)
 	case oid == c.OID, isText(oid) && isText(c.OID):
