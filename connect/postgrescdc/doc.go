@@ -20,10 +20,15 @@
 // the log (DBLog, Flink CDC) have to hold the chunk's rows until the log has come to the upper one, and take a transaction for one that the
 // chunk has when its commit is before the lower one; but it becomes visible some time after it is in the log.
 //
+// With upserts nothing is dropped: a change that comes late is made again, and the log ends where the row is.
+//
 // # Non-obvious
 //
 //   - For that reason a snapshot is taken anew until it has all transactions that were read from the log: of rows that were not read yet their changes
 //     were dropped.
+//   - Reading a table again gives what it is then. So an attempt that failed may have read a row that nobody hears of any more:
+//     in the job's state it never was, but a sink that writes by key has it. With upserts its deletion comes, as it does in the log after
+//     the checkpoint.
 //   - A position within a transaction is that before it, and how many changes were read: the server sends whole transactions.
 //   - Keys are compared by the database, unless they are numbers: it has collations.
 //   - Where nothing happens in the tables, keepalives say how far the log is read, so that the slot does not hold it for ever.

@@ -81,8 +81,10 @@ func (r *runner) change(ctx context.Context, kind byte, b []byte) error {
 	if !r.cfg.wants(rel.schema, rel.name) {
 		return nil
 	}
-	if kind, err = r.filter(ctx, rel, kind, &m); kind == 0 || err != nil {
-		return err
+	if !r.cfg.Upsert {
+		if kind, err = r.filter(ctx, rel, kind, &m); kind == 0 || err != nil {
+			return err
+		}
 	}
 	return r.add(ctx, change{
 		relation: rel, kind: kind, oldKind: m.oldKind, old: m.old, new: m.new, micros: r.tx.time.UnixMicro(), lsn: r.st.LSN, skip: r.st.Skip,
@@ -146,7 +148,7 @@ func (r *runner) filter(ctx context.Context, rel *relation, kind byte, m *rowCha
 				return true, err
 			}
 		}
-		return !r.seen.sees(r.tx.xid), nil
+		return r.tx.commit >= r.st.Chunk.Until || !r.seen.sees(r.tx.xid), nil
 	}
 	hasOld, hasNew := kind != kindInsert, kind != kindDelete
 	if kind == kindUpdate && m.old == nil { // the key is the same

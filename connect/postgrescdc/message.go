@@ -147,8 +147,9 @@ func appendTuple(dst []byte, texts [][]byte) []byte {
 
 // begin is the begin of a transaction.
 type begin struct {
-	time time.Time
-	xid  uint32
+	commit uint64 // the position of its commit
+	time   time.Time
+	xid    uint32
 }
 
 // epochMicros is 2000-01-01 in microseconds since 1970.
@@ -156,7 +157,7 @@ const epochMicros = 946_684_800_000_000
 
 func parseBegin(b []byte) (m begin, err error) {
 	c := cursor{b: b}
-	c.uint(8)
+	m.commit = c.uint(8)
 	m.time = time.UnixMicro(int64(c.uint(8)) + epochMicros)
 	m.xid = uint32(c.uint(4))
 	return m, c.err()

@@ -43,6 +43,11 @@ type SourceOptions struct {
 	Publication string
 	// Startup is Initial by default.
 	Startup Startup
+	// Upsert hands over all changes of the log, also of rows that were not read yet, or that were read when they had changed already: until the log has
+	// come that far a row may go back to what it was. It is for what keeps the last change of each key. Without it each change fits the rows
+	// that were handed over before; but what a failed attempt has written outside of the job, by key, is not all there again when the
+	// job goes on: a row that was read, and was deleted before it was read again, stays there.
+	Upsert bool
 	// ChunkRows is how many rows of a table are read at a time. Zero means 8096.
 	ChunkRows int
 	// Timeout is how long a server that is away is waited for. Zero means 30 seconds.

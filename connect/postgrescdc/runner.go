@@ -71,6 +71,7 @@ type runner struct {
 	confirmed atomic.Uint64 // what the log is not needed before
 
 	st        *state // behind what was read last
+	marked    time.Time
 	open      *batch // that is filled, nil while there is none
 	sent      time.Time
 	isDirty   bool // st has changed without a row
@@ -228,12 +229,14 @@ func (r *runner) step(ctx context.Context) error {
 	}
 	switch {
 	case !ok:
-		err = r.flush(ctx)
+		if err = r.flush(ctx); err == nil && r.st.Chunk != nil && !r.isInTx && time.Since(r.marked) >= statusInterval {
+			err = r.mark(ctx) // what was written before may be lost in a crash of the server
+		}
 	case m.message != nil:
 		err = r.message(ctx, m.message)
 	case m.end > r.st.LSN && !r.isInTx:
 		// All before was read, and is of other tables.
-		r.st.LSN, r.st.Skip, r.isDirty = m.end, 0, true
+		r.st.LSN, r.isDirty = m.end, true
 		r.reached()
 	}
 	if err == nil && r.isDirty && r.open == nil && time.Since(r.sent) >= statusInterval {

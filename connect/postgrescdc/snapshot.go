@@ -136,6 +136,7 @@ func (r *runner) commitRead(ctx context.Context) error {
 
 // mark writes a message to the log, so that the log comes behind the chunk also if nothing else happens.
 func (r *runner) mark(ctx context.Context) error {
+	r.marked = time.Now()
 	_, err := postgres.Texts(ctx, r.sql, "SELECT pg_logical_emit_message(true, 'flott', '')")
 	if postgres.Code(err) == "42501" {
 		return nil // others write to the log, too

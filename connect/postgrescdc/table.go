@@ -39,7 +39,7 @@ var (
 	}, nil, "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 	modeOption = options.Enum(options.Doc{
 		Key: "changelog-mode", Default: "all", Text: "`all` tells rows as they were, which needs REPLICA IDENTITY FULL of the tables in the database; `upsert` tells what a row is now, by the " +
-			"primary key.",
+			"primary key, and while tables are read also what it was.",
 	}, nil, "all", "upsert")
 	startOption = options.Enum(options.Doc{
 		Key: "scan.startup.mode", Default: "initial", Text: "`initial` reads all rows of the tables, and then what changes; `latest-offset` what changes from now on; " +
@@ -106,7 +106,7 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 		return nil, fmt.Errorf("table %s, connector 'postgres-cdc': %w", t.Name, err)
 	}
 	s.cfg = cfg
-	s.cfg.needsOld = !s.isUpsert
+	s.cfg.needsOld, s.cfg.Upsert = !s.isUpsert, s.isUpsert
 	return s, nil
 }
 
@@ -270,7 +270,11 @@ var (
 func (r *columnReader) append(out *connect.ColumnOutput, c *change) error {
 	r.old, r.new = values(r.old[:0], c.old), values(r.new[:0], c.new)
 	if c.kind == kindInsert {
-		return r.row(out, row.Insert, r.new, c)
+		kind := row.Insert
+		if r.s.isUpsert {
+			kind = row.UpdateAfter
+		}
+		return r.row(out, kind, r.new, c)
 	}
 	isFull := c.oldKind == 'O'
 	if !r.s.isUpsert && !isFull {

@@ -38,7 +38,7 @@ func TestUpserts(t *testing.T) {
 	upsert := []string{"changelog-mode", "upsert"}
 	f := d.follow("id INT NOT NULL, s STRING", "id", nil, upsert...)
 	defer f.Close()
-	d.wants(f, `+I [1,"a"]`, `+I [2,"b"]`)
+	d.wants(f, `+U [1,"a"]`, `+U [2,"b"]`)
 	d.exec("UPDATE t SET s = 'c', big = repeat('x', 5000) WHERE id = 1", "UPDATE t SET id = 3 WHERE id = 2", "DELETE FROM t WHERE id = 3", "UPDATE t SET s = 'd' WHERE id = 1")
 	d.wants(f, `+U [1,"c"]`, `-D [2,null]`, `+U [3,"b"]`, `-D [3,null]`, `+U [1,"d"]`)
 	big := d.follow("id INT NOT NULL, big STRING", "id", nil, append(upsert, "scan.startup.mode", "latest-offset", "slot.name", d.name+"b")...)
