@@ -250,9 +250,17 @@ func TestTableSinkErrors(t *testing.T) {
 	}
 }
 
-// TestTableSinkSurvivesTheServer: rows are written after the server was away, at the start and in between.
-func TestTableSinkSurvivesTheServer(t *testing.T) {
+// TestServerIsKilled: what writes, reads and looks up goes on when the server is there again.
+func TestServerIsKilled(t *testing.T) {
 	s := servertest.NewPostgres(t)
+	t.Run("sink", func(t *testing.T) { testSinkSurvives(t, s) })
+	s.Start(t) // the test has left it killed
+	t.Run("source", func(t *testing.T) { testSourceSurvives(t, s) })
+	t.Run("lookup", func(t *testing.T) { testLookupSurvives(t, s) })
+}
+
+// testSinkSurvives: rows are written after the server was away, at the start and in between.
+func testSinkSurvives(t *testing.T, s *servertest.PostgresServer) {
 	d := ofServer(t, s)
 	d.exec("CREATE TABLE t (n INT PRIMARY KEY)")
 	down := func(do func() error) {

@@ -246,7 +246,7 @@ func (d *database) readOverRestarts(key string, kills int, end func()) (changes 
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	var from *connecttest.Snapshot
-	const restarts = 5
+	const restarts = 4
 	for i := range restarts {
 		f := d.follow(schema, "", from, "scan.incremental.snapshot.chunk.size", "40", "connect.max-retries", "10")
 		more := d.read(f, 20+rng.IntN(100))

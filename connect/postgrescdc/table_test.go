@@ -243,10 +243,10 @@ func TestDocumentation(t *testing.T) {
 // TestConformance reads the rows of a table with several readers, from any position within a chunk.
 func TestConformance(t *testing.T) {
 	d := newDatabase(t, servertest.Postgres(t))
-	d.exec("CREATE TABLE t (a TEXT, b INT, v INT, PRIMARY KEY (b, a))", "INSERT INTO t SELECT 'a' || i % 3, i / 3, i FROM generate_series(1, 12) AS g(i)")
+	d.exec("CREATE TABLE t (a TEXT, b INT, v INT, PRIMARY KEY (b, a))", "INSERT INTO t SELECT 'a' || i % 3, i / 3, i FROM generate_series(1, 8) AS g(i)")
 	o := d.sourceOptions()
-	o.ChunkRows = 5
+	o.ChunkRows = 3
 	connecttest.Source(t, func() connect.Source[string] {
 		return Source(o, func(c *Change) (string, error) { return fmt.Sprint(c.Op, c.New), nil })
-	}, connecttest.Options[string]{Max: 12})
+	}, connecttest.Options[string]{Max: 8})
 }
