@@ -26,6 +26,9 @@ type TableFactory struct {
 	NewSource func(t *TableSpec) (TableSource, error)
 	// NewSink makes the sink of a table; nil for a connector that only reads.
 	NewSink func(t *TableSpec) (TableSink, error)
+	// NewCatalog makes the catalog of a system whose tables the connector reads and writes, of CREATE CATALOG with Name as 'type', whose
+	// options it checks; nil where there is none.
+	NewCatalog func(name string, options map[string]string) (Catalog, error)
 }
 
 // TableSpec is a table of a catalog as its connector sees it.

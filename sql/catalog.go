@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -22,6 +23,16 @@ func (s *Session) makeTable(_ catalog.Path, x ast.Statement, ddl string) (*catal
 		return bind.View(env, v, ddl[q.From-from:q.To-from])
 	}
 	return bind.Table(env, x.(*ast.CreateTable))
+}
+
+// openCatalog opens the catalog of another system: of the connector that 'type' names.
+func (s *Session) openCatalog(name string, options map[string]string) (connect.Catalog, error) {
+	for i := range s.connectors {
+		if f := &s.connectors[i]; f.NewCatalog != nil && f.Name == options["type"] {
+			return f.NewCatalog(name, options)
+		}
+	}
+	return nil, nil
 }
 
 // tableEnv is what names mean in tables: their columns do not depend on the mode.

@@ -72,7 +72,7 @@ func TestCatalogs(t *testing.T) {
 	})
 	refuses(t, s, map[string]string{
 		"CREATE CATALOG c2 WITH ('type' = 'generic_in_memory')": "there is a catalog c2 already; CREATE CATALOG IF NOT EXISTS",
-		"CREATE CATALOG c3":                                         "has no 'type'; the 'type' is 'generic_in_memory', or 'file' with a 'path'",
+		"CREATE CATALOG c3":                                         "has no 'type'; the 'type' is 'generic_in_memory', 'file' with a 'path'",
 		"CREATE CATALOG c3 WITH ('type' = 'hive')":                  "no catalog of the type 'hive'",
 		"CREATE CATALOG c3 WITH ('type' = 'file')":                  "has no 'path'",
 		"CREATE CATALOG c3 WITH ('type' = 'file', 'pth' = '/x')":    "did you mean 'path'?",

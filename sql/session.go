@@ -76,6 +76,7 @@ func Set(key, value string) Option {
 func NewSession(options ...Option) *Session {
 	s := &Session{options: map[string]string{}, defaults: map[string]string{}, functions: newFunctions()}
 	s.catalog = catalog.NewStore(s.makeTable)
+	s.catalog.Open = s.openCatalog
 	for _, o := range options {
 		o(s)
 	}

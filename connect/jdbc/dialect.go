@@ -30,6 +30,9 @@ type session interface {
 	run(ctx context.Context, calls []call) error
 	// columns are those of a table with the types that they have here, and its primary key.
 	columns(ctx context.Context, table string) (fields []row.Field, key []string, err error)
+	// databases are the names of those that there are, and tables those of the one that the session is connected to.
+	databases(ctx context.Context) ([]string, error)
+	tables(ctx context.Context) ([]string, error)
 	// scan begins to read rows.
 	scan(ctx context.Context, q *query) (cursor, error)
 	// lookup prepares looking up the rows that have some values.

@@ -1,6 +1,7 @@
 package jdbc_test
 
 import (
+	stdsql "database/sql"
 	"slices"
 	"testing"
 
@@ -78,5 +79,20 @@ func TestSelect(t *testing.T) {
 	}
 	if got := s.run("SELECT name FROM items LIMIT 3"); len(got) != 3 {
 		t.Errorf("%v", got)
+	}
+}
+
+// liteExec runs statements in a file of SQLite.
+func (s *shop) liteExec(path string, statements ...string) {
+	s.t.Helper()
+	db, err := stdsql.Open("sqlite", path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, text := range statements {
+		if _, err := db.Exec(text); err != nil {
+			s.t.Fatalf("%s: %v", text, err)
+		}
 	}
 }

@@ -202,3 +202,22 @@ func (l *pgLooker) look(ctx context.Context, keys []*column.Vector, place int, o
 	_, err = result.Close()
 	return n, err
 }
+
+func (s *pgSession) databases(ctx context.Context) ([]string, error) {
+	return s.names(ctx, "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
+}
+
+// tables have their schema before them, unless it is public.
+func (s *pgSession) tables(ctx context.Context) ([]string, error) {
+	return s.names(ctx, `SELECT CASE WHEN n.nspname = 'public' THEN '' ELSE n.nspname || '.' END || c.relname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'`)
+}
+
+func (s *pgSession) names(ctx context.Context, query string) (names []string, err error) {
+	rows, err := postgres.Texts(ctx, s.conn.PgConn(), query)
+	for _, r := range rows {
+		names = append(names, r[0])
+	}
+	return names, err
+}

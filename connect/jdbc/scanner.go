@@ -142,6 +142,7 @@ func (s *scanner) start() {
 	}
 	q := s.query
 	q.span, q.after = s.splits[0].span, s.splits[0].after
+	q.after.key = slices.Clone(q.after.key) // it moves on its own
 	s.running.Go(func() { s.read(ctx, &q, s.ready, s.free) })
 }
 

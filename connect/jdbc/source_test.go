@@ -47,7 +47,7 @@ func readTable(t *testing.T, schema string, scan connect.Scan, options map[strin
 func TestTableSource(t *testing.T) {
 	onEach(t, func(t *testing.T, d *database) {
 		var values, want []string
-		for i := range 40 {
+		for i := range 8 {
 			values = append(values, fmt.Sprintf("(%d, 'k%d', %d)", i/5, i%5, i-10))
 			want = append(want, fmt.Sprintf(`[%d,"k%d"]`, i-10, i%5))
 		}
@@ -62,7 +62,7 @@ func TestTableSource(t *testing.T) {
 			tables = append(tables, "bare")
 		}
 		for i, table := range tables {
-			ranges := []string{"scan.partition.column", "v", "scan.partition.num", "3", "scan.partition.lower-bound", "-5", "scan.partition.upper-bound", "20"}
+			ranges := []string{"scan.partition.column", "v", "scan.partition.num", "3", "scan.partition.lower-bound", "-7", "scan.partition.upper-bound", "0"}
 			if i%2 == 1 {
 				ranges = nil
 			}
@@ -221,12 +221,11 @@ func TestSource(t *testing.T) {
 	})
 }
 
-// TestTableSourceSurvivesTheServer: a table is read on when the server that was killed is there again.
-func TestTableSourceSurvivesTheServer(t *testing.T) {
-	s := servertest.NewPostgres(t)
+// testSourceSurvives: a table is read on when the server that was killed is there again.
+func testSourceSurvives(t *testing.T, s *servertest.PostgresServer) {
 	d := ofServer(t, s)
-	const rows = 200_000
-	d.exec("CREATE TABLE t AS SELECT i AS n, repeat('x', 50) AS s FROM generate_series(1, " + fmt.Sprint(rows) + ") AS g(i)")
+	const rows = 40_000
+	d.exec("CREATE TABLE t AS SELECT i AS n, repeat('x', 300) AS s FROM generate_series(1, " + fmt.Sprint(rows) + ") AS g(i)")
 	table, err := tableOf("n INT, s STRING", d.options("t"))
 	if err != nil {
 		t.Fatal(err)
@@ -319,9 +318,8 @@ func TestLookup(t *testing.T) {
 	})
 }
 
-// TestLookupSurvivesTheServer: a lookup that failed with the server goes well when that is there again.
-func TestLookupSurvivesTheServer(t *testing.T) {
-	s := servertest.NewPostgres(t)
+// testLookupSurvives: a lookup that failed with the server goes well when that is there again.
+func testLookupSurvives(t *testing.T, s *servertest.PostgresServer) {
 	d := ofServer(t, s)
 	d.exec("CREATE TABLE t (u UUID PRIMARY KEY, n INT)", "INSERT INTO t VALUES ('00000000-0000-0000-0000-00000000000a', 7)")
 	table, err := tableOf("u STRING, n INT", d.options("t"))

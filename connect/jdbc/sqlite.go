@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -55,7 +56,7 @@ func (d *liteDialect) connect(ctx context.Context) (session, error) {
 		db.Close()
 		return nil, err
 	}
-	return &liteSession{db: db, conn: c, prepared: map[string]*sql.Stmt{}}, nil
+	return &liteSession{db: db, conn: c, prepared: map[string]*sql.Stmt{}, file: filepath.Base(d.path)}, nil
 }
 
 // liteSession is a connection to SQLite.
@@ -63,6 +64,7 @@ type liteSession struct {
 	db       *sql.DB
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
+	file     string // the name of the file
 }
 
 func (s *liteSession) close() {

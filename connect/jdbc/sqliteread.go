@@ -209,3 +209,22 @@ func (l *liteLooker) look(ctx context.Context, keys []*column.Vector, place int,
 	}
 	return n, rows.Err()
 }
+
+// databases are what a path has behind the directory: the file that is open.
+func (s *liteSession) databases(context.Context) ([]string, error) { return []string{s.file}, nil }
+
+func (s *liteSession) tables(ctx context.Context) (names []string, err error) {
+	rows, err := s.conn.QueryContext(ctx, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view') AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}

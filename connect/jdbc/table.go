@@ -56,7 +56,7 @@ var base = connect.TableFactory{
 // Table is the connector 'jdbc' of SQL: a table of a database.
 var Table = connect.TableFactory{
 	Name: base.Name, Options: base.Options,
-	NewSource: newTableSource, NewSink: newTableSink,
+	NewSource: newTableSource, NewSink: newTableSink, NewCatalog: newCatalog,
 }
 
 // table is what source and sink of a table have in common.

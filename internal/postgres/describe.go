@@ -34,6 +34,8 @@ type Column struct {
 	// Type is the type as the database writes it, and bare is the same without lengths.
 	Type, bare string
 	modifier   int32
+	// Collation is by what texts are compared, "" of a type without one.
+	Collation string
 }
 
 // ErrNoTable says that there is no table of a name.
@@ -45,7 +47,9 @@ WHERE c.oid = coalesce(to_regclass($1), to_regclass($2)) AND c.relkind IN ('r', 
 
 // describeColumns has domains as the types that they are made of.
 const describeColumns = `SELECT a.attname, b.oid, a.attnotnull, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.oid, -1),
-CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, coalesce(array_position(i.indkey::int2[], a.attnum), -1)
+CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, coalesce(array_position(i.indkey::int2[], a.attnum), -1),
+coalesce((SELECT quote_ident(n.nspname) || '.' || quote_ident(l.collname) FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
+WHERE l.oid = a.attcollation), '')
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
 LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
@@ -85,7 +89,7 @@ func Describe(ctx context.Context, c *pgconn.PgConn, name string) (*Table, error
 			return nil, err
 		}
 		t.Columns = append(t.Columns, Column{
-			Name: r[0], OID: uint32(oid), NotNull: r[2] == "t", Type: r[3], bare: r[4], modifier: int32(modifier),
+			Name: r[0], OID: uint32(oid), NotNull: r[2] == "t", Type: r[3], bare: r[4], modifier: int32(modifier), Collation: r[7],
 		})
 		if inKey >= 0 {
 			places[inKey] = i
@@ -126,6 +130,18 @@ func (t *Table) Column(name string) (*Column, error) {
 	return nil, fmt.Errorf("%w; it has %s", err, strings.Join(names, ", "))
 }
 
+// Key is the expression of a text that is a value of the column, for comparisons.
+func (c *Column) Key(text string) string {
+	text += "::" + c.bare
+	if c.Collation != "" {
+		text += " COLLATE " + c.Collation
+	}
+	return text
+}
+
+// IsInteger reports whether values are whole numbers, which are compared as such.
+func (c *Column) IsInteger() bool { return c.OID == int2OID || c.OID == int4OID || c.OID == int8OID }
+
 // RowType is the type that the column has here, nil where there is none.
 func (c *Column) RowType() *row.Type {
 	t := RowType(c.OID, c.modifier)
@@ -158,6 +174,8 @@ func (c *Column) Write(expression string, t *row.Type) (converted, array string,
 	from, fromNumber := isNumber(oid)
 	to, toNumber := isNumber(c.OID)
 	switch {
+	case t.Kind == row.Array:
+		return "", "", fmt.Errorf("the column %s is %s, and arrays can be read only", c.Name, t.SQL())
 	case oid == 0:
 		return "", "", c.mismatch(t)
 	case oid == c.OID, isText(oid) && isText(c.OID):

@@ -29,7 +29,8 @@ type Catalog struct {
 	// Default is the database that USE CATALOG makes the current one.
 	Default   string
 	databases databases
-	file      *file // nil in memory
+	file      *file   // nil in memory
+	remote    *remote // nil of those of Flott; of others databases is empty
 	// err is why the file could not be read.
 	err error
 }
@@ -55,6 +56,7 @@ type entry struct {
 	isMaking bool
 	// isListing says that it is a table of information_schema.
 	isListing bool
+	remote    *remote // which has the table, nil for one of Flott's
 }
 
 func (e *entry) isView() bool {
@@ -63,6 +65,9 @@ func (e *entry) isView() bool {
 	}
 	if e.isListing {
 		return true
+	}
+	if e.remote != nil {
+		return false
 	}
 	_, ok := e.stmt.(*ast.CreateView)
 	return ok
@@ -83,8 +88,8 @@ func (d databases) clone() databases {
 	return next
 }
 
-// newCatalog makes what CREATE CATALOG says. The directory of a file need not be there.
-func newCatalog(ctx context.Context, name, comment string, options map[string]string) (*Catalog, error) {
+// newCatalog makes what CREATE CATALOG says. The directory of a file need not be there; another system must be.
+func (s *Store) newCatalog(ctx context.Context, name, comment string, options map[string]string) (*Catalog, error) {
 	c := &Catalog{Name: name, Comment: comment, Options: options, Default: options[optionDefault]}
 	if c.Default == "" {
 		c.Default = defaultDefault
@@ -97,6 +102,9 @@ func newCatalog(ctx context.Context, name, comment string, options map[string]st
 	case "":
 		return nil, &Error{Msg: "the catalog " + name + " has no 'type'", Hint: typeHint}
 	default:
+		if isRemote, err := s.openRemote(ctx, c); isRemote {
+			return c, err
+		}
 		return nil, &Error{Msg: fmt.Sprintf("there is no catalog of the type '%s'", options[optionType]), Hint: typeHint}
 	}
 	for _, k := range slices.Sorted(maps.Keys(options)) {
@@ -121,10 +129,34 @@ func newCatalog(ctx context.Context, name, comment string, options map[string]st
 	return c, c.err
 }
 
-const typeHint = "the 'type' is 'generic_in_memory', or 'file' with a 'path', which is kept"
+// openRemote opens the catalog of another system, if the type is that of one.
+func (s *Store) openRemote(ctx context.Context, c *Catalog) (isRemote bool, err error) {
+	if s.Open == nil {
+		return false, nil
+	}
+	system, err := s.Open(c.Name, c.Options)
+	if err != nil {
+		return true, &Error{Msg: fmt.Sprintf("the catalog %s cannot be opened: %s", c.Name, err)}
+	}
+	if system == nil {
+		return false, nil
+	}
+	c.remote = &remote{system: system}
+	c.remote.forget()
+	names, err := c.remote.list(ctx)
+	if err == nil && !slices.Contains(names, c.Default) {
+		err = missing("database", c.Name+"."+c.Default, names)
+	}
+	return true, err
+}
+
+const typeHint = "the 'type' is 'generic_in_memory', 'file' with a 'path', which is kept, or that of another system, as 'jdbc'"
 
 // refresh reads the catalog's file again.
 func (c *Catalog) refresh(ctx context.Context) {
+	if c.remote != nil {
+		c.remote.forget()
+	}
 	if c.file == nil {
 		return
 	}
@@ -144,6 +176,9 @@ func (c *Catalog) refresh(ctx context.Context) {
 func (c *Catalog) change(ctx context.Context, f func(databases) error) error {
 	if c.err != nil {
 		return c.err
+	}
+	if c.remote != nil {
+		return c.errRemote()
 	}
 	if c.file == nil {
 		return f(c.databases)
@@ -176,14 +211,35 @@ func (c *Catalog) database(name string) (*Database, error) {
 		return schemaDatabase(), nil
 	}
 	d := c.databases[name]
+	if c.remote != nil {
+		var err error
+		if d, err = c.remote.database(name); err != nil {
+			return nil, err
+		}
+	}
 	if d == nil {
-		var names []string
-		for n := range c.databases {
-			names = append(names, c.Name+"."+n)
+		names, err := c.names()
+		if err != nil {
+			return nil, err
+		}
+		for i, n := range names {
+			names[i] = c.Name + "." + n
 		}
 		return nil, missing("database", c.Name+"."+name, names)
 	}
 	return d, nil
+}
+
+// names are the names of the databases, sorted.
+func (c *Catalog) names() ([]string, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	if c.remote == nil {
+		return slices.Sorted(maps.Keys(c.databases)), nil
+	}
+	names, err := c.remote.list(context.Background())
+	return slices.Clone(names), err
 }
 
 // DDL is the statement that makes the catalog.

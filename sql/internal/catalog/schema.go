@@ -93,15 +93,21 @@ func (s *Store) listing(p Path) (*Table, error) {
 }
 
 func (s *Store) listSchemata(c *Catalog, put func(values ...any)) {
-	for _, d := range c.databases {
-		put(c.Name, d.Name, d.Comment)
+	names, _ := c.names() // the list has what can be had
+	for _, name := range names {
+		comment := ""
+		if d := c.databases[name]; d != nil {
+			comment = d.Comment
+		}
+		put(c.Name, name, comment)
 	}
 	put(c.Name, SchemaDatabase, schemaComment)
 }
 
 // each calls f for each table of a catalog. The table is nil where it cannot be made: it is listed all the same.
 func (s *Store) each(c *Catalog, f func(l *Listed, t *Table)) {
-	for _, name := range slices.Sorted(maps.Keys(c.databases)) {
+	names, _ := c.names() // the list has what can be had
+	for _, name := range names {
 		list, err := s.Tables(c.Name, name)
 		if err != nil {
 			continue // the database is gone

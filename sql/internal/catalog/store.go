@@ -20,6 +20,9 @@ const (
 
 // Store is the catalogs of a session. It is safe for concurrent use.
 type Store struct {
+	// Open opens the catalogs of other systems; nil if there are none. It is set before the store is used.
+	Open Opener
+
 	mu        sync.RWMutex
 	make      Maker
 	catalogs  map[string]*Catalog
@@ -206,8 +209,11 @@ func (s *Store) find(p Path) (*Table, *entry, error) {
 
 // made is the table of an entry, which is made when it is first asked for. That may find other tables.
 func (s *Store) made(p Path, e *entry) (*Table, error) {
-	if e.isListing {
+	switch {
+	case e.isListing:
 		return s.listing(p)
+	case e.remote != nil:
+		return e.remote.table(p)
 	}
 	what := map[bool]string{true: "view", false: "table"}[e.isView()]
 	s.mu.Lock()
@@ -412,7 +418,7 @@ func (s *Store) CreateCatalog(ctx context.Context, name, comment string, options
 	if s.catalogs[name] != nil {
 		return &Error{Msg: "there is a catalog " + name + " already", Hint: "CREATE CATALOG IF NOT EXISTS leaves it alone"}
 	}
-	c, err := newCatalog(ctx, name, comment, options)
+	c, err := s.newCatalog(ctx, name, comment, options)
 	if err == nil {
 		s.catalogs[name] = c
 	}
@@ -431,11 +437,11 @@ func (s *Store) AlterCatalog(ctx context.Context, name, comment string, options 
 	if options[optionType] != was.Options[optionType] {
 		return &Error{Msg: "the 'type' of a catalog cannot be altered"}
 	}
-	c, err := newCatalog(ctx, name, comment, options)
+	c, err := s.newCatalog(ctx, name, comment, options)
 	if err != nil {
 		return err
 	}
-	if c.file == nil {
+	if c.file == nil && c.remote == nil {
 		if was.databases[c.Default] == nil {
 			return missing("database", name+"."+c.Default, slices.Collect(maps.Keys(was.databases)))
 		}
@@ -469,7 +475,7 @@ func (s *Store) Databases(catalog string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Sorted(maps.Keys(c.databases)), c.err
+	return c.names()
 }
 
 // Database finds a database: database, or catalog.database.
