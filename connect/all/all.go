@@ -10,6 +10,7 @@ import (
 	"github.com/flott-dev/flott/connect/file"
 	"github.com/flott-dev/flott/connect/jdbc"
 	"github.com/flott-dev/flott/connect/kafka"
+	"github.com/flott-dev/flott/connect/nats"
 	"github.com/flott-dev/flott/connect/postgrescdc"
 	"github.com/flott-dev/flott/connect/print"
 	"github.com/flott-dev/flott/connect/socket"
@@ -24,7 +25,7 @@ import (
 
 // Factories are the connectors: what 'connector' can name.
 func Factories() []connect.TableFactory {
-	return []connect.TableFactory{file.Table, kafka.Table, kafka.Upsert, jdbc.Table, postgrescdc.Table, datagen.Table, print.Table, discard.Table, socket.Table}
+	return []connect.TableFactory{file.Table, kafka.Table, kafka.Upsert, jdbc.Table, postgrescdc.Table, nats.Table, datagen.Table, print.Table, discard.Table, socket.Table}
 }
 
 // Formats are the formats: what 'format' can name.
