@@ -15,6 +15,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/flott-dev/flott/internal/clock"
 )
 
 // Connection says where the servers are and how one logs in. Servers are needed.
@@ -113,7 +115,7 @@ func (c *Connection) dial(ctx context.Context) (*client, error) {
 		if !warned {
 			slog.Warn("flott: nats: no server answers; this is tried again", "servers", c.Servers, "cause", err)
 		}
-		if !wait(waiting, retryBackoff) {
+		if !clock.Wait(waiting, retryBackoff) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
@@ -149,18 +151,6 @@ func (c *client) failure(conn *Connection, err error) error {
 	return nil
 }
 
-// wait waits, and reports whether there is time left.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
 // ask has a request made again until it is answered, or fails for good, or no time is left.
 func (c *client) ask(ctx context.Context, conn *Connection, request func(ctx context.Context) error) error {
 	waiting, cancel := context.WithTimeout(ctx, conn.Timeout)
@@ -178,7 +168,7 @@ func (c *client) ask(ctx context.Context, conn *Connection, request func(ctx con
 		if !isPassing(err) {
 			return conn.explain(err)
 		}
-		if !wait(waiting, retryBackoff) {
+		if !clock.Wait(waiting, retryBackoff) {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/flott-dev/flott/internal/clock"
 )
 
 // feed is a split whose messages a goroutine has the server send.
@@ -141,7 +143,7 @@ func (f *feed) run(ctx context.Context) {
 			slog.Warn("flott: nats: messages do not come; this is tried again", "split", f.id, "cause", err)
 			warned = true
 		}
-		wait(ctx, retryBackoff)
+		clock.Wait(ctx, retryBackoff)
 	}
 }
 

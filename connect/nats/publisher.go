@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/internal/clock"
 )
 
 // publisher publishes messages, and has those published again that are not acknowledged.
@@ -131,7 +132,7 @@ func (p *publisher) again(m *nats.Msg, err error) error {
 			p.warned = true
 		}
 		connected := p.c.nc.IsConnected()
-		if !(first && connected) && !wait(p.ctx, retryBackoff) {
+		if !(first && connected) && !clock.Wait(p.ctx, retryBackoff) {
 			return context.Cause(p.ctx)
 		}
 		if !connected && !p.c.nc.IsClosed() {
