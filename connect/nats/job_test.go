@@ -79,7 +79,9 @@ func TestJobWritesEachRecordOnce(t *testing.T) {
 		<-js.PublishAsyncComplete()
 	}
 	written := func() (info *jetstream.StreamInfo) {
-		s, err := js.Stream(ctx, "out")
+		once, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		defer cancel()
+		s, err := js.Stream(once, "out")
 		if err != nil && ctx.Err() != nil {
 			t.Fatal(err)
 		}

@@ -57,7 +57,7 @@ func testExactlyOnce(t *testing.T, newLog makeLog) {
 		return connecttest.SinkTarget[string]{
 			Sink: Sink(l.exactly(name), encoded), Visible: func() []string { return l.values(name) },
 		}
-	}, connecttest.SinkOptions[string]{Record: func(n int) string { return fmt.Sprint(n) }, Seeds: 12})
+	}, connecttest.SinkOptions[string]{Record: func(n int) string { return fmt.Sprint(n) }, Seeds: 8})
 }
 
 // prepared writes values with a writer of its own, and returns what a checkpoint has of them.

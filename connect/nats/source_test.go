@@ -25,7 +25,7 @@ func testSource(t *testing.T, newLog makeLog) {
 	l := newLog(t)
 	l.stream("a")
 	l.stream("b")
-	of, more := l.fill(12, "a.x", "a.y", "a.z"), l.fill(10, "b.x")
+	of, more := l.fill(6, "a.x", "a.y", "a.z"), l.fill(5, "b.x")
 	for name, change := range map[string]func(o *SourceOptions){
 		"streams": func(*SourceOptions) {},
 		"filters": func(o *SourceOptions) {
