@@ -76,7 +76,8 @@ func (l *salesLog) publish(ctx context.Context, rate int64) {
 		}
 		for due := int64(time.Since(began).Seconds() * float64(rate)); n < due; n++ {
 			text := fmt.Sprintf(`{"n":%d,"customer":%d}`, n+1, customerOf(n+1))
-			if _, err := l.js.PublishAsync(salesStream+"."+strconv.FormatInt((n+1)%salesSubjects, 10), []byte(text)); err != nil {
+			subject := salesStream + "." + strconv.FormatInt((n+1)%salesSubjects, 10)
+			if _, err := l.js.PublishAsync(subject, []byte(text), jetstream.WithStallWait(time.Minute)); err != nil {
 				l.fail(err)
 				return
 			}

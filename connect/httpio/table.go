@@ -137,7 +137,15 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 		Server: s, Every: everyOption.Get(c.values), Whole: lineOption.Get(c.values) == "whole", CursorHeader: cursorHeaderOption.Get(c.values),
 		CursorParameter: cursorParameterOption.Get(c.values), BodyBytesMax: size, Bounded: stopOption.Get(c.values) == "latest",
 	}
-	return c.source(o, nil, errors.Join(err, o.check()))
+	return c.source(o, nil, errors.Join(err, o.check(), c.lines(!o.Whole)))
+}
+
+// lines wants records to be lines, if a body has them as such.
+func (c *table) lines(has bool) error {
+	if !has {
+		return nil
+	}
+	return c.format.HasLines()
 }
 
 func newWebhookSource(t *connect.TableSpec) (connect.TableSource, error) {
@@ -149,15 +157,13 @@ func newWebhookSource(t *connect.TableSpec) (connect.TableSource, error) {
 		Address: listenOption.Get(c.values), Token: tokenOption.Get(c.values), Open: openOption.Get(c.values), Hold: answerOption.Get(c.values) == "checkpoint",
 		HoldTimeout: holdOption.Get(c.values), Whole: lineOption.Get(c.values) == "whole", BodyBytesMax: bodyOption.Get(c.values),
 	}
-	return c.source(o, nil, o.check())
+	return c.source(o, nil, errors.Join(o.check(), c.lines(!o.Whole)))
 }
 
 // source makes the source of an origin. err is what is wrong with its options.
 func (c *table) source(o origin, metadata []metadataColumn, err error) (connect.TableSource, error) {
 	if err == nil {
-		if c.format.NewDecoder == nil {
-			err = fmt.Errorf("the format '%s' can only be written", c.format.Name)
-		} else {
+		if err = c.format.ReadsRecords(); err == nil {
 			_, err = c.format.NewDecoder(&c.rows)
 		}
 	}
@@ -288,14 +294,12 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 		Server: s, Rows: rowsOption.Get(c.values), Bytes: int(sizeOption.Get(c.values)), Interval: delayOption.Get(c.values),
 		Array: arrayOption.Get(c.values) == "array", ContentType: contentOption.Get(c.values),
 	}
-	errs := []error{err, o.check()}
+	errs := []error{err, o.check(), c.lines(true)} // nor are they items of an array
 	sink := &tableSink{table: c, o: o}
-	if c.format.NewEncoder == nil {
-		errs = append(errs, fmt.Errorf("the format '%s' can only be read", c.format.Name))
-	} else {
+	if err = c.format.WritesRecords(); err == nil {
 		sink.newEncoder, err = c.format.NewEncoder(&c.rows)
-		errs = append(errs, err)
 	}
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}

@@ -44,12 +44,10 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 		s.o.Subject = text
 	}
 	errs = append(errs, err, s.o.check())
-	if c.format.NewEncoder == nil {
-		errs = append(errs, fmt.Errorf("the format '%s' can only be read", c.format.Name))
-	} else {
+	if err = c.format.WritesRecords(); err == nil {
 		s.newEncoder, err = c.format.NewEncoder(&c.rows)
-		errs = append(errs, err)
 	}
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}

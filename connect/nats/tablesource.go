@@ -24,9 +24,7 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 	}
 	o, err := c.sourceOptions()
 	if err == nil {
-		if c.format.NewDecoder == nil {
-			err = fmt.Errorf("the format '%s' can only be written", c.format.Name)
-		} else {
+		if err = c.format.ReadsRecords(); err == nil {
 			_, err = c.format.NewDecoder(&c.rows)
 		}
 	}
