@@ -128,6 +128,18 @@ func TestTableErrors(t *testing.T) {
 	wantError(t, "an end of events", err, "'scan.bounded.mode' is for 'scan.mode' = 'poll'")
 	_, err = WebhookTable.NewSource(spec("http-webhook", "listen", "0.0.0.0:80"))
 	wantError(t, "an open port", err, "give a token ('token'), or let anybody in ('open')")
+	binary := json.Factory
+	binary.Name, binary.Binary = "bytes", true
+	lines := spec("http", "url", "http://host", "format", "bytes")
+	lines.Formats = append(lines.Formats, binary)
+	_, err = Table.NewSource(lines)
+	wantError(t, "lines of bytes", err, "records of the format 'bytes' may have line breaks")
+	_, err = Table.NewSink(lines)
+	wantError(t, "lines of bytes", err, "records of the format 'bytes' may have line breaks")
+	lines.Options["scan.records"] = "whole"
+	if _, err = Table.NewSource(lines); err != nil {
+		t.Error(err)
+	}
 	s, err := Table.NewSource(spec("http", "url", "http://host"))
 	if err != nil {
 		t.Fatal(err)
