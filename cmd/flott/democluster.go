@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +15,8 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/client"
-	"github.com/flott-dev/flott/connect/datagen"
 	"github.com/flott-dev/flott/connect/file"
+	"github.com/flott-dev/flott/connect/nats"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/process"
 	"github.com/flott-dev/flott/launch"
@@ -27,19 +28,23 @@ const demoKeys = 500
 
 // demoJobCmd is the program of the Go job of the demo: it numbers the tickets of each customer.
 type demoJobCmd struct {
-	Dir  string `arg:""`
-	Rate int64  `arg:""`
+	Dir string `arg:""`
+	Log string `arg:""`
 }
 
 // Run runs the job, on the cluster that the environment names.
 func (d *demoJobCmd) Run(ctx context.Context) error {
-	env := stream.NewEnv(stream.Parallelism(3), stream.Checkpoint(500*time.Millisecond),
+	env := stream.NewEnv(stream.Parallelism(salesSubjects), stream.Checkpoint(500*time.Millisecond),
 		stream.CheckpointDir(filepath.Join(d.Dir, "checkpoints")), stream.Restart(stream.FixedDelay(1000, 0)))
-	sales := stream.From(env, datagen.Source(func(n int64) int64 { return n }, datagen.Options{PerSecond: d.Rate})).Name("sales")
-	stream.Scan(stream.KeyBy(sales, func(n int64) int64 { return n * 7919 % demoKeys }),
-		func(c *stream.Ctx[int64, string], tickets *int64, _ int64) error {
+	sales := stream.From(env, nats.Source(nats.SourceOptions{
+		Connection: nats.Connection{Servers: []string{d.Log}}, Streams: []string{salesStream}, EachSubject: true,
+	}, func(m *nats.Message) (s sale, err error) {
+		return s, json.Unmarshal(m.Data, &s)
+	})).Name("sales")
+	stream.Scan(stream.KeyBy(sales, func(s sale) int64 { return s.Customer }),
+		func(c *stream.Ctx[int64, string], tickets *int64, s sale) error {
 			*tickets++
-			c.Emit(fmt.Sprintf("%d %d", c.Key(), *tickets))
+			c.Emit(fmt.Sprintf("%d %d %d", c.Key(), *tickets, s.N))
 			return nil
 		}).Name("number tickets").
 		To(file.Sink(filepath.Join(d.Dir, "tickets"), file.EncodeLines(func(s string) string { return s }), file.SinkOptions[string]{}))
@@ -47,14 +52,13 @@ func (d *demoJobCmd) Run(ctx context.Context) error {
 }
 
 // demoStatements are the SQL job of the demo.
-func demoStatements(dir string, rate int64) string {
+func demoStatements(dir, log string) string {
 	return fmt.Sprintf(`SET 'pipeline.name' = 'squares';
 SET 'execution.checkpointing.interval' = '500ms';
 SET 'execution.checkpointing.dir' = '%[1]s/checkpoints';
-CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '%[2]d',
-  'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '1000000000000');
+CREATE TABLE sales (n BIGINT, customer BIGINT) WITH ('connector' = 'nats', 'servers' = '%[2]s', 'stream' = '%[3]s', 'format' = 'json');
 CREATE TABLE squares (n BIGINT, square BIGINT) WITH ('connector' = 'filesystem', 'path' = '%[1]s/squares', 'format' = 'csv');
-INSERT INTO squares SELECT n, n * n FROM numbers WHERE n %% 7 = 0`, dir, rate)
+INSERT INTO squares SELECT n, n * n FROM sales WHERE n %% 7 = 0`, dir, log, salesStream)
 }
 
 // demoCluster is the demo on a cluster.
@@ -65,15 +69,25 @@ type demoCluster struct {
 	client *client.Client
 	jobs   []string // ids
 	began  time.Time
+	sales  *salesLog
 }
 
-// runCluster starts a cluster, runs two jobs on it, kills a worker, and shows that nothing is lost.
+// runCluster starts a log and a cluster, runs two jobs on it, kills a worker, and shows that nothing is lost.
 func (c *demoCmd) runCluster(ctx context.Context) (err error) {
 	dir, err := os.MkdirTemp("", "flott-demo-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	// Jobs are finished, not left to their fate, when the user has seen enough, and sales are published meanwhile.
+	background := context.WithoutCancel(ctx)
+	sales, err := openSales(background, filepath.Join(dir, "log"), c.Rate)
+	if err != nil {
+		return err
+	}
+	defer sales.close()
+	fmt.Printf("A durable log, NATS within this process, is at %s: %d sales a second are published to its stream %s.\n",
+		sales.server.URL(), c.Rate, salesStream)
 	cluster, err := process.OpenCluster(filepath.Join(dir, "cluster"), clock.System{})
 	if err != nil {
 		return err
@@ -82,7 +96,7 @@ func (c *demoCmd) runCluster(ctx context.Context) (err error) {
 		_, stopErr := cluster.Stop(10 * time.Second)
 		err = errors.Join(err, stopErr, cluster.Close())
 	}()
-	d := &demoCluster{cmd: c, dir: dir, began: time.Now()}
+	d := &demoCluster{cmd: c, dir: dir, began: time.Now(), sales: sales}
 	start := clusterStartCmd{TaskManagers: 2}
 	start.Set = []string{"taskmanager.numberOfTaskSlots=2", "rest.port=0", "jobmanager.rpc.port=0"}
 	if d.url, err = start.start(ctx, cluster); err != nil {
@@ -93,8 +107,6 @@ func (c *demoCmd) runCluster(ctx context.Context) (err error) {
 	if d.client, err = (&clientFlags{JobManager: d.url}).client(); err != nil {
 		return err
 	}
-	// Jobs are finished, not left to their fate, when the user has seen enough.
-	background := context.WithoutCancel(ctx)
 	if err := d.submit(background); err != nil {
 		return err
 	}
@@ -110,10 +122,10 @@ func (d *demoCluster) submit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rate, began := d.cmd.Rate, time.Now()
+	log, began := d.sales.server.URL(), time.Now()
 	for _, args := range [][]string{
-		{"demo-job", d.dir, strconv.FormatInt(rate, 10)},
-		{"sql", "--jobmanager", d.url, "--detached", "--format", "csv", "-e", demoStatements(d.dir, rate)},
+		{"demo-job", d.dir, log},
+		{"sql", "--jobmanager", d.url, "--detached", "--format", "csv", "-e", demoStatements(d.dir, log)},
 	} {
 		cmd := exec.CommandContext(ctx, self, args...)
 		cmd.Env = append(os.Environ(), launch.JobManagerVariable+"="+d.url, launch.DetachedVariable+"=true")
@@ -133,7 +145,7 @@ func (d *demoCluster) submit(ctx context.Context) error {
 			return err
 		}
 	}
-	fmt.Printf("Two jobs run on it: tickets, a Go program that numbers the tickets of %d customers, and squares, in SQL."+
+	fmt.Printf("Two jobs read the sales: tickets, a Go program that numbers the tickets of %d customers, and squares, in SQL."+
 		" To build, submit and start both took %d ms.\n\n", demoKeys, time.Since(began).Milliseconds())
 	return nil
 }
@@ -186,7 +198,11 @@ func (d *demoCluster) watch(ctx, background context.Context) error {
 }
 
 func (d *demoCluster) show(ctx context.Context) error {
-	line := fmt.Sprintf("%4.0f s", time.Since(d.began).Seconds())
+	published, err := d.sales.published()
+	if err != nil {
+		return err
+	}
+	line := fmt.Sprintf("%4.0f s   %8d sales", time.Since(d.began).Seconds(), published)
 	for _, id := range d.jobs {
 		j, err := d.client.Job(ctx, id)
 		if err != nil {
@@ -246,8 +262,11 @@ func (d *demoCluster) worker() int {
 	return 0
 }
 
-// finish ends both jobs and looks at what they have written.
+// finish ends publishing, then both jobs, and looks at what they have written.
 func (d *demoCluster) finish(ctx context.Context) error {
+	if err := d.sales.end(); err != nil {
+		return err
+	}
 	for _, id := range d.jobs {
 		if err := d.client.StopSources(ctx, id); err != nil {
 			return err
@@ -266,9 +285,10 @@ func (d *demoCluster) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nBoth jobs have finished. Nothing is lost, and nothing is there twice:\n"+
-		"  tickets: %d lines; the tickets of each of %d customers are numbered without a gap\n"+
-		"  squares: %d lines; each multiple of 7 up to %d\n", tickets, demoKeys, squares, 7*squares)
+	published, _ := d.sales.published()
+	fmt.Printf("\nBoth jobs have finished. Nothing is lost, and nothing is there twice, of what they have read of %d sales:\n"+
+		"  tickets: %d lines, one for each sale; the tickets of each of %d customers are numbered without a gap\n"+
+		"  squares: %d lines; each multiple of 7 up to %d\n", published, tickets, demoKeys, squares, 7*squares)
 	return nil
 }
 
@@ -292,27 +312,45 @@ func (d *demoCluster) lines(dir string, f func(line string) error) error {
 	return nil
 }
 
+// checkTickets wants each sale to have one ticket: of each subject all up to the last that was read.
 func (d *demoCluster) checkTickets() (n int, err error) {
-	numbers := map[string][]int{}
+	tickets, sales := map[int][]int{}, map[int][]int{} // by customer, by subject
 	err = d.lines("tickets", func(line string) error {
-		customer, number, _ := strings.Cut(line, " ")
-		i, err := strconv.Atoi(number)
-		numbers[customer] = append(numbers[customer], i)
+		var customer, ticket, number int
+		if _, err := fmt.Sscan(line, &customer, &ticket, &number); err != nil {
+			return err
+		}
+		tickets[customer] = append(tickets[customer], ticket)
+		subject := number % salesSubjects
+		sales[subject] = append(sales[subject], (number+salesSubjects-1)/salesSubjects)
 		n++
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	for customer, all := range numbers {
-		slices.Sort(all)
-		for i, number := range all {
-			if number != i+1 {
-				return 0, fmt.Errorf("customer %s has a ticket %d where %d is expected", customer, number, i+1)
-			}
+	for of, all := range tickets {
+		if err := wantAll(all); err != nil {
+			return 0, fmt.Errorf("tickets of customer %d: %w", of, err)
+		}
+	}
+	for of, all := range sales {
+		if err := wantAll(all); err != nil {
+			return 0, fmt.Errorf("sales of subject %d: %w", of, err)
 		}
 	}
 	return n, nil
+}
+
+// wantAll wants the numbers from 1 on, each once.
+func wantAll(all []int) error {
+	slices.Sort(all)
+	for i, number := range all {
+		if number != i+1 {
+			return fmt.Errorf("there is %d where %d is expected", number, i+1)
+		}
+	}
+	return nil
 }
 
 func (d *demoCluster) checkSquares() (int, error) {

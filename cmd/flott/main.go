@@ -35,6 +35,7 @@ type commands struct {
 	Cluster     clusterCmd     `cmd:"" help:"Start, stop and show a cluster on this machine."`
 	JobManager  jobmanagerCmd  `cmd:"" name:"jobmanager" help:"Be the JobManager of a cluster."`
 	TaskManager taskmanagerCmd `cmd:"" name:"taskmanager" help:"Be a TaskManager of a cluster."`
+	NATS        natsCmd        `cmd:"" name:"nats" help:"Run a server of NATS: a durable log for those who have none."`
 	Graph       graphCmd       `cmd:"" help:"Draw the graph of a job."`
 	Config      configCmd      `cmd:"" help:"Print the options that jobs get, and where they come from."`
 	State       stateCmd       `cmd:"" help:"Look into checkpoints and savepoints, and rewrite them."`

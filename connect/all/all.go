@@ -8,8 +8,10 @@ import (
 	"github.com/flott-dev/flott/connect/datagen"
 	"github.com/flott-dev/flott/connect/discard"
 	"github.com/flott-dev/flott/connect/file"
+	"github.com/flott-dev/flott/connect/httpio"
 	"github.com/flott-dev/flott/connect/jdbc"
 	"github.com/flott-dev/flott/connect/kafka"
+	"github.com/flott-dev/flott/connect/nats"
 	"github.com/flott-dev/flott/connect/postgrescdc"
 	"github.com/flott-dev/flott/connect/print"
 	"github.com/flott-dev/flott/connect/socket"
@@ -24,7 +26,7 @@ import (
 
 // Factories are the connectors: what 'connector' can name.
 func Factories() []connect.TableFactory {
-	return []connect.TableFactory{file.Table, kafka.Table, kafka.Upsert, jdbc.Table, postgrescdc.Table, datagen.Table, print.Table, discard.Table, socket.Table}
+	return []connect.TableFactory{file.Table, kafka.Table, kafka.Upsert, jdbc.Table, postgrescdc.Table, nats.Table, httpio.Table, httpio.WebhookTable, datagen.Table, print.Table, discard.Table, socket.Table}
 }
 
 // Formats are the formats: what 'format' can name.

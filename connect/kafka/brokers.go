@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/flott-dev/flott/internal/clock"
 )
 
 // brokers asks the brokers about transactions, whoever has begun them.
@@ -176,7 +178,7 @@ func (b *brokers) again(request func() error) error {
 	defer cancel()
 	for {
 		err := request()
-		if !errors.Is(err, kerr.ConcurrentTransactions) && !isBeingElected(err) || !wait(ctx, endBackoff) {
+		if !errors.Is(err, kerr.ConcurrentTransactions) && !isBeingElected(err) || !clock.Wait(ctx, endBackoff) {
 			return err
 		}
 	}

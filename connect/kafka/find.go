@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/flott-dev/flott/internal/clock"
 )
 
 // finder asks the brokers for partitions and offsets. One goroutine uses it at a time.
@@ -160,7 +162,7 @@ func (f *finder) offsets(ctx context.Context, o Offsets, topics []string) (map[P
 
 func (f *finder) committed(ctx context.Context, topics []string) (map[Partition]int64, error) {
 	listed, err := f.admin.FetchOffsetsForTopics(ctx, f.cfg.group, topics...)
-	for isBeingElected(err) && wait(ctx, retryBackoff) {
+	for isBeingElected(err) && clock.Wait(ctx, retryBackoff) {
 		listed, err = f.admin.FetchOffsetsForTopics(ctx, f.cfg.group, topics...)
 	}
 	if errors.Is(err, kerr.GroupIDNotFound) {
@@ -184,18 +186,6 @@ const retryBackoff = 100 * time.Millisecond
 // isBeingElected reports whether an error says that brokers have not agreed yet who answers, as when a cluster is new.
 func isBeingElected(err error) bool {
 	return errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
-}
-
-// wait waits, and reports whether there is time left.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // explain adds to an error what can be done about it.

@@ -1,0 +1,193 @@
+package nats
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/flott-dev/flott/internal/clock"
+)
+
+// Connection says where the servers are and how one logs in. Servers are needed.
+type Connection struct {
+	// Servers are those to begin with, as nats://host:port, or tls://host:port. The others of a cluster are learnt from them.
+	Servers []string
+	// User and Password, or Token, are what the server wants to know, if it does.
+	User, Password, Token string
+	// Credentials is a file with the token and the key of a user, as nsc writes it.
+	Credentials string
+	// TLS has the connection encrypted; nil is as Servers say.
+	TLS *tls.Config
+	// Timeout is how long servers that are away are waited for at the start. Zero means a minute. A connection that is lost
+	// later is waited for without end.
+	Timeout time.Duration
+}
+
+const (
+	defaultTimeout = time.Minute
+	retryBackoff   = 200 * time.Millisecond
+	// askTimeout is how long an answer to a question may take, and ackTimeout that to a message.
+	askTimeout = 2 * time.Second
+	ackTimeout = 5 * time.Second
+)
+
+func (c *Connection) validate() (errs []error) {
+	if len(c.Servers) == 0 {
+		errs = append(errs, errors.New("no server is named ('servers'): it is like nats://host:4222"))
+	}
+	given := 0
+	for _, is := range []bool{c.User != "" || c.Password != "", c.Token != "", c.Credentials != ""} {
+		if is {
+			given++
+		}
+	}
+	if given > 1 {
+		errs = append(errs, errors.New("user and password, token, credentials: one of them says who one is"))
+	}
+	if c.Credentials != "" {
+		if _, err := os.Stat(c.Credentials); err != nil {
+			errs = append(errs, fmt.Errorf("'credentials': %w", err))
+		}
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	return errs
+}
+
+// client is a connection.
+type client struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	denied atomic.Pointer[error] // what the user was not allowed last
+}
+
+func (c *Connection) options(to *client) []nats.Option {
+	opts := []nats.Option{
+		nats.Name("flott"), nats.MaxReconnects(-1), nats.ReconnectWait(retryBackoff), nats.ReconnectJitter(retryBackoff/2, retryBackoff/2),
+		nats.ReconnectBufSize(-1), // what is not acknowledged is published again by us, once
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				to.denied.Store(&err)
+			}
+		}),
+	}
+	switch {
+	case c.User != "" || c.Password != "":
+		opts = append(opts, nats.UserInfo(c.User, c.Password))
+	case c.Token != "":
+		opts = append(opts, nats.Token(c.Token))
+	case c.Credentials != "":
+		opts = append(opts, nats.UserCredentials(c.Credentials))
+	}
+	if c.TLS != nil {
+		opts = append(opts, nats.Secure(c.TLS))
+	}
+	return opts
+}
+
+// dial connects. A server that is away is waited for.
+func (c *Connection) dial(ctx context.Context) (*client, error) {
+	waiting, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	to := &client{}
+	for warned := false; ; warned = true {
+		nc, err := nats.Connect(strings.Join(c.Servers, ","), c.options(to)...)
+		if err == nil {
+			to.nc = nc
+			to.js, err = jetstream.New(nc, jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithPublishAsyncMaxPending(2*flyingMax))
+			return to, err
+		}
+		if !isAway(err) {
+			return nil, c.explain(err)
+		}
+		if !warned {
+			slog.Warn("flott: nats: no server answers; this is tried again", "servers", c.Servers, "cause", err)
+		}
+		if !clock.Wait(waiting, retryBackoff) {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, fmt.Errorf("nats: no server at %s has answered within %v ('connect.timeout'): %w", strings.Join(c.Servers, ", "), c.Timeout, err)
+		}
+	}
+}
+
+func (c *client) close() { c.nc.Close() }
+
+// isAway reports whether an error is one of a server that is not there, or not yet.
+func isAway(err error) bool {
+	var network net.Error
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, io.EOF) || errors.As(err, &network)
+}
+
+// explain adds to an error what can be done about it.
+func (c *Connection) explain(err error) error {
+	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
+		return fmt.Errorf("nats: the server does not let the user in: look at 'user' and 'password', 'token' or 'credentials': %w", err)
+	}
+	return fmt.Errorf("nats: %w", err)
+}
+
+// failure is an error for which there is no use in trying again, nil if err is none.
+func (c *client) failure(conn *Connection, err error) error {
+	if denied := c.denied.Load(); denied != nil {
+		return fmt.Errorf("nats: the user may not do that: %w", *denied)
+	}
+	if c.nc.IsClosed() {
+		return conn.explain(errors.Join(c.nc.LastError(), err))
+	}
+	return nil
+}
+
+// ask has a request made again until it is answered, or fails for good, or no time is left.
+func (c *client) ask(ctx context.Context, conn *Connection, request func(ctx context.Context) error) error {
+	waiting, cancel := context.WithTimeout(ctx, conn.Timeout)
+	defer cancel()
+	for {
+		once, done := context.WithTimeout(waiting, askTimeout)
+		err := request(once)
+		done()
+		if err == nil {
+			return nil
+		}
+		if failed := c.failure(conn, err); failed != nil {
+			return failed
+		}
+		if !isPassing(err) {
+			return conn.explain(err)
+		}
+		if !clock.Wait(waiting, retryBackoff) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("nats: the server has not answered within %v ('connect.timeout'); does it have JetStream? %w", conn.Timeout, err)
+		}
+	}
+}
+
+// isPassing reports whether an error may be none when the same is asked again.
+func isPassing(err error) bool {
+	var answer *jetstream.APIError
+	if errors.As(err, &answer) {
+		return answer.Code == 503
+	}
+	var final *finalError
+	return !errors.As(err, &final) && !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrBadSubject)
+}
+
+// finalError is one of ours, which stays what it is.
+type finalError struct{ error }
+
+func (e *finalError) Unwrap() error { return e.error }
