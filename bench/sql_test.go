@@ -65,8 +65,10 @@ func BenchmarkFileGroup(b *testing.B) {
 	parquet := fmt.Sprintf("read_parquet('%s/*')", blocks)
 	duckdb, _ := exec.LookPath("duckdb")
 	for _, x := range []struct{ name, path, format, key, view string }{
-		{"CSV/1k", lines, "csv", "k", csv}, {"CSV/5M", lines, "csv", "g", csv},
-		{"Parquet/1k", blocks, "parquet", "k", parquet}, {"Parquet/5M", blocks, "parquet", "g", parquet},
+		{"CSV/1k", lines, "csv", "k", csv},
+		{"CSV/5M", lines, "csv", "g", csv},
+		{"Parquet/1k", blocks, "parquet", "k", parquet},
+		{"Parquet/5M", blocks, "parquet", "g", parquet},
 	} {
 		b.Run(x.name, func(b *testing.B) {
 			for b.Loop() {

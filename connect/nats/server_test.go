@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -90,6 +91,9 @@ func (l *log) connect() {
 	}
 }
 
+// noStore is the server's error "error creating store for stream".
+const noStore = 10049
+
 // stream makes a stream with subjects name.>
 func (l *log) stream(name string, change ...func(c *jetstream.StreamConfig)) jetstream.Stream {
 	l.t.Helper()
@@ -97,11 +101,17 @@ func (l *log) stream(name string, change ...func(c *jetstream.StreamConfig)) jet
 	for _, f := range change {
 		f(&c)
 	}
-	s, err := l.js.CreateStream(context.Background(), c)
-	if err != nil {
-		l.t.Fatal(err)
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		s, err := l.js.CreateStream(context.Background(), c)
+		if err == nil {
+			return s
+		}
+		// The server removes the files of a deleted stream beside, and cannot make one of that name until then.
+		var failed *jetstream.APIError
+		if !errors.As(err, &failed) || failed.ErrorCode != noStore || time.Since(began) > 10*time.Second {
+			l.t.Fatal(err)
+		}
 	}
-	return s
 }
 
 // put publishes values to a subject.
