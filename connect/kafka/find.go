@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/flott-dev/flott/internal/clock"
 )
@@ -47,6 +49,24 @@ func (s *settings) newClient(opts ...kgo.Opt) (*kgo.Client, error) {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	return client, nil
+}
+
+// reach waits until a broker answers, as long as default.api.timeout.ms says: what only writes would wait without end.
+func (s *settings) reach(ctx context.Context, client *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	for {
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{}
+		_, err := req.RequestWith(ctx, client)
+		if err == nil {
+			return nil
+		}
+		var network *net.OpError
+		if !errors.As(err, &network) || network.Op != "dial" || !clock.Wait(ctx, retryBackoff) {
+			return fmt.Errorf("kafka: %w", s.explain(err))
+		}
+	}
 }
 
 // topics are the topics that are read, and exist, in order.
@@ -190,9 +210,22 @@ func isBeingElected(err error) bool {
 
 // explain adds to an error what can be done about it.
 func (s *settings) explain(err error) error {
+	if err == nil {
+		return nil
+	}
 	var auth *kadm.AuthError
 	var network *net.OpError
+	var untrusted *tls.CertificateVerificationError
+	var ended *kgo.ErrFirstReadEOF
 	switch {
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("the brokers' certificate is not trusted: look at ssl.truststore.location: %w", err)
+	case errors.As(err, &network) && network.Op == "remote error":
+		return fmt.Errorf("the brokers refuse the connection: they may want a certificate (ssl.keystore.location): %w", err)
+	case errors.As(err, &ended):
+		return fmt.Errorf("the brokers end the connection: look at security.protocol and sasl.mechanism: %w", err)
+	case strings.Contains(err.Error(), "speaking to a tls endpoint"): // it has no type
+		return fmt.Errorf("the brokers want TLS: look at security.protocol: %w", err)
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		return fmt.Errorf("the brokers refuse user and password: look at sasl.jaas.config and sasl.mechanism: %w", err)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState):

@@ -97,6 +97,10 @@ func newPlain(cfg *sinkConfig, ctx connect.WriterContext) (*plain, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.reach(ctx.Context, client); err != nil {
+		client.Close()
+		return nil, err
+	}
 	return &plain{producer{cfg: cfg, ctx: ctx, client: client}}, nil
 }
 

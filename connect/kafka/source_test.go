@@ -347,6 +347,13 @@ func TestBrokerAway(t *testing.T) {
 	if want := "no broker at " + b.Address + " has answered within 300ms (default.api.timeout.ms)"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("no broker at the start: %v, want %s", err, want)
 	}
+	for _, guarantee := range []Guarantee{AtLeastOnce, ExactlyOnce} {
+		away := SinkOptions{Brokers: c.brokers, Topic: "a", Properties: o.Properties, Guarantee: guarantee, TransactionPrefix: "away"}
+		_, err = Sink(away, encoded).Writer(connect.WriterContext{Context: t.Context(), Parallelism: 1}, nil)
+		if want := "no broker at " + b.Address + " has answered within 300ms"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no broker for a sink at the start: %v, want %s", err, want)
+		}
+	}
 	b.Start(t)
 	if err := sink.Flush(false); err != nil {
 		t.Fatal(err)

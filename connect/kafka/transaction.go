@@ -109,6 +109,9 @@ func newTransactional(t *twoPhase, ctx connect.WriterContext, states [][]byte) (
 		return nil, err
 	}
 	defer b.close()
+	if err := t.cfg.reach(ctx.Context, b.client); err != nil {
+		return nil, err
+	}
 	if w.v2, err = b.version2(); err != nil {
 		return nil, err
 	}

@@ -64,8 +64,11 @@ appender.c.layout.pattern=%d %p %m (%c)%n
 type Broker struct {
 	// Address is host:port.
 	Address string
+	// SASL and TLS are those of NewSecureKafka.
+	SASL, TLS string
 
 	libs, dir string
+	secure    *Secure
 	mu        sync.Mutex
 	process   *process // nil while it does not run
 }
@@ -82,7 +85,7 @@ func Kafka(t testing.TB) *Broker {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.broker == nil && shared.err == nil {
-		shared.broker, shared.err = newBroker()
+		shared.broker, shared.err = newBroker(nil)
 		if shared.err == nil {
 			atEnd(shared.broker.remove)
 		}
@@ -94,9 +97,25 @@ func Kafka(t testing.TB) *Broker {
 }
 
 // NewKafka is a broker of the test's own, which it can kill.
-func NewKafka(t testing.TB) *Broker {
+func NewKafka(t testing.TB) *Broker { return newKafka(t, nil) }
+
+// Secure is what a broker needs that is not open to anybody: its certificate with its key, and that of the authority
+// by which it knows clients, in files of PEM.
+type Secure struct{ Certificate, Authority string }
+
+// The user of NewSecureKafka.
+const (
+	KafkaUser     = "flott"
+	KafkaPassword = "secret"
+)
+
+// NewSecureKafka is a broker of the test's own that has, besides Address, an address for users who log in over TLS, by PLAIN or
+// SCRAM-SHA-256, and one for clients with a certificate.
+func NewSecureKafka(t testing.TB, s Secure) *Broker { return newKafka(t, &s) }
+
+func newKafka(t testing.TB, s *Secure) *Broker {
 	t.Helper()
-	b, err := newBroker()
+	b, err := newBroker(s)
 	if err != nil {
 		missing(t, "there is no Kafka: %v", err)
 	}
@@ -104,7 +123,7 @@ func NewKafka(t testing.TB) *Broker {
 	return b
 }
 
-func newBroker() (*Broker, error) {
+func newBroker(s *Secure) (*Broker, error) {
 	for _, program := range []string{"java", "mvn"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return nil, err
@@ -129,7 +148,7 @@ func newBroker() (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{libs: libs, dir: dir}
+	b := &Broker{libs: libs, dir: dir, secure: s}
 	if err := b.format(); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -162,17 +181,52 @@ func (b *Broker) format() error {
 	}
 	b.Address = fmt.Sprintf("127.0.0.1:%d", clients)
 	text := fmt.Sprintf(kafkaProperties, clients, controller, filepath.Join(b.dir, "data"))
+	format := []string{"kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", b.properties()}
+	if b.secure != nil {
+		more, err := b.secureProperties(controller)
+		if err != nil {
+			return err
+		}
+		text += more
+		format = append(format, "--add-scram", "SCRAM-SHA-256=[name="+KafkaUser+",password="+KafkaPassword+"]")
+	}
 	if err := os.WriteFile(b.properties(), []byte(text), 0o644); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(b.dir, "log4j2.properties"), []byte(log4jProperties), 0o644); err != nil {
 		return err
 	}
-	out, err := b.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", b.properties()).CombinedOutput()
+	out, err := b.java(format...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("format: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// secureProperties are more of a broker that is not open to anybody. Of equal ones the last counts.
+func (b *Broker) secureProperties(controller int) (string, error) {
+	sasl, err := port()
+	if err != nil {
+		return "", err
+	}
+	tls, err := port()
+	if err != nil {
+		return "", err
+	}
+	b.SASL, b.TLS = fmt.Sprintf("127.0.0.1:%d", sasl), fmt.Sprintf("127.0.0.1:%d", tls)
+	outside := fmt.Sprintf("PLAINTEXT://%s,SASL_SSL://%s,SSL://%s", b.Address, b.SASL, b.TLS)
+	return fmt.Sprintf(`listeners=%s,CONTROLLER://127.0.0.1:%d
+advertised.listeners=%[1]s
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
+ssl.keystore.type=PEM
+ssl.keystore.location=%[3]s
+ssl.truststore.type=PEM
+ssl.truststore.location=%[4]s
+listener.name.ssl.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%[5]s="%[6]s";
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+`, outside, controller, b.secure.Certificate, b.secure.Authority, KafkaUser, KafkaPassword), nil
 }
 
 // startTimeout is how long a broker may take until it answers.
