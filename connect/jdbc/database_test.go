@@ -3,26 +3,14 @@ package jdbc
 import (
 	"database/sql"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/flott-dev/flott/internal/servertest"
 )
 
-func TestMain(m *testing.M) {
-	code := servertest.Run(m.Run)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString(err.Error())
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { servertest.Main(m) }
 
 // database is an empty database of a test.
 type database struct {

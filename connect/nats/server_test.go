@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,23 +12,13 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
 	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/internal/natsserver"
 	"github.com/flott-dev/flott/internal/servertest"
 )
 
-func TestMain(m *testing.M) {
-	code := servertest.Run(m.Run)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString(err.Error())
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { servertest.Main(m) }
 
 // log is a server, and a client of it.
 type log struct {

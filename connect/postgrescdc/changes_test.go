@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
@@ -20,16 +18,7 @@ import (
 	"github.com/flott-dev/flott/internal/servertest"
 )
 
-func TestMain(m *testing.M) {
-	code := servertest.Run(m.Run)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString(err.Error())
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { servertest.Main(m) }
 
 // database is an empty database of a test.
 type database struct {

@@ -10,21 +10,26 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
-// Main runs the tests of a package, and then ends the servers.
-func Main(m *testing.M) { os.Exit(Run(m.Run)) }
-
-// Run is Main for those who do more in theirs.
-func Run(tests func() int) int {
-	code := tests()
+// Main runs the tests of a package, ends the servers, and then looks for goroutines that are left.
+func Main(m *testing.M) {
+	code := m.Run()
 	all.Lock()
-	defer all.Unlock()
 	for _, end := range all.ends {
 		end()
 	}
 	all.ends = nil
-	return code
+	all.Unlock()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 var all struct {
