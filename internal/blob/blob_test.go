@@ -392,3 +392,28 @@ func TestOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestSwapAfterCrash: what a process has left that was killed while it swapped a pointer goes with the next swap.
+func TestSwapAfterCrash(t *testing.T) {
+	root := t.TempDir()
+	d := blob.NewDir(root)
+	for i, next := range []string{"a", "bb"} {
+		if err := os.WriteFile(filepath.Join(root, ".p~"), []byte("what was written until then, and is longer"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var old []byte
+		if i > 0 {
+			old = []byte("a")
+		}
+		if err := d.Swap(t.Context(), "p", old, []byte(next)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Get(t.Context(), "p"); err != nil || string(got) != next {
+			t.Errorf("%q, %v; want %q", got, err, next)
+		}
+		entries, err := os.ReadDir(root)
+		if err != nil || len(entries) != 2 { // p and .lock
+			t.Errorf("%v, %v", entries, err)
+		}
+	}
+}

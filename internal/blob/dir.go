@@ -21,6 +21,7 @@ import (
 //
 //	<dir>/a/b        object or pointer a/b
 //	<dir>/a/.b~1f3c  object a/b being written: a temporary file
+//	<dir>/a/.b~      pointer a/b being written
 //	<dir>/.lock      is locked while a pointer is swapped
 //
 // An object is written to a temporary file, synced, linked to its name, and its directory is
@@ -68,7 +69,7 @@ func (d *Dir) Create(ctx context.Context, name string) (Writer, error) {
 	if err := d.check(ctx, name); err != nil {
 		return nil, d.fail("create", name, err)
 	}
-	f, err := d.temporary(name)
+	f, err := d.temporary(name, durable.TempName, os.O_EXCL)
 	if err != nil {
 		return nil, d.fail("create", name, err)
 	}
@@ -76,13 +77,13 @@ func (d *Dir) Create(ctx context.Context, name string) (Writer, error) {
 }
 
 // temporary makes the temporary file for name and the directories above it.
-func (d *Dir) temporary(name string) (f *os.File, err error) {
+func (d *Dir) temporary(name string, temp func(path string) string, flag int) (f *os.File, err error) {
 	dir := filepath.Dir(d.path(name))
 	for range 10 { // Delete may remove the directory, being empty, before the file is in it
 		if err = durable.MakeDirs(dir); err != nil {
 			return nil, err
 		}
-		f, err = os.OpenFile(durable.TempName(d.path(name)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		f, err = os.OpenFile(temp(d.path(name)), os.O_RDWR|os.O_CREATE|flag, 0o644)
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -322,8 +323,10 @@ func (d *Dir) Swap(ctx context.Context, name string, old, next []byte) error {
 	return d.fail("swap", name, d.replace(name, next))
 }
 
+// replace is called under the lock: the temporary file has the same name each time, so that one that was left by a process that was
+// killed is written anew.
 func (d *Dir) replace(name string, data []byte) error {
-	f, err := d.temporary(name)
+	f, err := d.temporary(name, durable.LockedTempName, os.O_TRUNC)
 	if err != nil {
 		return err
 	}

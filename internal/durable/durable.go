@@ -32,6 +32,12 @@ func TempName(path string) string {
 	return fmt.Sprintf("%s.%s%c%x", dir, base, tempMark, rand.Uint64())
 }
 
+// LockedTempName is the name of the temporary file of path, beside it, where a lock lets only one be written.
+func LockedTempName(path string) string {
+	dir, base := filepath.Split(path)
+	return fmt.Sprintf("%s.%s%c", dir, base, tempMark)
+}
+
 // TempFor returns the name of the file that a temporary file is for.
 func TempFor(base string) (name string, ok bool) {
 	i := strings.LastIndexByte(base, tempMark)
