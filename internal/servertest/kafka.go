@@ -23,7 +23,8 @@ const kafkaPom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersi
 
 const kafkaVersion = "4.4.0"
 
-// kafkaProperties are those of one node that is broker and controller, with as few partitions of its own as can be.
+// kafkaProperties are those of one node that is broker and controller, with as few partitions of its own as can be. It keeps
+// records for ever: tests give them times of 1970.
 const kafkaProperties = `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
@@ -49,6 +50,7 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 transaction.abort.timed.out.transaction.cleanup.interval.ms=200
 log.cleaner.dedupe.buffer.size=4194304
+log.retention.ms=-1
 `
 
 const log4jProperties = `rootLogger.level=warn
