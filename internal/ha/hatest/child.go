@@ -51,39 +51,48 @@ func child(s ha.Store) error {
 
 // childTerm writes until that fails.
 func childTerm(l ha.Leadership) error {
-	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(uint64(l.Leader().Epoch), 0))
 	for n := l.Leader().Epoch<<32 + 1; ; n++ {
-		key := fmt.Sprintf("k/%d", rng.IntN(childKeys))
-		r, err := l.Get(ctx, key)
-		if errors.Is(err, context.DeadlineExceeded) && l.Context().Err() == nil {
-			continue // the process was stopped while it waited for the answer
-		}
-		missing := errors.Is(err, ha.ErrNotFound)
-		if err != nil && !missing {
-			if l.Context().Err() != nil {
-				return ha.ErrDeposed
-			}
-			return err
-		}
-		next := n
-		if !missing && rng.IntN(5) == 0 {
-			next = 0
-		}
-		fmt.Println("try", key, next)
+		err := childWrite(l, rng, n)
 		switch {
-		case missing:
-			_, err = l.Put(ctx, key, numbered(n))
-		case next == 0:
-			err = l.Delete(ctx, key, r.Version)
+		case err == nil:
+		case errors.Is(err, ha.ErrDeposed), errors.Is(err, ha.ErrUncertain):
+			return err
+		case l.Context().Err() != nil:
+			return ha.ErrDeposed
+		case errors.Is(err, context.DeadlineExceeded): // the process was stopped while it waited for an answer
 		default:
-			_, err = l.Swap(ctx, key, r.Version, numbered(n))
-		}
-		if err != nil {
 			return err
 		}
+	}
+}
+
+// childWrite writes n to a record, or deletes it.
+func childWrite(l ha.Leadership, rng *rand.Rand, n int64) error {
+	ctx := context.Background()
+	key := fmt.Sprintf("k/%d", rng.IntN(childKeys))
+	r, err := l.Get(ctx, key)
+	missing := errors.Is(err, ha.ErrNotFound)
+	if err != nil && !missing {
+		return err
+	}
+	next := n
+	if !missing && rng.IntN(5) == 0 {
+		next = 0
+	}
+	fmt.Println("try", key, next)
+	switch {
+	case missing:
+		_, err = l.Put(ctx, key, numbered(n))
+	case next == 0:
+		err = l.Delete(ctx, key, r.Version)
+	default:
+		_, err = l.Swap(ctx, key, r.Version, numbered(n))
+	}
+	if err == nil {
 		fmt.Println("did", key, next)
 	}
+	return err
 }
 
 // numbered is a value that follows from its number, of up to 200 kB.
