@@ -16,17 +16,19 @@ import (
 )
 
 // counting counts numbers by key.
-func counting(out *collect.Sink[string], n, perSecond int64) func(env *stream.Env) {
+func counting(out *collect.Sink[string], n int64) func(env *stream.Env) {
 	return func(env *stream.Env) {
-		numbers := stream.From(env, datagen.Source(func(n int64) int64 { return n },
-			datagen.Options{Count: n, PerSecond: perSecond}))
-		stream.Scan(stream.KeyBy(numbers, func(v int64) int64 { return v % 97 }),
-			func(c *stream.Ctx[int64, string], n *int64, _ int64) error {
-				*n++
-				c.Emit(fmt.Sprintf("%d %d", c.Key(), *n))
-				return nil
-			}).To(out)
+		count(stream.From(env, datagen.Source(func(n int64) int64 { return n }, datagen.Options{Count: n})), out)
 	}
+}
+
+func count(numbers *stream.Stream[int64], out *collect.Sink[string]) {
+	stream.Scan(stream.KeyBy(numbers, func(v int64) int64 { return v % 97 }),
+		func(c *stream.Ctx[int64, string], n *int64, _ int64) error {
+			*n++
+			c.Emit(fmt.Sprintf("%d %d", c.Key(), *n))
+			return nil
+		}).To(out)
 }
 
 func wantCounts(t *testing.T, out *collect.Sink[string], n int64) {
@@ -47,7 +49,7 @@ func wantCounts(t *testing.T, out *collect.Sink[string], n int64) {
 
 func TestJobOnTwoTaskManagers(t *testing.T) {
 	out := collect.To[string]()
-	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 100_000, 0), stream.Parallelism(4), stream.MaxParallelism(16))
+	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 100_000), stream.Parallelism(4), stream.MaxParallelism(16))
 	c.Join("tm-1", 2)
 	c.Join("tm-2", 2)
 	id := c.Submit(nil)
@@ -60,7 +62,8 @@ func TestJobOnTwoTaskManagers(t *testing.T) {
 // TestWorkersEnd ends workers while the job runs, again and again.
 func TestWorkersEnd(t *testing.T) {
 	out := collect.To[string]()
-	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 60_000, 30_000), stream.Parallelism(4), stream.MaxParallelism(16),
+	numbers := hold(t, 60_000, 30_000)
+	c := jobmanagertest.New(t, jobmanager.Options{}, numbers.counting(out), stream.Parallelism(4), stream.MaxParallelism(16),
 		stream.Checkpoint(20*time.Millisecond), stream.CheckpointDir(filepath.Join(t.TempDir(), "checkpoints")),
 		stream.Restart(stream.FixedDelay(100, 10*time.Millisecond)))
 	c.Join("tm-1", 2)
@@ -83,6 +86,7 @@ func TestWorkersEnd(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
+	numbers.release()
 	if err := c.Wait(id); err != nil {
 		t.Fatal(err)
 	}

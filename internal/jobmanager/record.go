@@ -71,7 +71,7 @@ type FailureView struct {
 	Kind string // what has failed: TaskFailure, WorkerLost, DeployFailure, CoordinatorFailure or JobFailure
 	Text string
 	At   int64 // nanoseconds since 1970
-	// Task and TaskManager are "" if no single task has failed.
+	// Task is "" if no single task has failed, and so is TaskManager then, but for a worker with nothing but coordinators.
 	Task, TaskManager, Address string
 	Later                      []FailureView
 }
@@ -196,7 +196,7 @@ func (l recordedListener) TaskClosed(deployment, place int, f schedule.Failure) 
 
 // CoordinatorFailed notes a failure.
 func (l recordedListener) CoordinatorFailed(generation int, err error) {
-	l.r.failed(0, -1, "CoordinatorFailure", err)
+	l.r.coordinatorFailed(err)
 	l.Listener.CoordinatorFailed(generation, err)
 }
 
@@ -325,17 +325,25 @@ func (r *record) closed(deployment, place int, err error) {
 	delete(r.mu.failure, deployment)
 }
 
+func (r *record) coordinatorFailed(err error) {
+	r.failed(0, -1, kindOf(err, "CoordinatorFailure"), err)
+}
+
+// kindOf is the kind of a failure: what ran in a worker that is gone has not failed by itself.
+func kindOf(err error, other string) string {
+	if _, ok := err.(*WorkerError); ok {
+		return "WorkerLost"
+	}
+	return other
+}
+
 func (r *record) deployFailed(deployment int, err error) {
 	r.failed(deployment, -1, "DeployFailure", err)
 	r.each(deployment, TaskFailed)
 }
 
 func (r *record) taskFailed(deployment, place int, err error) {
-	kind := "TaskFailure"
-	if _, ok := err.(*WorkerError); ok {
-		kind = "WorkerLost"
-	}
-	r.failed(deployment, place, kind, err)
+	r.failed(deployment, place, kindOf(err, "TaskFailure"), err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if place >= len(r.mu.tasks) {
@@ -365,6 +373,8 @@ func (r *record) failed(deployment, place int, kind string, err error) {
 	if place >= 0 && place < len(r.mu.tasks) {
 		f.Task = r.taskName(place)
 		f.TaskManager, f.Address = r.mu.tasks[place].TaskManager, r.mu.tasks[place].Address
+	} else if lost, ok := err.(*WorkerError); ok {
+		f.TaskManager = lost.TaskManager
 	}
 	if n, ok := r.mu.failure[deployment]; ok && n >= r.mu.before && deployment != 0 {
 		first := &r.mu.failures[n-r.mu.before]

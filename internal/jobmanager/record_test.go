@@ -94,6 +94,19 @@ func TestRecord(t *testing.T) {
 	want(TaskCanceling, TaskFinished, TaskCanceling, TaskCanceling)
 }
 
+// TestRecordOfCoordinators: coordinators whose worker is gone, with no task in it, have not failed by themselves.
+func TestRecordOfCoordinators(t *testing.T) {
+	r := newRecord(clock.NewManual(time.Unix(100, 0)), wide(1, 1))
+	r.coordinatorFailed(errors.New("bad"))
+	r.coordinatorFailed(&WorkerError{Worker: "w", TaskManager: "tm", Reason: "killed"})
+	v := &JobView{}
+	r.view(v)
+	if f := v.Failures; len(f) != 2 || f[0].Kind != "CoordinatorFailure" || f[0].TaskManager != "" ||
+		f[1].Kind != "WorkerLost" || f[1].TaskManager != "tm" || f[1].Task != "" {
+		t.Errorf("failures %+v", f)
+	}
+}
+
 // TestRecordOfStages: tasks that are let go have finished, also if their worker ends before they are closed.
 func TestRecordOfStages(t *testing.T) {
 	r := newRecord(clock.NewManual(time.Unix(100, 0)), wide(1, 2))

@@ -42,7 +42,8 @@ func running(t *testing.T, c *jobmanagertest.Cluster, id string, want ...int) *j
 // more gets its slots back.
 func TestRescale(t *testing.T) {
 	out := collect.To[string]()
-	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 60_000, 20_000), stream.Parallelism(2), stream.MaxParallelism(16),
+	numbers := hold(t, 60_000, 20_000)
+	c := jobmanagertest.New(t, jobmanager.Options{}, numbers.counting(out), stream.Parallelism(2), stream.MaxParallelism(16),
 		stream.Checkpoint(20*time.Millisecond), stream.CheckpointDir(filepath.Join(t.TempDir(), "checkpoints")))
 	c.Join("tm-1", 2)
 	c.Join("tm-2", 2)
@@ -63,6 +64,7 @@ func TestRescale(t *testing.T) {
 	if v.Restarts != 0 || v.Scaling.Rescales != 4 || len(v.Failures) != 0 {
 		t.Errorf("%d restarts, %d rescales, failures %+v", v.Restarts, v.Scaling.Rescales, v.Failures)
 	}
+	numbers.release()
 	if err := c.Wait(id); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,8 @@ func TestRescale(t *testing.T) {
 // rescaled when they come.
 func TestRescaleWaits(t *testing.T) {
 	out := collect.To[string]()
-	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 40_000, 20_000), stream.Parallelism(2), stream.MaxParallelism(16))
+	numbers := hold(t, 40_000, 20_000)
+	c := jobmanagertest.New(t, jobmanager.Options{}, numbers.counting(out), stream.Parallelism(2), stream.MaxParallelism(16))
 	c.Join("tm-1", 2)
 	id := c.Submit(nil)
 	running(t, c, id, 2, 2)
@@ -100,6 +103,7 @@ func TestRescaleWaits(t *testing.T) {
 			t.Errorf("%v: %v, want %s", tc.named, err, tc.want)
 		}
 	}
+	numbers.release()
 	if err := c.Wait(id); err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +114,9 @@ func TestRescaleWaits(t *testing.T) {
 // without it.
 func TestAdaptive(t *testing.T) {
 	out := collect.To[string]()
+	numbers := hold(t, 60_000, 20_000)
 	c := jobmanagertest.New(t, jobmanager.Options{Adaptive: schedule.AdaptiveConfig{Mode: schedule.AdaptiveScheduler}},
-		counting(out, 60_000, 20_000), stream.Parallelism(4), stream.MaxParallelism(16),
+		numbers.counting(out), stream.Parallelism(4), stream.MaxParallelism(16),
 		stream.Checkpoint(20*time.Millisecond), stream.Restart(stream.FixedDelay(100, 0)))
 	c.Join("tm-1", 1)
 	id := c.Submit(nil)
@@ -136,6 +141,7 @@ func TestAdaptive(t *testing.T) {
 	})
 	c.Join("tm-4", 1)
 	running(t, c, id, 2, 2)
+	numbers.release()
 	if err := c.Wait(id); err != nil {
 		t.Fatal(err)
 	}
@@ -146,8 +152,9 @@ func TestAdaptive(t *testing.T) {
 // wants to leave.
 func TestLeavesJobThatWaits(t *testing.T) {
 	out := collect.To[string]()
+	numbers := hold(t, 60_000, 20_000)
 	c := jobmanagertest.New(t, jobmanager.Options{Adaptive: schedule.AdaptiveConfig{Mode: schedule.AdaptiveScheduler}},
-		counting(out, 60_000, 20_000), stream.Parallelism(3), stream.MaxParallelism(16), stream.Restart(stream.FixedDelay(100, 0)))
+		numbers.counting(out), stream.Parallelism(3), stream.MaxParallelism(16), stream.Restart(stream.FixedDelay(100, 0)))
 	leaves, dies := c.Join("tm-1", 2), c.Join("tm-2", 1)
 	id := c.Submit(nil)
 	running(t, c, id, 3, 3)
@@ -163,6 +170,7 @@ func TestLeavesJobThatWaits(t *testing.T) {
 	})
 	c.Join("tm-3", 3)
 	running(t, c, id, 3, 3)
+	numbers.release()
 	if err := c.Wait(id); err != nil {
 		t.Fatal(err)
 	}

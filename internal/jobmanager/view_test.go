@@ -29,7 +29,8 @@ func view(t *testing.T, m *jobmanager.Manager, id string) *jobmanager.JobView {
 // TestViewOfALife looks at a job that waits, runs, loses a worker, goes on and ends.
 func TestViewOfALife(t *testing.T) {
 	out := collect.To[string]()
-	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 30_000, 30_000), stream.Parallelism(2),
+	numbers := hold(t, 30_000, 30_000)
+	c := jobmanagertest.New(t, jobmanager.Options{}, numbers.counting(out), stream.Parallelism(2),
 		stream.MaxParallelism(16), stream.Checkpoint(20*time.Millisecond),
 		stream.CheckpointDir(filepath.Join(t.TempDir(), "checkpoints")),
 		stream.Restart(stream.FixedDelay(100, 10*time.Millisecond)))
@@ -62,6 +63,7 @@ func TestViewOfALife(t *testing.T) {
 		v := view(t, c.Manager, id)
 		return v.Restarts > 0 && v.Tasks[jobmanager.TaskRunning] == 4
 	})
+	numbers.release()
 	if err := c.Wait(id); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,7 @@ func TestViewOfALife(t *testing.T) {
 // TestViewHasTheLastCounters compares what tasks have counted with what there was to count.
 func TestViewHasTheLastCounters(t *testing.T) {
 	out := collect.To[string]()
-	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 50_000, 0), stream.Parallelism(3), stream.MaxParallelism(16))
+	c := jobmanagertest.New(t, jobmanager.Options{}, counting(out, 50_000), stream.Parallelism(3), stream.MaxParallelism(16))
 	c.Join("tm", 3)
 	id := c.Submit(nil)
 	if err := c.Wait(id); err != nil {
@@ -137,7 +139,7 @@ func TestViewsOfFailures(t *testing.T) {
 
 // TestOnlyTheLastJobsAreKept ends more jobs than are kept.
 func TestOnlyTheLastJobsAreKept(t *testing.T) {
-	c := jobmanagertest.New(t, jobmanager.Options{Keep: 2}, counting(collect.To[string](), 10, 0), stream.Parallelism(1))
+	c := jobmanagertest.New(t, jobmanager.Options{Keep: 2}, counting(collect.To[string](), 10), stream.Parallelism(1))
 	c.Join("tm", 1)
 	var ids []string
 	for range 4 {
