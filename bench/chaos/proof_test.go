@@ -34,6 +34,10 @@ const (
 	proofPartitions = 4
 	proofPerFile    = 100 // events in a file, of a fifth of a second of event time
 	proofFiles      = 48  // that are poured while a process is killed
+	// proofAhead is how many files are poured beyond those that are committed. In between the two readers of load may be as far
+	// apart as they like, and the windows must wait for that long.
+	proofAhead = 90
+	proofLate  = "'20' SECOND"
 )
 
 // proof is the jobs of TestExactlyOnceToPostgres, and what they read and write:
@@ -50,6 +54,8 @@ type proof struct {
 	rng     *rand.Rand
 	in      string // the directory of files
 	files   int
+	loaded  chan int // tells how many files are committed in the topic events, each and those before it
+	known   int      // of them
 	report  bytes.Buffer
 }
 
@@ -74,6 +80,7 @@ func TestExactlyOnceToPostgres(t *testing.T) {
 	defer p.cluster.killAll()
 	p.in = filepath.Join(dir, "in")
 	p.prepare()
+	p.follow()
 	began := time.Now()
 	for i := range *proofKills + 1 {
 		done := p.pour()
@@ -148,7 +155,7 @@ CREATE TABLE files (` + proofEvent + `) WITH ('connector' = 'filesystem', 'path'
 CREATE TABLE events (` + proofEvent + `) WITH (` + proofTopic + `, 'topic' = 'events', 'key.format' = 'json', 'key.fields' = 'k');
 INSERT INTO events SELECT * FROM files;`,
 	"count": proofSettings + `
-CREATE TABLE events (` + proofEvent + `, WATERMARK FOR ts AS ts - INTERVAL '20' SECOND) WITH (` + proofTopic + `, 'topic' = 'events');
+CREATE TABLE events (` + proofEvent + `, WATERMARK FOR ts AS ts - INTERVAL ` + proofLate + `) WITH (` + proofTopic + `, 'topic' = 'events');
 CREATE TABLE results (` + proofResult + `) WITH (` + proofTopic + `, 'topic' = 'results');
 INSERT INTO results ` + strings.ReplaceAll(proofWindow, "{TABLE}", "events") + `;`,
 	"store": proofSettings + `
@@ -184,11 +191,72 @@ func (p *proof) pour() (done chan struct{}) {
 	go func() {
 		defer close(done)
 		for range proofFiles {
+			p.wait(p.files - proofAhead)
 			p.drop()
 			time.Sleep(time.Second / proofFiles)
 		}
 	}()
 	return done
+}
+
+// follow reads the topic events as it grows, and counts the files that are in it.
+func (p *proof) follow() {
+	client, err := kgo.NewClient(kgo.SeedBrokers(p.kafka.Address), kgo.ConsumeTopics("events"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.loaded = make(chan int, 1)
+	over := make(chan struct{})
+	p.t.Cleanup(func() {
+		cancel()
+		<-over
+		client.Close()
+	})
+	go func() {
+		defer close(over)
+		p.count(ctx, client)
+	}()
+}
+
+func (p *proof) count(ctx context.Context, client *kgo.Client) {
+	events, whole := map[int]int{}, 0 // of files
+	for ctx.Err() == nil {
+		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) { // errors are those of the broker that is killed
+			var e struct{ ID int }
+			if err := json.Unmarshal(r.Value, &e); err != nil {
+				p.t.Errorf("%s: %v", r.Value, err)
+			} else if e.ID >= 0 {
+				events[e.ID/proofPerFile]++
+			}
+		})
+		before := whole
+		for events[whole] >= proofPerFile {
+			whole++
+		}
+		if whole == before {
+			continue
+		}
+		select {
+		case <-p.loaded: // nobody has asked for the last count
+		default:
+		}
+		p.loaded <- whole
+	}
+}
+
+// wait waits until the first n files are committed.
+func (p *proof) wait(n int) {
+	late := time.After(awaitTimeout)
+	for p.known < n {
+		select {
+		case p.known = <-p.loaded:
+		case <-late:
+			p.t.Errorf("%d of %d files are committed in the topic events", p.known, n)
+			return
+		}
+	}
 }
 
 // drop adds a file.
@@ -276,10 +344,11 @@ func (p *proof) say(what string, runs, checkpoints time.Duration) {
 	fmt.Fprintf(&p.report, "| %s | %d ms | %d ms |\n", what, runs.Milliseconds(), checkpoints.Milliseconds())
 }
 
-// finish lets the last windows end, by an event of a later time for each key, and waits until all results are stored.
+// finish lets the last windows end, by an event of a later time for each key when all others are there, and waits until all results are stored.
 func (p *proof) finish() {
 	p.t.Helper()
 	p.sql("reference", proofSQL["reference"])
+	p.wait(p.files)
 	var lines bytes.Buffer
 	for k := range proofKeys {
 		fmt.Fprintf(&lines, `{"id":%d,"k":%d,"v":0,"ts":"2027-01-01 00:00:00.000"}`+"\n", -1-k, k)
@@ -288,7 +357,9 @@ func (p *proof) finish() {
 	want := p.pg.Query(p.t, "postgres", "SELECT count(*) FROM reference")[0]
 	for late := time.Now().Add(awaitTimeout); p.pg.Query(p.t, "postgres", "SELECT count(*) FROM totals")[0] != want; time.Sleep(pollInterval) {
 		if time.Now().After(late) {
-			p.t.Fatalf("PostgreSQL has %v results, want %s", p.pg.Query(p.t, "postgres", "SELECT count(*) FROM totals"), want)
+			p.t.Errorf("PostgreSQL has %v results, want %s", p.pg.Query(p.t, "postgres", "SELECT count(*) FROM totals"), want)
+			p.check()
+			p.t.FailNow()
 		}
 	}
 	ctx := p.t.Context()
@@ -307,7 +378,7 @@ func (p *proof) finish() {
 
 // check compares the totals, and counts what is in the topics.
 func (p *proof) check() {
-	const differences = "SELECT * FROM ((TABLE totals EXCEPT TABLE reference) UNION ALL (TABLE reference EXCEPT TABLE totals)) AS d LIMIT 5"
+	const differences = "SELECT * FROM ((TABLE totals EXCEPT TABLE reference) UNION ALL (TABLE reference EXCEPT TABLE totals)) AS d ORDER BY until, k LIMIT 50"
 	if wrong := p.pg.Query(p.t, "postgres", differences); len(wrong) > 0 {
 		p.t.Errorf("the totals differ from those of the batch job: %v", wrong)
 	}
