@@ -71,7 +71,7 @@ func BenchmarkSubmit(b *testing.B) {
 	for b.Loop() {
 		c := clusterOf(b)
 		var err error
-		if c.program, err = build("bench/chaos", tags); err != nil {
+		if c.program, err = build("bench/chaos", tags()); err != nil {
 			b.Fatal(err)
 		}
 		for _, name := range []string{"first", "again"} {

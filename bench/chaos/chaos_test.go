@@ -45,7 +45,7 @@ func build(name, tags string) (string, error) {
 }
 
 // built is the program flott.
-var built = sync.OnceValues(func() (string, error) { return build("cmd/flott", tags) })
+var built = sync.OnceValues(func() (string, error) { return build("cmd/flott", tags()) })
 
 // strikes runs a job under faults. A failure prints the seed; the same faults hit the same processes with
 //
@@ -97,7 +97,10 @@ func TestDisks(t *testing.T) { strikes(t, "full-disk,slow-disk", 4) }
 // TestClockJumps sets the wall clocks of single processes by an hour, forward and back.
 func TestClockJumps(t *testing.T) {
 	t.Parallel()
-	const jumping = "clockjump"
+	jumping := "clockjump"
+	if _, err := choose("clock-jump"); err == nil {
+		jumping = tags()
+	}
 	flott, err := build("cmd/flott", jumping)
 	if err != nil {
 		t.Fatal(err)

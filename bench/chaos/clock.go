@@ -1,4 +1,4 @@
-//go:build linux && clockjump
+//go:build linux && (clockjump || invariants)
 
 package main
 
@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	tags = "clockjump"
+	directories = append(directories, clock.OffsetDir("tmp"))
 	faults = append(faults, fault{name: "clock-jump", lasts: 3 * time.Second, harmless: true, unnoticed: true, strike: jumpClock})
 }
 

@@ -52,6 +52,9 @@ type node struct {
 	ended chan struct{}
 }
 
+// directories are those that a cluster has below its own.
+var directories = []string{"tmp", "log"}
+
 // newCluster starts a cluster in a directory. TaskManagers get more arguments.
 func newCluster(dir, flott string, n *network, tmArgs ...string) (c *cluster, err error) {
 	c = &cluster{dir: dir, flott: flott, network: n, pids: map[string]bool{}}
@@ -60,7 +63,7 @@ func newCluster(dir, flott string, n *network, tmArgs ...string) (c *cluster, er
 			c.killAll()
 		}
 	}()
-	for _, d := range []string{"tmp", "log"} {
+	for _, d := range directories {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return c, err
 		}

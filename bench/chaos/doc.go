@@ -24,7 +24,7 @@
 //     it is root. Nothing of the machine changes, and nothing is left when it is killed.
 //   - A network has a router between all nodes. A partition is a rule there that drops packets, as a broken switch does: nobody
 //     gets an error. Nodes use TLS, as they listen on addresses that are no loopback.
-//   - The clock of the machine is not moved: it would move for everybody. With the build tag clockjump, all programs are ones whose
+//   - The clock of the machine is not moved: it would move for everybody. With the build tag clockjump (or invariants), all programs are ones whose
 //     clock can be set for a single process (internal/clock), and the fault clock-jump is there. docs/fault-tolerance.md says what
 //     depends on the wall clock.
 package main

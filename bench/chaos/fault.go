@@ -7,9 +7,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -31,8 +33,16 @@ type fault struct {
 	strike func(c *cluster, rng *rand.Rand) (hit string, heal func() error, err error)
 }
 
-// tags are those that programs of the cluster are built with, besides this one.
-var tags string
+// tags are those that this program was built with, and that others of the cluster are built with too.
+var tags = sync.OnceValue(func() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if s.Key == "-tags" {
+			return s.Value
+		}
+	}
+	return ""
+})
 
 const frozen = silenceTimeout + time.Second
 

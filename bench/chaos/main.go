@@ -96,7 +96,7 @@ func (o options) do() (err error) {
 	}()
 	if o.flott == "" {
 		o.flott = filepath.Join(o.dir, "flott")
-		if err := command("go", "build", "-tags", tags, "-o", o.flott, "github.com/flott-dev/flott/cmd/flott"); err != nil {
+		if err := command("go", "build", "-tags", tags(), "-o", o.flott, "github.com/flott-dev/flott/cmd/flott"); err != nil {
 			return err
 		}
 	}

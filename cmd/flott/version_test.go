@@ -3,14 +3,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,43 +37,25 @@ func goBuild(t *testing.T, dir, out, pkg string, flags ...string) {
 	}
 }
 
-// withVersions builds flott of this tree with protocol versions that are ahead of its own: files of constants are replaced for the
-// compiler, and nothing in the program is made for that.
+// withVersions builds flott of this tree with protocol versions that are ahead of its own.
 func withVersions(t *testing.T, ahead int) string {
 	t.Helper()
-	dir, overlay := t.TempDir(), map[string]map[string]string{"Replace": {}}
-	for _, c := range []struct {
-		file, line string
-		version    int
-	}{
-		{"internal/wire/hello.go", "const Version = ", wire.Version}, {"internal/restapi/doc.go", "const Protocol = ", restapi.Protocol},
-	} {
-		path := filepath.Join(root(t), filepath.FromSlash(c.file))
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		now, next := fmt.Sprint(c.line, c.version, "\n"), fmt.Sprint(c.line, c.version+ahead, "\n")
-		if bytes.Count(text, []byte(now)) != 1 {
-			t.Fatalf("%s does not have %q", c.file, now)
-		}
-		to := filepath.Join(dir, filepath.Base(c.file))
-		if err := os.WriteFile(to, bytes.Replace(text, []byte(now), []byte(next), 1), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		overlay["Replace"][path] = to
-	}
-	data, err := json.Marshal(overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(dir, "flott")
-	goBuild(t, root(t), out, "./cmd/flott", "-overlay", file, "-ldflags", fmt.Sprintf("-X main.version=ahead-%d", ahead))
+	out := filepath.Join(t.TempDir(), "flott")
+	const module = "github.com/flott-dev/flott/"
+	goBuild(t, root(t), out, "./cmd/flott", "-tags", tags(), "-ldflags", fmt.Sprintf("-X main.version=ahead-%d -X %sinternal/wire.version=%d -X %sinternal/restapi.protocol=%d",
+		ahead, module, int(wire.Version)+ahead, module, restapi.Protocol+ahead))
 	return out
+}
+
+// tags are those that the test was built with: with others everything would be compiled once more.
+func tags() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if s.Key == "-tags" {
+			return s.Value
+		}
+	}
+	return ""
 }
 
 // taskManagers is how many have registered.
@@ -163,8 +144,8 @@ func TestLastVersion(t *testing.T) {
 	goBuild(t, tree, old, "./cmd/flott")
 	goBuild(t, tree, oldWords, "./examples/wordcount")
 	now, words := filepath.Join(t.TempDir(), "flott"), filepath.Join(t.TempDir(), "wordcount")
-	goBuild(t, root(t), now, "./cmd/flott")
-	goBuild(t, root(t), words, "./examples/wordcount")
+	goBuild(t, root(t), now, "./cmd/flott", "-tags", tags())
+	goBuild(t, root(t), words, "./examples/wordcount", "-tags", tags())
 	t.Run("programs of "+last, func(t *testing.T) { runOn(t, now, old, oldWords) })
 	t.Run("programs of now", func(t *testing.T) { runOn(t, old, now, words) })
 }

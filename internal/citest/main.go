@@ -4,7 +4,7 @@
 //	go run ./internal/citest                  all phases
 //	go run ./internal/citest format vet       only these
 //
-// Phases: format, vet, staticcheck, archtest, unit (with -race), invariants, sim, bigstate. All phases run,
+// Phases: format, vet, staticcheck, archtest, unit (with -race), invariants (with tests of processes), sim, bigstate. All phases run,
 // also after one that failed; the exit code is 1 if any did.
 package main
 

@@ -27,16 +27,20 @@ func checkFormat(r *report) error {
 	return r.countCheck(err)
 }
 
-func checkVet(r *report) error { return r.countCheck(stream("go", "vet", "./...")) }
+// invariants is the build tag of one of the two runs of all tests. The checks have it as well: to look at packages
+// the go command compiles them, and the cache keeps that for the tests.
+const invariants = "-tags=invariants"
+
+func checkVet(r *report) error { return r.countCheck(stream("go", "vet", invariants, "./...")) }
 
 func checkStatic(r *report) error {
-	return r.countCheck(stream("go", tool("staticcheck", "./...")...))
+	return r.countCheck(stream("go", tool("staticcheck", invariants, "./...")...))
 }
 
 func testArch(r *report) error { return r.goTest(archPkg) }
 
 func testUnit(r *report) error {
-	packages, err := list(func(pkg string) bool { return pkg != archPkg && !isSim(pkg) })
+	packages, err := list(func(pkg string) bool { return pkg != archPkg && !isSim(pkg) && !slices.Contains(processes, pkg) })
 	if err != nil {
 		return err
 	}
@@ -50,8 +54,9 @@ func testUnit(r *report) error {
 // withoutRows are packages, with those below them, that no row passes through: with invariants they do what they do without.
 var withoutRows = []string{"client", "config", "internal/certificate", "internal/ha", "internal/process", "internal/rest", "internal/wire"}
 
-// builders are tests of programs that they build themselves, without invariants.
-const builders = "^(TestVersionsOfProcesses|TestLastVersion|TestClockJumps|TestExactlyOnceToPostgres)$"
+// processes are tests of clusters of real processes. They run once, with invariants: what a process does has tests with
+// the race detector in the packages that it is made of, and a cluster of its programs takes minutes.
+var processes = []string{module + "/bench/chaos", module + "/cmd/flott"}
 
 func testInvariants(r *report) error {
 	packages, err := list(func(pkg string) bool {
@@ -62,10 +67,7 @@ func testInvariants(r *report) error {
 	if err != nil {
 		return err
 	}
-	if err := r.goTest(append([]string{"-tags", "invariants", "-skip", builders}, packages...)...); err != nil {
-		return err
-	}
-	return r.goTest("-tags", "clockjump", "./internal/clock") // bench/chaos builds with it what it needs
+	return r.goTest(append([]string{invariants}, packages...)...)
 }
 
 func testSim(r *report) error {

@@ -24,7 +24,7 @@ type Clock interface {
 // System is the machine's clock.
 type System struct{}
 
-// Now is time.Now. In a build with the tag clockjump, for tests, the wall clock may be set for this process alone: see OffsetFile.
+// Now is time.Now. In a build with the tag clockjump or invariants, for tests, the wall clock may be set for this process alone: see OffsetFile.
 func (System) Now() time.Time { return now() }
 
 // AfterFunc is time.AfterFunc.

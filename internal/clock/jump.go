@@ -1,4 +1,4 @@
-//go:build clockjump
+//go:build clockjump || invariants
 
 package clock
 
@@ -13,15 +13,19 @@ import (
 // offset is by how much this process's clock was set, in whole seconds.
 var offset atomic.Int64
 
-// The offset is read from this process's file, for as long as it lives.
+// A process follows its file in OffsetDir for as long as it lives, if that directory is there when it starts.
 func init() {
-	go func() {
-		for ; ; time.Sleep(followInterval) {
-			text, _ := os.ReadFile(OffsetFile(os.TempDir(), os.Getpid())) // it need not be there
-			d, _ := time.ParseDuration(string(text))
-			offset.Store(int64(d / time.Second))
-		}
-	}()
+	if info, err := os.Stat(OffsetDir(os.TempDir())); err == nil && info.IsDir() {
+		go follow(os.TempDir())
+	}
+}
+
+func follow(temp string) {
+	for ; ; time.Sleep(followInterval) {
+		text, _ := os.ReadFile(OffsetFile(temp, os.Getpid())) // it need not be there
+		d, _ := time.ParseDuration(string(text))
+		offset.Store(int64(d / time.Second))
+	}
 }
 
 const followInterval = 10 * time.Millisecond
@@ -34,6 +38,8 @@ func now() time.Time {
 	return t
 }
 
-// OffsetFile is the file that says by how much the clock of a process is set, such as "-1h", 0 if it is not there. The directory is
-// that process's os.TempDir.
-func OffsetFile(dir string, pid int) string { return dir + "/flott-clock-" + strconv.Itoa(pid) }
+// OffsetDir is where processes with the os.TempDir temp look by how much their clocks are set.
+func OffsetDir(temp string) string { return temp + "/flott-clocks" }
+
+// OffsetFile is the file in it that says by how much the clock of a process is set, such as "-1h", 0 if it is not there.
+func OffsetFile(temp string, pid int) string { return OffsetDir(temp) + "/" + strconv.Itoa(pid) }

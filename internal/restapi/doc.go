@@ -14,11 +14,23 @@ package restapi
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 )
 
 // Protocol is the version of what is exchanged below /flott. A side works with the versions before and
 // after its own.
-const Protocol = 1
+var Protocol = number(protocol)
+
+// protocol can be set by the linker: tests run programs of other versions.
+var protocol = "1"
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic("restapi: the version that the linker has set is no number: " + err.Error())
+	}
+	return n
+}
 
 // The headers by which both sides say who they are.
 const (

@@ -8,13 +8,25 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/zeebo/xxh3"
 )
 
 // Version is the protocol version. A side works with the versions before and after its own.
-const Version = 1
+var Version = number(version)
+
+// version can be set by the linker: tests run processes of other versions.
+var version = "1"
+
+func number(s string) uint16 {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		panic("wire: the version that the linker has set is no number: " + err.Error())
+	}
+	return uint16(n)
+}
 
 // The limits of a handshake: until it is over, nobody knows who is at the other end.
 const (
