@@ -76,7 +76,7 @@ func turns(t *testing.T) uint64 {
 }
 
 // isTurn reports whether a case runs in a variant: always, but under the race detector, which makes all of them together
-// take minutes, in a third of them, others for each case and seed. What differs from Flink is known of the first variant.
+// take minutes, in a sixth of them, others for each case and seed. What differs from Flink is known of the first variant.
 func isTurn(file, variant, seed uint64, differs bool) bool {
 	if !raced {
 		return true
@@ -84,7 +84,7 @@ func isTurn(file, variant, seed uint64, differs bool) bool {
 	if differs {
 		return variant == 0
 	}
-	return rand.New(rand.NewPCG(seed, file<<8|variant)).IntN(3) == 0
+	return rand.New(rand.NewPCG(seed, file<<8|variant)).IntN(6) == 0
 }
 
 // variant is a way to run a case.

@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 10000, "how many random schedules TestExecutionSchedules runs")
+	schedules = flag.Int("schedules", schedulesDefault, "how many random schedules TestExecutionSchedules and TestStageSchedules run")
 	firstSeed = flag.Uint64("seed", 1, "the seed of the first schedule")
 )
 

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 10_000, "the `number` of schedules")
+	seeds = flag.Int("seeds", schedulesDefault, "the `number` of schedules")
 	from  = flag.Int("from", 0, "the first `seed`")
 )
 

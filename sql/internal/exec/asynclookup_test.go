@@ -347,7 +347,7 @@ func TestAsyncLookupClose(t *testing.T) {
 // TestAsyncLookupRandom takes random programs, with snapshots and restores at random points and a consumer that has no room at
 // random, and compares what comes out with lookups one after the other.
 func TestAsyncLookupRandom(t *testing.T) {
-	for seed := range uint64(80) {
+	for seed := range seeds(80) {
 		synctest.Test(t, func(t *testing.T) { asyncLookupRandom(t, seed) })
 	}
 }

@@ -52,7 +52,7 @@ func TestFirstByTimeTTL(t *testing.T) {
 }
 
 func TestFirstByTimeAgainstModel(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range seeds(150) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { testFirstByTime(t, seed) })
 	}
 }

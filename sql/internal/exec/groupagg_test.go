@@ -341,7 +341,7 @@ func (g *modelGroup) values() string {
 // TestGroupsAreThoseOfAModel groups random changes, in batches of some sizes, with and without restarts, and with
 // all calls under a FILTER too.
 func TestGroupsAreThoseOfAModel(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range seeds(30) {
 		for _, size := range []int{1, 3, 1024} {
 			for _, filter := range []int{-1, 4} {
 				checkGroups(t, seed, size, filter, seed%3 != 0)

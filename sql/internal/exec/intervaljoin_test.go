@@ -29,7 +29,7 @@ func intervalJoinOf(kind logical.JoinKind, k *row.Type, lower, upper int64) *Int
 }
 
 func TestIntervalJoinAgainstModel(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range seeds(150) {
 		for _, kind := range joinKinds[:4] {
 			t.Run(fmt.Sprintf("%s/%d", kind, seed), func(t *testing.T) { testIntervalModel(t, kind, seed) })
 		}

@@ -119,7 +119,7 @@ func (c *joinChangelog) next(push func(kind row.ChangeKind, r ...int)) {
 }
 
 func TestJoinAgainstModel(t *testing.T) {
-	for seed := range uint64(120) {
+	for seed := range seeds(120) {
 		for _, kind := range joinKinds {
 			t.Run(fmt.Sprintf("%s/%d", kind, seed), func(t *testing.T) { testJoinModel(t, kind, seed) })
 		}
@@ -186,7 +186,7 @@ func testJoinModel(t *testing.T, kind logical.JoinKind, seed uint64) {
 }
 
 func TestFinalJoinAgainstModel(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range seeds(60) {
 		for _, kind := range joinKinds {
 			rnd := rand.New(rand.NewPCG(seed, 8))
 			k := row.Of(row.BigInt)

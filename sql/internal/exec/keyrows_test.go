@@ -105,7 +105,7 @@ func TestMaterialize(t *testing.T) {
 
 // TestKeptRowsAreThoseOfAModel normalizes and materializes random changes, in batches of some sizes and with restarts.
 func TestKeptRowsAreThoseOfAModel(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range seeds(50) {
 		for _, size := range []int{1, 3, 1024} {
 			checkKept(t, seed, size)
 		}

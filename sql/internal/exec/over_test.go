@@ -243,7 +243,7 @@ func byPartition(rows [][]any, f func(rows [][]any) []string) (out []string) {
 }
 
 func TestOverByTimeAgainstModel(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range seeds(100) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
 		overByTime(t, seed, rnd, Over{Calls: overCalls(rnd, overFrames(false)[:4], false)})
 	}
@@ -251,7 +251,7 @@ func TestOverByTimeAgainstModel(t *testing.T) {
 
 // TestLastRowsAgainstModel has frames of a few rows only.
 func TestLastRowsAgainstModel(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range seeds(100) {
 		rnd := rand.New(rand.NewPCG(seed, 8))
 		few := func() logical.Frame { return logical.Frame{Rows: true, From: int64(rnd.IntN(5))} }
 		calls := []logical.OverCall{
@@ -331,7 +331,7 @@ func overByTime(t *testing.T, seed uint64, rnd *rand.Rand, op Over) {
 
 // TestOverByNumberAgainstModel orders rows by a column that is no time: at the end, and with corrections.
 func TestOverByNumberAgainstModel(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range seeds(100) {
 		rnd := rand.New(rand.NewPCG(seed, 6))
 		desc := rnd.IntN(2) == 0
 		op := Over{Partition: []int{0}, Order: []logical.SortKey{{Column: 1, Desc: desc, NullsLast: desc}}, Before: true, Final: rnd.IntN(2) == 0, Memory: memories[rnd.IntN(3)]}

@@ -3,3 +3,5 @@
 package exec
 
 const raceEnabled = 0
+
+func seeds(n uint64) uint64 { return n }

@@ -90,7 +90,7 @@ func TestRankChanges(t *testing.T) {
 
 // TestRankAgainstModel compares what is left of random changes with the rows that a model numbers.
 func TestRankAgainstModel(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range seeds(60) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		op := Rank{
 			Partition: [][]int{{0}, {}, {2, 0}}[rnd.IntN(3)], From: 1 + rnd.Int64N(3), Number: rnd.IntN(2) == 0,

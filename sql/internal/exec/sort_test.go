@@ -36,7 +36,7 @@ func TestSortByTime(t *testing.T) {
 }
 
 func TestSortAtTheEnd(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range seeds(30) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		op := Sort{In: sortIn, Keys: []logical.SortKey{{Column: 1, NullsLast: rnd.IntN(2) == 0}, {Column: 2, Desc: true}}, Final: true, Limit: -1, Memory: memories[rnd.IntN(3)]}
 		if rnd.IntN(2) == 0 {

@@ -176,7 +176,7 @@ func TestSortOnFullDisk(t *testing.T) {
 func TestFinalGroupsAgainstModel(t *testing.T) {
 	in := []row.Field{field("k", row.Of(row.BigInt)), field("s", row.StringType()), field("v", row.Of(row.BigInt))}
 	spills := 0
-	for seed := range uint64(60) {
+	for seed := range seeds(60) {
 		rnd := rand.New(rand.NewPCG(seed, 11))
 		op := groupOf(t, in, [][]int{{0}, {1}, {0, 1}}[seed%3], "COUNT()", "SUM(2)", "MAX(2)", "COUNT(DISTINCT 2)")
 		op.Final, op.Retract, op.Memory = true, rnd.IntN(2) == 0, []int64{1, 4000, 0}[rnd.IntN(3)]

@@ -21,7 +21,7 @@ func temporalJoinOf(kind logical.JoinKind, k *row.Type) *TemporalJoin {
 }
 
 func TestTemporalJoinAgainstModel(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range seeds(150) {
 		for _, kind := range joinKinds[:2] {
 			t.Run(fmt.Sprintf("%s/%d", kind, seed), func(t *testing.T) { testTemporalModel(t, kind, seed) })
 		}

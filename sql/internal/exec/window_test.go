@@ -237,7 +237,7 @@ func (m *windowModel) advance(t int) {
 }
 
 func TestWindowAggregateAgainstModel(t *testing.T) {
-	for seed := range uint64(120) {
+	for seed := range seeds(120) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		w := []logical.Windowing{
 			{Kind: "TUMBLE", Size: 10, Offset: 3},

@@ -27,7 +27,7 @@ func windowJoinOf(kind logical.JoinKind, k *row.Type) *WindowJoin {
 }
 
 func TestWindowJoinAgainstModel(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range seeds(100) {
 		for _, kind := range joinKinds {
 			t.Run(fmt.Sprintf("%s/%d", kind, seed), func(t *testing.T) { testWindowJoinModel(t, kind, seed) })
 		}
