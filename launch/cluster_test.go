@@ -104,7 +104,8 @@ func TestKilledWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for killed, last := 0, 0; killed < kills; {
+	killed := 0
+	for last := 0; killed < kills && !j.State().Done(); {
 		if h := j.Checkpoints(); h.Completed > last+1+rng.IntN(4) {
 			if pids := workersOf(t, clusterVariable, dir); len(pids) > 0 {
 				last = h.Completed
@@ -115,10 +116,12 @@ func TestKilledWorkers(t *testing.T) {
 			}
 		}
 		select {
-		case <-j.Done():
-			t.Fatalf("the job has ended after %d kills and %d checkpoints: %v", killed, j.Checkpoints().Completed, j.Wait())
+		case <-j.Done(): // before it could be killed so often
 		case <-time.After(time.Millisecond):
 		}
+	}
+	if killed < 2 {
+		t.Fatalf("the job has ended after %d kills and %d checkpoints: %v", killed, j.Checkpoints().Completed, j.Wait())
 	}
 	select {
 	case <-j.Done():

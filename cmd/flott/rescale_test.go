@@ -32,7 +32,7 @@ func windowsJob(dir string) error {
 	env := stream.NewEnv(stream.Parallelism(2), stream.MaxParallelism(16), stream.Checkpoint(time.Second),
 		stream.CheckpointDir(filepath.Join(dir, "checkpoints")))
 	numbers := stream.From(env, datagen.Source(func(n int64) int64 { return n },
-		datagen.Options{Count: windowRecords, PerSecond: 20_000})).Name("numbers").
+		datagen.Options{Count: windowRecords, PerSecond: 10_000})).Name("numbers").
 		Watermarks(watermark.BoundedMillis(100, func(v *int64) int64 { return *v }))
 	keys := stream.KeyBy(numbers, func(v int64) int64 { return v % 31 })
 	counts := stream.Aggregate(keys.Window(window.Tumbling(time.Second)), agg.Count[int64]())
