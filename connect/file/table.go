@@ -3,13 +3,12 @@ package file
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 
 	options "github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
 	formats "github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/row"
 )
@@ -93,8 +92,9 @@ func newTable(t *connect.TableSpec) (*table, error) {
 	c.physical, c.places = t.Physical()
 	c.formatted = formats.Table{Schema: c.physical, Options: o.FormatOptions, Zone: t.Zone}
 	var errs []error
-	c.path, err = localPath(pathOption.Get(o.Connector))
-	errs = append(errs, err)
+	if c.path, err = filesystem.Parse(pathOption.Get(o.Connector)); err != nil {
+		errs = append(errs, fmt.Errorf("path: %w", err))
+	}
 	for _, name := range t.Partitions {
 		at := t.Schema.Index(name)
 		if at < 0 {
@@ -112,29 +112,6 @@ func newTable(t *connect.TableSpec) (*table, error) {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	return c, nil
-}
-
-// localPath is the path that a text or a file: URI names.
-func localPath(text string) (string, error) {
-	scheme, rest, ok := strings.Cut(text, ":")
-	if !ok || !regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*$`).MatchString(scheme) {
-		return text, nil
-	}
-	if scheme != "file" {
-		return "", fmt.Errorf("path: %q is not of this machine; only paths and file: URIs can be read", text)
-	}
-	if host, ok := strings.CutPrefix(rest, "//"); ok {
-		at := strings.IndexByte(host, '/')
-		if at < 0 || host[:at] != "" && host[:at] != "localhost" {
-			return "", fmt.Errorf("path: %q names another machine; a file: URI of this one is file:///path", text)
-		}
-		rest = host[at:]
-	}
-	path, err := url.PathUnescape(rest)
-	if err != nil || path == "" {
-		return "", fmt.Errorf("path: %q is not a URI", text)
-	}
-	return path, nil
 }
 
 // sourceConfig is how the files of the table are found.

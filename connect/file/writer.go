@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
 )
 
 // writer writes the part files of one subtask, one open file for each bucket.
 type writer[T any] struct {
 	sink    *sink[T]
 	ctx     connect.WriterContext
+	dir     string
+	files   filesystem.FileSystem
 	next    int64                   // number of the next part
 	buckets map[string]bool         // that are made, and whose files next is above of
 	open    map[string]*openPart[T] // by bucket
@@ -164,17 +166,11 @@ func (w *writer[T]) enter(bucket string) error {
 	if bucket != "" && !filepath.IsLocal(bucket) {
 		return fmt.Errorf("file: the bucket %q is not a path below the sink's directory", bucket)
 	}
-	dir := filepath.Join(w.sink.dir, bucket)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := w.files.MkdirAll(w.ctx.Context, w.dir, bucket); err != nil {
 		return fmt.Errorf("file: make the bucket %q: %w", bucket, err)
 	}
-	for d := filepath.Clean(bucket); bucket != "" && d != "."; d = filepath.Dir(d) {
-		if err := syncDir(filepath.Join(w.sink.dir, filepath.Dir(d))); err != nil {
-			return err
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	entries, err := w.files.ReadDir(w.ctx.Context, filesystem.Join(w.dir, bucket))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("file: list the bucket %q: %w", bucket, err)
 	}
 	for _, e := range entries {
@@ -186,30 +182,22 @@ func (w *writer[T]) enter(bucket string) error {
 	return nil
 }
 
-// create makes the next part file. Other sinks may write to the same directory: the hidden file is
-// made first, so that of two with one number only one finds the visible name free.
+// create makes the next part file. Other sinks may write to the same directory, and have taken the name.
 func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 	for {
 		n := w.next
 		w.next++
 		p := &openPart[T]{part: part{
 			bucket: bucket,
-			hidden: filepath.Join(bucket, hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)),
-			target: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.suffix())),
+			hidden: hiddenName(w.ctx.Subtask, n, w.ctx.Attempt),
+			name:   filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.suffix())),
 		}}
-		hidden := filepath.Join(w.sink.dir, p.hidden)
-		f, err := w.sink.disk.create(hidden)
+		f, err := w.files.Create(w.ctx.Context, w.dir, p.name, p.hidden)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("file: make a part file: %w", err)
-		}
-		if _, err := os.Lstat(filepath.Join(w.sink.dir, p.target)); err == nil {
-			if err := errors.Join(f.Close(), os.Remove(hidden)); err != nil {
-				return nil, fmt.Errorf("file: give up a part file: %w", err)
-			}
-			continue
 		}
 		p.file = f
 		return p, w.begin(p)
@@ -220,7 +208,7 @@ func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 func (w *writer[T]) begin(p *openPart[T]) (err error) {
 	if w.sink.enc.Bulk != nil {
 		if p.bulk, err = w.sink.enc.Bulk(&p.part); err != nil {
-			return errors.Join(p.failed(err), p.file.Close())
+			return errors.Join(p.failed(err), p.file.Abort())
 		}
 		return nil
 	}
@@ -236,26 +224,11 @@ func (w *writer[T]) end(p *openPart[T]) error {
 			return p.failed(err)
 		}
 	}
-	if err := w.sync(&p.part); err != nil {
+	if err := p.finish(); err != nil {
 		return err
 	}
-	if err := p.failed(p.file.Close()); err != nil {
-		return err
-	}
-	p.file, p.buf = nil, nil
 	delete(w.open, p.bucket)
 	w.ended = append(w.ended, &p.part)
-	return nil
-}
-
-func (w *writer[T]) sync(p *part) error {
-	if err := p.sync(); err != nil {
-		return err
-	}
-	if !p.named {
-		p.named = true
-		return syncDir(filepath.Dir(filepath.Join(w.sink.dir, p.hidden)))
-	}
 	return nil
 }
 
@@ -320,7 +293,7 @@ func (w *writer[T]) Flush(endOfInput bool) error {
 		if end {
 			_ = w.keep(w.end(p))
 		} else {
-			_ = w.keep(w.sync(&p.part))
+			_ = w.keep(p.persist())
 		}
 	}
 	return w.err
@@ -334,7 +307,7 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 	var out [][]byte
 	for _, p := range w.ended {
 		p.kept = true
-		out = append(out, p.encode(nil))
+		out = append(out, appendPending(nil, p.pending))
 	}
 	w.ended = nil
 	return out, nil
@@ -347,7 +320,7 @@ func (w *writer[T]) Snapshot() ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(w.ctx.Subtask))
 	for _, p := range append(w.opened(), w.ended...) {
 		p.kept = true
-		b = p.encode(b)
+		b = appendPending(b, p.pending)
 	}
 	return b, w.err
 }
@@ -366,46 +339,15 @@ func (w *writer[T]) restore(b []byte) error {
 		w.next = max(w.next, int64(next))
 	}
 	for b = b[n+m:]; len(b) > 0; {
-		p, rest, err := decodePart(b)
+		p, rest, err := decodePending(b)
 		if err != nil {
 			return err
 		}
 		b = rest
-		if err := w.cut(&p); err != nil {
-			return err
+		if p, err = w.files.Recover(w.ctx.Context, w.dir, p); err != nil {
+			return fmt.Errorf("file: %w", err)
 		}
-		p.kept, p.named = true, true
-		w.ended = append(w.ended, &p)
-	}
-	return nil
-}
-
-// cut shortens a file to what a snapshot knows of it.
-func (w *writer[T]) cut(p *part) error {
-	path := filepath.Join(w.sink.dir, p.hidden)
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(filepath.Join(w.sink.dir, p.target)); err == nil {
-			return fmt.Errorf("file: the snapshot has %q as a file being written, but it is complete: "+
-				"the snapshot is older than the output; restore from a later one, or into another "+
-				"directory without state for this sink", p.target)
-		}
-		return fmt.Errorf("file: %q, which the snapshot continues, is gone; was it deleted?", path)
-	}
-	if err != nil {
-		return fmt.Errorf("file: continue a part file: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("file: continue a part file: %w", err)
-	}
-	if info.Size() < p.bytes {
-		return fmt.Errorf("file: %q has %d bytes, but the snapshot knows %d: the disk has lost data",
-			path, info.Size(), p.bytes)
-	}
-	if err := errors.Join(f.Truncate(p.bytes), f.Sync()); err != nil {
-		return fmt.Errorf("file: cut %q to the %d bytes of the snapshot: %w", path, p.bytes, err)
+		w.ended = append(w.ended, &part{name: p.Name, pending: p, kept: true})
 	}
 	return nil
 }
@@ -414,11 +356,11 @@ func (w *writer[T]) cut(p *part) error {
 func (w *writer[T]) Close() error {
 	var errs []error
 	for _, p := range append(w.opened(), w.ended...) {
-		if p.file != nil {
+		switch {
+		case !p.kept:
+			errs = append(errs, p.file.Abort())
+		case p.file != nil:
 			errs = append(errs, p.file.Close())
-		}
-		if !p.kept {
-			errs = append(errs, os.Remove(filepath.Join(w.sink.dir, p.hidden)))
 		}
 	}
 	w.open, w.ended = nil, nil
