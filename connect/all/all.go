@@ -8,6 +8,7 @@ import (
 	"github.com/flott-dev/flott/connect/datagen"
 	"github.com/flott-dev/flott/connect/discard"
 	"github.com/flott-dev/flott/connect/file"
+	_ "github.com/flott-dev/flott/connect/hdfs" // for tables of files
 	"github.com/flott-dev/flott/connect/httpio"
 	"github.com/flott-dev/flott/connect/jdbc"
 	"github.com/flott-dev/flott/connect/kafka"

@@ -32,6 +32,7 @@ public class MiniCluster {
         case "start the NameNode": cluster.restartNameNode(0, false); break;
         case "stop a DataNode": stopped = cluster.stopDataNode(0); break;
         case "start a DataNode": cluster.restartDataNode(stopped, true); cluster.waitActive(); break;
+        case "wait": cluster.waitActive(); break;
         default: throw new IllegalArgumentException(line);
       }
     }

@@ -161,8 +161,11 @@ func (c *HDFSCluster) do(t testing.TB, command string) {
 // StopNameNode ends the NameNode.
 func (c *HDFSCluster) StopNameNode(t testing.TB) { c.do(t, "stop the NameNode") }
 
-// StartNameNode starts a NameNode that was stopped. It may be in its safe mode yet.
+// StartNameNode starts a NameNode that was stopped. It may know no DataNode yet: see Wait.
 func (c *HDFSCluster) StartNameNode(t testing.TB) { c.do(t, "start the NameNode") }
+
+// Wait waits until the NameNode knows its DataNodes.
+func (c *HDFSCluster) Wait(t testing.TB) { c.do(t, "wait") }
 
 // StopDataNode ends one of the DataNodes.
 func (c *HDFSCluster) StopDataNode(t testing.TB) { c.do(t, "stop a DataNode") }
