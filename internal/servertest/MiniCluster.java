@@ -16,7 +16,7 @@ public class MiniCluster {
     c.set(MiniDFSCluster.HDFS_MINIDFS_BASEDIR, new File(args[0]).getAbsolutePath());
     c.setInt("dfs.replication", 2);
     c.setLong("dfs.blocksize", 1 << 20);
-    c.setInt("dfs.heartbeat.interval", 1); // a DataNode meets a NameNode that is back this fast
+    c.set("dfs.heartbeat.interval", "300ms"); // a DataNode meets a NameNode that is back this fast
     c.setInt("dfs.namenode.handler.count", 4);
     c.setInt("dfs.namenode.safemode.extension", 0);
     c.setInt("ipc.client.connect.retry.interval", 50);

@@ -86,7 +86,7 @@ func newHDFS() (*HDFSCluster, error) {
 	}
 	c := &HDFSCluster{Address: fmt.Sprintf("127.0.0.1:%d", p), dir: dir}
 	err = c.start(exec.Command("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
-		"-cp", libs+"/*:"+libs, "MiniCluster", dir, fmt.Sprint(p)))
+		"-cp", libs+":"+libs+"/*", "MiniCluster", dir, fmt.Sprint(p)))
 	if err != nil {
 		c.remove()
 		return nil, err
@@ -94,13 +94,15 @@ func newHDFS() (*HDFSCluster, error) {
 	return c, nil
 }
 
-// fillHDFS fetches HDFS, and compiles what runs it. The web servers of the cluster look through these two archives when they start.
+// fillHDFS fetches HDFS, and compiles what runs it. Its web servers look for pages and classes where they find the first.
 func fillHDFS(dir string) error {
 	if err := maven(dir, hdfsPom); err != nil {
 		return err
 	}
+	const classes = "org/apache/hadoop/hdfs/"
 	for _, name := range []string{"hadoop-client-api-", "hadoop-client-minicluster-"} {
-		if err := unpacked(filepath.Join(dir, name+hdfsVersion+".jar")); err != nil {
+		err := unpack(filepath.Join(dir, name+hdfsVersion+".jar"), "webapps/", classes+"web/resources/", classes+"server/namenode/web/resources/")
+		if err != nil {
 			return err
 		}
 	}

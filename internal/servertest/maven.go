@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // installed says which of some programs is missing.
@@ -38,41 +40,50 @@ func run(cmd *exec.Cmd) error {
 	return nil
 }
 
-// unpacked writes an archive again without compression, for programs that read all of it whenever they start.
-func unpacked(path string) (err error) {
-	in, err := zip.OpenReader(path)
+// unpack takes what has one of some prefixes out of an archive and puts it into the archive's directory as files, for
+// programs that look through all of an archive when they find some of it there.
+func unpack(archive string, prefixes ...string) (err error) {
+	in, err := zip.OpenReader(archive)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.Create(path + ".new")
+	out, err := os.Create(archive + ".new")
 	if err != nil {
 		return err
 	}
 	w := zip.NewWriter(out)
 	for _, f := range in.File {
-		if err == nil {
-			err = store(w, f)
+		out := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(f.Name, p) })
+		switch isDir := f.FileInfo().IsDir(); {
+		case err != nil, out && isDir:
+		case out:
+			err = extract(f, filepath.Dir(archive))
+		case isDir:
+			_, err = w.Create(f.Name)
+		default:
+			err = w.Copy(f)
 		}
 	}
 	if err = errors.Join(err, w.Close(), out.Close()); err != nil {
 		return err
 	}
-	return os.Rename(out.Name(), path)
+	return os.Rename(out.Name(), archive)
 }
 
-func store(w *zip.Writer, f *zip.File) error {
+func extract(f *zip.File, dir string) error {
 	r, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	// Java wants the sizes of what is stored in front of it.
-	to, err := w.CreateRaw(&zip.FileHeader{
-		Name: f.Name, Method: zip.Store, CRC32: f.CRC32, CompressedSize64: f.UncompressedSize64, UncompressedSize64: f.UncompressedSize64,
-	})
-	if err == nil {
-		_, err = io.Copy(to, r)
+	path := filepath.Join(dir, f.Name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
 	}
-	return err
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
 }
