@@ -7,18 +7,17 @@
 //
 // # Exactly once
 //
-// A file is written under its hidden name. The client of HDFS has no call that waits until all is with the
-// DataNodes and leaves the file open, so Persist closes the file, after which all of it is, and the next
-// Write appends to it. Recover cannot cut a file that a writer which was killed has open, before its lease has run
-// out. It copies what the snapshot knows, which no writer changes any more, to another hidden file; the one
-// before is removed with the commit:
+// A file is written under hidden names, in segments: Persist closes one, after which DataNodes have acknowledged all of
+// it and nobody changes it any more, and the next Write begins another. Finish, or Recover in another process, writes one file
+// of those that a snapshot knows, and Commit renames that and removes the segments:
 //
-//	.part-0-1.inprogress.0  |== in the snapshot ==|-- more, perhaps open --|
-//	                        |                     |
-//	.part-0-1.inprogress.0.recovered.5f2c…  ──── rename ────> part-0-1
+//	.part-0-1.inprogress.0     |== in the snapshot ==|  ──┐
+//	.part-0-1.inprogress.0.1   |== in the snapshot ==|  ──┴─ .part-0-1.inprogress.0.merged.5f2c… ── part-0-1
+//	.part-0-1.inprogress.0.2   |-- perhaps open --|
 //
-// So a writer that was thought dead and goes on writes to what nobody reads, or fails, as the file is gone.
-// A file that was finished is taken as it is.
+// So nobody has to take over what a writer that was killed has open, which HDFS refuses until its lease has run out; and a
+// writer that was thought dead and goes on writes to what nobody reads, or fails, as the file is gone. A file of one
+// segment, such as each of a format that ends its files at checkpoints, is not copied.
 //
 // # Servers that are away
 //
@@ -33,9 +32,10 @@
 // gets no new users, as the client waits five seconds before it connects again.
 //
 // The client has several faults around what it writes, which this package keeps away from: it begins the next block
-// before the NameNode knows enough of the last one (Write closes the file at the end of each), it closes a file as if all
-// was well if it is asked again after a failure (fail never closes), and it loses a goroutine if a write to a DataNode
-// fails (see dataConn).
+// before the NameNode knows enough of the last one (Write closes the file at the end of each), it appends to a block without
+// a new generation of it, so that a DataNode that was left out has a shorter copy that looks the same (nothing is appended to a
+// block), it closes a file as if all was well if it is asked again after a failure (fail never closes), and it loses a
+// goroutine if a write to a DataNode fails (see dataConn).
 //
 // Data flow: package connect/file asks package filesystem, which asks this one.
 package hdfs

@@ -85,7 +85,7 @@ func (f fileSystem) MkdirAll(ctx context.Context, dir, below string) error {
 	return f.do(ctx, p, func(c *client) error { return c.MkdirAll(remote(p), 0o755) })
 }
 
-// Recover copies what a snapshot knows of a file that was open.
+// Recover takes a finished file as it is, and makes one of segments.
 func (f fileSystem) Recover(ctx context.Context, dir string, p filesystem.Pending) (filesystem.Pending, error) {
 	hidden, target, err := placesOf(dir, p)
 	if err != nil {
@@ -98,19 +98,16 @@ func (f fileSystem) Recover(ctx context.Context, dir string, p filesystem.Pendin
 	if err != nil {
 		return p, err
 	}
-	token, open := strings.CutPrefix(p.Token, openPrefix)
-	p.Token = token
-	switch {
-	case info.Size() < p.Bytes:
-		return p, fmt.Errorf("%q has %d bytes, but the snapshot knows %d: HDFS has lost data", hidden, info.Size(), p.Bytes)
-	case info.Size() == p.Bytes && !open:
-		return p, nil
+	written, open := segmentsOf(p.Token)
+	if !open {
+		if info.Size() != p.Bytes {
+			err = fmt.Errorf("%q has %d bytes, but the snapshot knows %d: HDFS has lost data", hidden, info.Size(), p.Bytes)
+		}
+		return p, err
 	}
-	p.Token += recovered + random()
-	if err := f.copy(ctx, hidden, filesystem.Join(dir, p.Token), p.Bytes); err != nil {
-		return p, fmt.Errorf("copy the %d bytes of the snapshot: %w", p.Bytes, err)
-	}
-	return p, nil
+	end := mergedName()
+	p.Token = written.hidden + end
+	return p, f.merge(ctx, hidden, written.n, p.Bytes, hidden+end)
 }
 
 // gone is why a hidden file is not there.
@@ -134,8 +131,8 @@ func (f fileSystem) Commit(ctx context.Context, dir string, files []filesystem.P
 		if err := f.do(ctx, target, func(c *client) error { return c.commit(hidden, target) }); err != nil {
 			return err
 		}
-		if written, _, ok := strings.Cut(p.Token, recovered); ok {
-			if err := f.removeOthers(ctx, filesystem.Join(dir, written)); err != nil {
+		if written, _, ok := strings.Cut(p.Token, merged); ok {
+			if err := f.removeAll(ctx, filesystem.Join(dir, written)); err != nil {
 				return err
 			}
 		}
@@ -163,32 +160,13 @@ func (c *client) commit(hidden, target string) error {
 	return permanent{fmt.Errorf("cannot commit %q: neither it nor the file exists; was it deleted?", hidden)}
 }
 
-// removeOthers removes a hidden file of which a copy was committed, and the other copies of it.
-func (f fileSystem) removeOthers(ctx context.Context, hidden string) error {
-	dir := filesystem.Dir(hidden)
-	entries, err := f.ReadDir(ctx, dir)
-	if err != nil {
-		return err
-	}
-	name := path.Base(hidden)
-	for _, e := range entries {
-		if e.Name() != name && !strings.HasPrefix(e.Name(), name+recovered) {
-			continue
-		}
-		if err := f.Remove(ctx, filesystem.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
 // placesOf is where a file is written, and where it is to be.
 func placesOf(dir string, p filesystem.Pending) (hidden, target string, err error) {
-	token := strings.TrimPrefix(p.Token, openPrefix)
-	if !filepath.IsLocal(token) || !filepath.IsLocal(p.Name) {
+	written, _ := segmentsOf(p.Token)
+	if !filepath.IsLocal(written.hidden) || !filepath.IsLocal(p.Name) {
 		return "", "", fmt.Errorf("a part in the sink's state is broken: %+v", p)
 	}
-	return filesystem.Join(dir, token), filesystem.Join(dir, p.Name), nil
+	return filesystem.Join(dir, written.hidden), filesystem.Join(dir, p.Name), nil
 }
 
 // usable refuses files that the client would read, or write, wrongly, and returns the length of blocks of the others.

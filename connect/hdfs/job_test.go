@@ -1,7 +1,10 @@
 package hdfs
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -81,42 +84,84 @@ const writerVariable = "FLOTT_TEST_HDFS_WRITER"
 // numbers is how many that job writes, in about a second.
 const numbers = 20_000
 
-// writeNumbers runs the job, which goes on where one before it was.
-func writeNumbers(dirs string) {
-	dir, checkpoints, _ := strings.Cut(dirs, "|")
-	env := stream.NewEnv(stream.Parallelism(2), stream.Checkpoint(20*time.Millisecond), stream.CheckpointDir(checkpoints))
+// numbersJob goes on where one before it was.
+func numbersJob(dir, checkpoints string) *stream.Env {
+	env := stream.NewEnv(stream.Parallelism(2), stream.Checkpoint(20*time.Millisecond), stream.CheckpointDir(checkpoints),
+		stream.Restart(stream.FixedDelay(1000, 10*time.Millisecond)))
 	source := datagen.Source(func(n int64) string { return fmt.Sprint(n) }, datagen.Options{Count: numbers, PerSecond: numbers})
 	stream.From(env, source).UID("numbers").To(file.Sink(dir, file.EncodeLines(text), file.SinkOptions[string]{PartBytes: 6000})).UID("files")
-	if err := launch.Run(context.Background(), env, "numbers"); err != nil {
+	return env
+}
+
+// writeNumbers runs the job; without a directory for checkpoints it begins a file and waits.
+func writeNumbers(dirs string) {
+	dir, checkpoints, _ := strings.Cut(dirs, "|")
+	if checkpoints == "" {
+		beginAndWait(dir)
+		return
+	}
+	if err := launch.Run(context.Background(), numbersJob(dir, checkpoints), "numbers"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// TestKilledWriter kills a job again and again while it writes. In the end each record is there once, and nothing else.
-func TestKilledWriter(t *testing.T) {
-	_, dir := newDir(t)
-	f, checkpoints := system(t, dir), t.TempDir()
-	for kills := 0; ; kills++ {
-		job := exec.Command(os.Args[0])
-		job.Env = append(os.Environ(), writerVariable+"="+dir+"|"+checkpoints)
-		job.Stderr = os.Stderr
-		must(t, job.Start())
-		if kills == 4 {
-			must(t, job.Wait())
-			break
-		}
-		before := visible(t, f, dir)
-		for visible(t, f, dir) < before+2 { // each is 1000 lines or more
-			select {
-			case <-t.Context().Done():
-				return
-			case <-time.After(time.Millisecond):
-			}
-		}
-		must(t, job.Process.Kill())
-		_ = job.Wait()
+// beginAndWait writes a file, and more than it persists of it. It prints what it has persisted.
+func beginAndWait(dir string) {
+	f, err := filesystem.For(dir)
+	if err != nil {
+		panic(err)
 	}
+	w, err := f.Create(context.Background(), dir, "part", ".part")
+	if err != nil {
+		panic(err)
+	}
+	_, err = w.Write(noise(1000))
+	p, persistErr := w.Persist()
+	_, moreErr := w.Write(noise(200_000))
+	fmt.Println(p.Token, p.Bytes, errors.Join(err, persistErr, moreErr))
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+// TestDataNodesStartAnew: all DataNodes have started anew when a file is taken up that a killed process had open.
+func TestDataNodesStartAnew(t *testing.T) {
+	s, dir := newDir(t)
+	f := system(t, dir)
+	job := exec.Command(os.Args[0])
+	job.Env = append(os.Environ(), writerVariable+"="+dir)
+	job.Stderr = os.Stderr
+	in, err := job.StdinPipe()
+	must(t, err)
+	defer in.Close()
+	out, err := job.StdoutPipe()
+	must(t, err)
+	must(t, job.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	must(t, job.Process.Kill())
+	_ = job.Wait()
+	token := segments{".part", 1}.token()
+	if want := token + " 1000 <nil>\n"; line != want {
+		t.Fatalf("the process says %q, want %q", line, want)
+	}
+	for range 2 { // of two
+		s.StopDataNode(t)
+		s.StartDataNode(t)
+	}
+	p, err := f.Recover(t.Context(), dir, filesystem.Pending{Name: "part", Token: token, Bytes: 1000})
+	must(t, err)
+	must(t, f.Commit(t.Context(), dir, []filesystem.Pending{p}))
+	if got := content(t, f, dir+"/part"); !bytes.Equal(got, noise(1000)) {
+		t.Errorf("%d bytes are visible, other than what was persisted", len(got))
+	}
+	if got := names(t, f, dir); got != "part" {
+		t.Errorf("there is %s", got)
+	}
+}
+
+// wantNumbers: each is there once.
+func wantNumbers(t testing.TB, dir string) {
+	t.Helper()
 	var got []int
 	for _, line := range read(t, file.Lines(dir)) {
 		n, err := strconv.Atoi(line)
@@ -134,9 +179,49 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-func visible(t testing.TB, f fileSystem, dir string) int {
+// awaitParts waits until some more parts are visible, each of a thousand numbers or more.
+func awaitParts(t testing.TB, f fileSystem, dir string, more int) {
 	t.Helper()
-	paths, err := f.Glob(t.Context(), filesystem.Join(dir, "part-*"))
-	must(t, err)
-	return len(paths)
+	parts := func() int {
+		paths, err := f.Glob(t.Context(), dir+"/part-*")
+		must(t, err)
+		return len(paths)
+	}
+	for before := parts(); parts() < before+more; {
+		select {
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// TestKilledWriter kills a job again and again while it writes, and has servers go and come back meanwhile.
+func TestKilledWriter(t *testing.T) {
+	s, dir := newDir(t)
+	f, checkpoints := system(t, dir), t.TempDir()
+	for kills := range 5 {
+		if kills == 1 {
+			s.StopNameNode(t)
+		}
+		job := exec.Command(os.Args[0])
+		job.Env = append(os.Environ(), writerVariable+"="+dir+"|"+checkpoints)
+		job.Stderr = os.Stderr
+		must(t, job.Start())
+		switch kills {
+		case 1:
+			s.StartNameNode(t)
+		case 3:
+			awaitParts(t, f, dir, 1)
+			s.StopDataNode(t)
+			s.StartDataNode(t)
+		case 4:
+			must(t, job.Wait())
+			wantNumbers(t, dir)
+			return
+		}
+		awaitParts(t, f, dir, 2)
+		must(t, job.Process.Kill())
+		_ = job.Wait()
+	}
 }

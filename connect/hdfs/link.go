@@ -172,6 +172,17 @@ type permanent struct{ error }
 // Unwrap is the cause.
 func (p permanent) Unwrap() error { return p.error }
 
+// oneLine is an error without what servers add in further lines.
+type oneLine struct{ error }
+
+func (o oneLine) Error() string {
+	text, _, _ := strings.Cut(o.error.Error(), "\n")
+	return text
+}
+
+// Unwrap is the whole error.
+func (o oneLine) Unwrap() error { return o.error }
+
 // The exceptions of a NameNode.
 const (
 	noAccess = "org.apache.hadoop.security.AccessControlException"
@@ -236,6 +247,9 @@ func (l *link) explained(path string, err error) error {
 		default:
 			err = fmt.Errorf("%s: %w", text, err)
 		}
+	}
+	if strings.Contains(err.Error(), "\n") {
+		err = oneLine{err}
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w to the user %q (see HADOOP_USER_NAME)", err, l.options.User)

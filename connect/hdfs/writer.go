@@ -7,21 +7,22 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/colinmarc/hdfs/v2"
 
 	"github.com/flott-dev/flott/connect/filesystem"
 )
 
-const (
-	// openPrefix begins the token of a file that its writer may have written on since. No path of ours begins so.
-	openPrefix = "open:"
-	// recovered is between the name of a hidden file and a random number in the name of a copy.
-	recovered = ".recovered."
-)
+// merged is between the name of a hidden file and a random number in the name of a file that has what is in its segments.
+const merged = ".merged."
 
-func random() string { return fmt.Sprintf("%016x", rand.Uint64()) }
+// mergedName is what the name of a file of segments of a hidden file ends with: nobody else has it, so that an attempt that
+// was thought dead writes to another.
+func mergedName() string { return fmt.Sprintf("%s%016x", merged, rand.Uint64()) }
 
 // Create makes the hidden file first: of two sinks that write to one directory with one number only one finds
 // the visible name free.
@@ -46,10 +47,7 @@ func (f fileSystem) Create(ctx context.Context, dir, name, hidden string) (files
 // create makes an empty file.
 func (f fileSystem) create(ctx context.Context, p string) (*writer, error) {
 	w := &writer{fs: f, ctx: ctx, path: p}
-	err := f.patiently(ctx, p, func() error {
-		return w.open(func(c *client) (out *hdfs.FileWriter, err error) { return c.Create(remote(p)) })
-	})
-	if err != nil {
+	if err := w.begin(); err != nil {
 		return nil, err
 	}
 	info, err := f.Stat(ctx, p)
@@ -64,49 +62,72 @@ func (f fileSystem) create(ctx context.Context, p string) (*writer, error) {
 	return w, nil
 }
 
-// writer writes a file.
+// writer writes a file, as one segment or several.
 type writer struct {
 	fs      fileSystem
 	ctx     context.Context
-	path    string
+	path    string // of the first segment
 	pending filesystem.Pending
 	err     error // the first: what is written after it would be behind a gap
 
+	ended int   // how many segments are ended
+	begun bool  // the segment after those
+	bytes int64 // of it
+
 	blockBytes int64            // of a full block
-	out        *hdfs.FileWriter // writes one block; nil while the file is closed
+	out        *hdfs.FileWriter // writes one block of the segment; nil while that is closed
 	c          *client          // of out
 	empty      bool             // out has written nothing yet
 }
 
-// open opens the file for writing.
-func (w *writer) open(f func(c *client) (*hdfs.FileWriter, error)) error {
-	c, err := w.fs.take()
-	if err != nil {
-		return err
+// segment is the path of one.
+func segment(path string, i int) string {
+	if i == 0 {
+		return path
 	}
-	out, err := f(c)
-	if err != nil {
-		if lost(err) {
-			c.failed()
-		}
-		c.release()
-		return err
-	}
-	w.out, w.c, w.empty = out, c, true
-	return nil
+	return fmt.Sprintf("%s.%d", path, i)
 }
 
-// Write closes the file at the end of each block: the client does not wait until the NameNode knows enough of a block to
-// begin the next one.
+// begin makes the next segment.
+func (w *writer) begin() error {
+	p := segment(w.path, w.ended)
+	w.begun, w.bytes = true, 0
+	return w.open(p, func(c *client) (*hdfs.FileWriter, error) { return c.Create(remote(p)) })
+}
+
+// open opens a segment for writing.
+func (w *writer) open(p string, f func(c *client) (*hdfs.FileWriter, error)) error {
+	return w.fs.patiently(w.ctx, p, func() error {
+		c, err := w.fs.take()
+		if err != nil {
+			return err
+		}
+		out, err := f(c)
+		if err != nil {
+			if lost(err) {
+				c.failed()
+			}
+			c.release()
+			return err
+		}
+		w.out, w.c, w.empty = out, c, true
+		return nil
+	})
+}
+
+// Write closes the segment at the end of each block, and appends the next one: the client does not wait until the NameNode
+// knows enough of a block to begin another.
 func (w *writer) Write(b []byte) (n int, err error) {
 	for n < len(b) {
-		room := w.blockBytes - w.pending.Bytes%w.blockBytes
+		room := w.blockBytes - w.bytes%w.blockBytes
 		part := b[n:min(int64(len(b)), int64(n)+room)]
 		if err := w.write(part); err != nil {
 			return n, err
 		}
 		n += len(part)
-		if w.pending.Bytes += int64(len(part)); int64(len(part)) == room {
+		w.bytes += int64(len(part))
+		w.pending.Bytes += int64(len(part))
+		if int64(len(part)) == room {
 			if err := w.close(); err != nil {
 				return n, err
 			}
@@ -117,16 +138,19 @@ func (w *writer) Write(b []byte) (n int, err error) {
 
 // write writes within a block.
 func (w *writer) write(b []byte) error {
-	if w.err == nil && w.out == nil {
-		w.err = w.fs.patiently(w.ctx, w.path, func() error {
-			return w.open(func(c *client) (*hdfs.FileWriter, error) { return c.Append(remote(w.path)) })
-		})
+	p := segment(w.path, w.ended)
+	switch {
+	case w.err != nil || w.out != nil:
+	case w.begun: // and at the end of a block
+		w.err = w.open(p, func(c *client) (*hdfs.FileWriter, error) { return c.Append(remote(p)) })
+	default:
+		w.err = w.begin()
 	}
 	if w.err != nil {
 		return w.err
 	}
 	var cause error
-	err := w.fs.patiently(w.ctx, w.path, func() error {
+	err := w.fs.patiently(w.ctx, p, func() error {
 		var n int
 		n, cause = w.out.Write(b)
 		var refused hdfs.Error
@@ -152,18 +176,19 @@ func (w *writer) fail(err, cause error) {
 	w.c.release()
 }
 
-// close has all that was written acknowledged by the DataNodes, and the file closed.
+// close has all that was written acknowledged by the DataNodes, and the segment closed.
 func (w *writer) close() error {
 	if w.out == nil {
 		return w.err
 	}
 	// The client cannot be asked twice to close a file, so it is asked when the NameNode is there.
-	_ = w.fs.patiently(w.ctx, w.path, func() error {
-		_, err := w.c.Stat(remote(w.path))
+	p := segment(w.path, w.ended)
+	_ = w.fs.patiently(w.ctx, p, func() error {
+		_, err := w.c.Stat(remote(p))
 		return err
 	})
 	var cause error
-	err := w.fs.patiently(w.ctx, w.path, func() error {
+	err := w.fs.patiently(w.ctx, p, func() error {
 		if cause = w.out.Close(); lost(cause) {
 			return permanent{cause}
 		}
@@ -178,13 +203,37 @@ func (w *writer) close() error {
 	return nil
 }
 
-func (w *writer) Persist() (filesystem.Pending, error) {
-	p := w.pending
-	p.Token = openPrefix + p.Token
-	return p, w.close()
+// end ends the segment, unless it is empty.
+func (w *writer) end() error {
+	if w.err != nil || w.bytes == 0 {
+		return w.err
+	}
+	err := w.close()
+	w.ended, w.begun, w.bytes = w.ended+1, false, 0
+	return err
 }
 
-func (w *writer) Finish() (filesystem.Pending, error) { return w.pending, w.close() }
+func (w *writer) Persist() (filesystem.Pending, error) {
+	err := w.end()
+	p := w.pending
+	p.Token = segments{p.Token, w.ended}.token()
+	return p, err
+}
+
+// Finish makes one file of several segments.
+func (w *writer) Finish() (filesystem.Pending, error) {
+	err := w.end()
+	if err == nil {
+		err = w.close()
+	}
+	if err != nil || w.ended <= 1 {
+		return w.pending, err
+	}
+	end := mergedName()
+	p := w.pending
+	p.Token += end
+	return p, w.fs.merge(w.ctx, w.path, w.ended, p.Bytes, w.path+end)
+}
 
 // Close returns no error: what was persisted is closed already.
 func (w *writer) Close() error {
@@ -194,29 +243,71 @@ func (w *writer) Close() error {
 
 func (w *writer) Abort() error {
 	_ = w.close()
-	if err := w.fs.Remove(context.WithoutCancel(w.ctx), w.path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return w.fs.removeAll(context.WithoutCancel(w.ctx), w.path)
 }
 
-// copy copies the beginning of a file.
-func (f fileSystem) copy(ctx context.Context, from, to string, n int64) error {
-	in, err := f.Open(ctx, from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
+// merge writes what the first segments of a file have into another.
+func (f fileSystem) merge(ctx context.Context, path string, n int, bytes int64, to string) error {
 	out, err := f.create(ctx, to)
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(out, in, n)
-	if _, finishErr := out.Finish(); err == nil {
-		err = finishErr
+	for i := 0; i < n && err == nil; i++ {
+		var in filesystem.File
+		if in, err = f.Open(ctx, segment(path, i)); err == nil {
+			_, err = io.Copy(out, in)
+			err = errors.Join(err, in.Close())
+		}
+	}
+	if err == nil && out.pending.Bytes != bytes {
+		err = fmt.Errorf("%d bytes of %q are there, but the snapshot knows %d: HDFS has lost data", out.pending.Bytes, path, bytes)
+	}
+	if closeErr := out.close(); err == nil {
+		err = closeErr
 	}
 	if err != nil {
 		return errors.Join(err, out.Abort())
 	}
 	return nil
+}
+
+// removeAll removes a hidden file, its segments and what they were merged into.
+func (f fileSystem) removeAll(ctx context.Context, hidden string) error {
+	dir := filesystem.Dir(hidden)
+	entries, err := f.ReadDir(ctx, dir)
+	if err != nil {
+		return err
+	}
+	name := path.Base(hidden)
+	for _, e := range entries {
+		if e.Name() != name && !strings.HasPrefix(e.Name(), name+".") {
+			continue
+		}
+		if err := f.Remove(ctx, filesystem.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// segments are the first of a file that is not finished.
+type segments struct {
+	hidden string // below the sink's directory
+	n      int
+}
+
+// tokenPrefix begins the token of segments. No path of ours begins so.
+const tokenPrefix = "segments:"
+
+func (s segments) token() string { return fmt.Sprintf("%s%d:%s", tokenPrefix, s.n, s.hidden) }
+
+// segmentsOf are those that a token names; ok is false for that of a finished file.
+func segmentsOf(token string) (s segments, ok bool) {
+	rest, ok := strings.CutPrefix(token, tokenPrefix)
+	count, hidden, cut := strings.Cut(rest, ":")
+	n, err := strconv.Atoi(count)
+	if !ok || !cut || err != nil || n < 0 {
+		return segments{hidden: token}, false
+	}
+	return segments{hidden, n}, true
 }
