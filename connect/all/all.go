@@ -1,4 +1,4 @@
-// Package all lists the connectors and formats of Flott.
+// Package all lists the connectors and formats of Flott, and has the drivers of file systems.
 //
 // Data flow: who has tables of any kind, such as the command line, hands the lists to SQL.
 package all
@@ -14,6 +14,7 @@ import (
 	"github.com/flott-dev/flott/connect/nats"
 	"github.com/flott-dev/flott/connect/postgrescdc"
 	"github.com/flott-dev/flott/connect/print"
+	_ "github.com/flott-dev/flott/connect/s3" // a driver of files
 	"github.com/flott-dev/flott/connect/socket"
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/format/avro"

@@ -17,7 +17,7 @@ import (
 var (
 	pathOption = options.Text(options.Doc{
 		Key: "path", Required: true,
-		Text: "The file, directory or pattern that is read, or the directory that is written: a path or a `file:` URI.",
+		Text: "The file, directory or pattern that is read, or the directory that is written: a path, `file:///path` or, in an object store, `s3://bucket/path`. See docs/connectors/filesystem.md.",
 	})
 	monitorOption = options.Duration(options.Doc{
 		Key: "source.monitor-interval", Text: "How often new files are looked for. By default the files there are at the start are read.",

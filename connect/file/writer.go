@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -20,6 +22,7 @@ type writer[T any] struct {
 	ctx     connect.WriterContext
 	dir     string
 	files   filesystem.FileSystem
+	origin  string                  // part of the names of parts, if files is an Uploader
 	next    int64                   // number of the next part
 	buckets map[string]bool         // that are made, and whose files next is above of
 	open    map[string]*openPart[T] // by bucket
@@ -169,12 +172,16 @@ func (w *writer[T]) enter(bucket string) error {
 	if err := w.files.MkdirAll(w.ctx.Context, w.dir, bucket); err != nil {
 		return fmt.Errorf("file: make the bucket %q: %w", bucket, err)
 	}
+	if w.origin != "" {
+		w.buckets[bucket] = true // its names are in use nowhere
+		return nil
+	}
 	entries, err := w.files.ReadDir(w.ctx.Context, filesystem.Join(w.dir, bucket))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("file: list the bucket %q: %w", bucket, err)
 	}
 	for _, e := range entries {
-		if n, ok := partNumber(e.Name(), w.ctx.Subtask); ok {
+		if n, _, ok := partNumber(e.Name(), w.ctx.Subtask); ok {
 			w.next = max(w.next, n+1)
 		}
 	}
@@ -188,10 +195,11 @@ func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 		n := w.next
 		w.next++
 		p := &openPart[T]{part: part{
-			bucket: bucket,
-			hidden: hiddenName(w.ctx.Subtask, n, w.ctx.Attempt),
-			name:   filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.suffix())),
+			bucket: bucket, name: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.origin, w.sink.suffix())),
 		}}
+		if w.origin == "" {
+			p.hidden = hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)
+		}
 		f, err := w.files.Create(w.ctx.Context, w.dir, p.name, p.hidden)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -318,6 +326,9 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 func (w *writer[T]) Snapshot() ([]byte, error) {
 	b := binary.AppendUvarint(nil, uint64(w.next))
 	b = binary.AppendUvarint(b, uint64(w.ctx.Subtask))
+	if w.origin != "" {
+		b = appendPending(b, filesystem.Pending{Token: w.origin})
+	}
 	for _, p := range append(w.opened(), w.ended...) {
 		p.kept = true
 		b = appendPending(b, p.pending)
@@ -344,10 +355,33 @@ func (w *writer[T]) restore(b []byte) error {
 			return err
 		}
 		b = rest
+		if p.Name == "" {
+			if err := w.giveUp(p.Token, int(subtask), int64(next)); err != nil {
+				return err
+			}
+			continue
+		}
 		if p, err = w.files.Recover(w.ctx.Context, w.dir, p); err != nil {
 			return fmt.Errorf("file: %w", err)
 		}
 		w.ended = append(w.ended, &part{name: p.Name, pending: p, kept: true})
+	}
+	return nil
+}
+
+// giveUp aborts what a writer has begun after its snapshot: files of a subtask from a number on. It does so only within a
+// job that has failed: what began with a snapshot of another job must leave it to that one.
+func (w *writer[T]) giveUp(origin string, subtask int, from int64) error {
+	files, ok := w.files.(filesystem.Uploader)
+	if !ok || w.ctx.Attempt < 2 {
+		return nil
+	}
+	err := files.AbortUploads(w.ctx.Context, w.dir, func(name string) bool {
+		n, rest, ok := partNumber(path.Base(name), subtask)
+		return ok && n >= from && strings.HasPrefix(rest, "-"+origin)
+	})
+	if err != nil {
+		return fmt.Errorf("file: give up uploads: %w", err)
 	}
 	return nil
 }
