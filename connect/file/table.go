@@ -1,8 +1,11 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"regexp"
 	"slices"
 
@@ -62,6 +65,25 @@ var Table = connect.TableFactory{
 	Name: base.Name, Options: base.Options, Formatted: base.Formatted,
 	NewSource: func(t *connect.TableSpec) (connect.TableSource, error) { return newTableSource(t) },
 	NewSink:   func(t *connect.TableSpec) (connect.TableSink, error) { return newTableSink(t) },
+	Sample:    sample,
+}
+
+// sample opens the first file that a path names.
+func sample(ctx context.Context, path string) (name string, content io.ReadCloser, err error) {
+	cfg := newConfig(path, nil)
+	if err := cfg.validate(); err != nil {
+		return "", nil, err
+	}
+	cfg.mayBeEmpty = true
+	files, err := cfg.list(ctx)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("there is no file %s: %w", path, fs.ErrNotExist)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	content, err = disk{cfg.files, ctx}.openAt(files[0].path, 0)
+	return files[0].path, content, err
 }
 
 // table is what source and sink of a table have in common.

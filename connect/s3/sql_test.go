@@ -64,6 +64,14 @@ func TestTables(t *testing.T) {
 			want("SELECT n, REGEXP_REPLACE(f, 'part-.*', '') FROM %s_files WHERE n = 5", "5|s3://bucket/tables/"+format+"/d=05%2F02/")
 		})
 	}
+	for query, want := range map[string]string{
+		"SELECT f0 + 1, f1 FROM 's3://bucket/named/*.csv'": "2|a 3|b",
+		"SELECT COUNT(*) FROM 's3a://bucket/named/x.csv'":  "2",
+	} {
+		if got := lines(t, session, query); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
 	for text, want := range map[string]string{
 		"CREATE TABLE typo (n INT) WITH ('connector' = 'filesystem', 'path' = 's3://typo/x', 'format' = 'csv')":       "there is no bucket typo",
 		"CREATE TABLE scheme (n INT) WITH ('connector' = 'filesystem', 'path' = 'gopher://x/y', 'format' = 'csv')":    "there are file://, ",
