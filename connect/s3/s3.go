@@ -154,7 +154,7 @@ func (s *system) Stat(ctx context.Context, p string) (fs.FileInfo, error) {
 		}
 		key += "/"
 	}
-	some, err := s.list(ctx, key, 1)
+	some, err := s.list(ctx, key, false, 1)
 	if err == nil && len(some) == 0 && key != "" {
 		err = fs.ErrNotExist
 	}
@@ -164,12 +164,12 @@ func (s *system) Stat(ctx context.Context, p string) (fs.FileInfo, error) {
 	return info{name: path.Base("/" + key), dir: true}, nil
 }
 
-// list returns the objects below a prefix, and of what is deeper only the directory; at most so many, 0 for
-// all.
-func (s *system) list(ctx context.Context, prefix string, most int) (objects []minio.ObjectInfo, err error) {
+// list returns the objects below a prefix, and of what is deeper only the directory unless all is asked for; at most so
+// many, 0 for no limit.
+func (s *system) list(ctx context.Context, prefix string, deep bool, most int) (objects []minio.ObjectInfo, err error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the iterator's requests
 	defer cancel()
-	o := minio.ListObjectsOptions{Prefix: prefix, MaxKeys: most}
+	o := minio.ListObjectsOptions{Prefix: prefix, Recursive: deep, MaxKeys: most}
 	for object := range s.bucket.ListObjectsIter(ctx, s.bucket.Name, o) {
 		if object.Err != nil {
 			return nil, object.Err
@@ -183,16 +183,9 @@ func (s *system) list(ctx context.Context, prefix string, most int) (objects []m
 
 // ReadDir lists what is before the next slash of keys.
 func (s *system) ReadDir(ctx context.Context, p string) ([]fs.DirEntry, error) {
-	prefix := s.key(p)
-	if prefix != "" {
-		prefix += "/"
-	}
-	objects, err := s.list(ctx, prefix, 0)
-	if err == nil && len(objects) == 0 && prefix != "" {
-		err = fs.ErrNotExist
-	}
+	objects, prefix, err := s.below(ctx, p, false)
 	if err != nil {
-		return nil, s.fail(ctx, "list", p, err)
+		return nil, err
 	}
 	var entries []fs.DirEntry
 	for _, o := range objects {
@@ -203,6 +196,29 @@ func (s *system) ReadDir(ctx context.Context, p string) ([]fs.DirEntry, error) {
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, nil
+}
+
+// below lists a directory, or the tree.
+func (s *system) below(ctx context.Context, dir string, deep bool) (objects []minio.ObjectInfo, prefix string, err error) {
+	if prefix = s.key(dir); prefix != "" {
+		prefix += "/"
+	}
+	objects, err = s.list(ctx, prefix, deep, 0)
+	if err == nil && len(objects) == 0 && prefix != "" {
+		err = fs.ErrNotExist
+	}
+	return objects, prefix, s.fail(ctx, "list", dir, err)
+}
+
+// Walk lists all keys that begin with the directory's. Those that are no paths are passed over, as ReadDir does.
+func (s *system) Walk(ctx context.Context, dir string, found func(path string, info fs.FileInfo)) error {
+	objects, _, err := s.below(ctx, dir, true)
+	for _, o := range objects {
+		if o.Key == s.key(path.Clean("/"+o.Key)) {
+			found(s.root+"/"+o.Key, info{path.Base(o.Key), o.Size, o.LastModified, false})
+		}
+	}
+	return err
 }
 
 func (s *system) Glob(ctx context.Context, pattern string) ([]string, error) {
@@ -218,7 +234,7 @@ func (s *system) MkdirAll(ctx context.Context, dir, below string) error {
 		return nil
 	}
 	p := filesystem.Join(dir, below)
-	if _, err := s.list(ctx, s.key(p), 1); err != nil {
+	if _, err := s.list(ctx, s.key(p), false, 1); err != nil {
 		return s.fail(ctx, "write", p, err)
 	}
 	s.mu.reached = true
