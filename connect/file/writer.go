@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -227,17 +228,57 @@ func (w *writer[T]) begin(p *openPart[T]) (err error) {
 
 // end closes a part, durably; the next Prepare hands it out.
 func (w *writer[T]) end(p *openPart[T]) error {
-	if p.bulk != nil {
-		if err := p.bulk.Close(); err != nil {
-			return p.failed(err)
-		}
+	if err := p.complete(); err != nil {
+		return err
 	}
 	if err := p.finish(); err != nil {
 		return err
 	}
+	w.take(p)
+	return nil
+}
+
+// complete writes what a bulk writer ends a file with.
+func (p *openPart[T]) complete() error {
+	if p.bulk == nil {
+		return nil
+	}
+	return p.failed(p.bulk.Close())
+}
+
+// take has the next Prepare hand out a part.
+func (w *writer[T]) take(p *openPart[T]) {
 	delete(w.open, p.bucket)
 	w.ended = append(w.ended, &p.part)
-	return nil
+}
+
+// finishesAtOnce is how many uploads are finished at the same time.
+const finishesAtOnce = 16
+
+// endAll ends parts that are uploads at the same time: each takes several requests, and there may be as many as partitions.
+func (w *writer[T]) endAll(parts []*openPart[T]) error {
+	for _, p := range parts {
+		if err := p.complete(); err != nil {
+			return err
+		}
+	}
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, finishesAtOnce)
+	for i, p := range parts {
+		turn <- struct{}{}
+		wg.Go(func() {
+			errs[i] = p.finish()
+			<-turn
+		})
+	}
+	wg.Wait()
+	for i, p := range parts {
+		if errs[i] == nil {
+			w.take(p)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // order orders a Tick for when p is to be ended, unless there is an earlier one.
@@ -294,6 +335,9 @@ func (w *writer[T]) opened() (out []*part) {
 // Flush makes all files durable, and ends them if that is due.
 func (w *writer[T]) Flush(endOfInput bool) error {
 	end := endOfInput || w.sink.o.RollOnCheckpoint || w.sink.enc.Bulk != nil
+	if end && w.origin != "" && w.err == nil {
+		return w.keep(w.endAll(w.parts()))
+	}
 	for _, p := range w.parts() {
 		if w.err != nil {
 			break

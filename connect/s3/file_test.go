@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -164,12 +165,9 @@ type run struct {
 
 const runRecords = 6
 
-// try writes and takes checkpoints until all records are committed, or an error stops it. What it leaves is
-// what a process leaves that dies.
-func (r *run) try(t *testing.T) (err error) {
+// open makes the writer and the committer of the next attempt.
+func (r *run) open(ctx context.Context) (connect.Writer[string], connect.Committer, error) {
 	r.attempt++
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	wc := connect.WriterContext{
 		Context: ctx, Parallelism: 1, Attempt: r.attempt, Metrics: &metric.Group{},
 		Now: func() time.Time { return time.Unix(1_700_000_000, 0) }, WakeAt: func(time.Time) {},
@@ -180,9 +178,18 @@ func (r *run) try(t *testing.T) (err error) {
 	}
 	w, err := r.sink.Writer(wc, states)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	committer, err := r.sink.(connect.TwoPhase).Committer(wc)
+	c, err := r.sink.(connect.TwoPhase).Committer(wc)
+	return w, c, err
+}
+
+// try writes and takes checkpoints until all records are committed, or an error stops it. What it leaves is
+// what a process leaves that dies.
+func (r *run) try(t *testing.T) (err error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w, committer, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -293,6 +300,47 @@ func (s *store) dies(t *testing.T, o file.SinkOptions[string], request int, effe
 	}
 	must(t, s.open(t).(*system).AbortUploads(t.Context(), dir, func(string) bool { return true }))
 	return !dead.Load()
+}
+
+// TestFilesEndTogether has the last parts of several files be on their way at the same time, and so their completions.
+func TestFilesEndTogether(t *testing.T) {
+	const together = 5
+	s := newStore(t)
+	s.env(t)
+	var mu sync.Mutex
+	arrived := map[string]int{}
+	full := map[string]chan struct{}{http.MethodPut: make(chan struct{}), http.MethodPost: make(chan struct{})}
+	s.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if !r.URL.Query().Has("uploadId") {
+			return false
+		}
+		mu.Lock()
+		if arrived[r.Method]++; arrived[r.Method] == together {
+			close(full[r.Method])
+		}
+		mu.Unlock()
+		select {
+		case <-full[r.Method]:
+			return false
+		case <-time.After(10 * time.Second):
+			return answer(w, http.StatusBadRequest, "Alone")
+		}
+	}, nil)
+	dir := s.dir(t)
+	long := file.EncodeLines(func(s string) string { return strings.Repeat(s, smallBytes/len(s)+1) })
+	r := run{sink: file.Sink(dir, long, file.SinkOptions[string]{Bucket: func(v *string, _ time.Time) string { return *v }})}
+	w, c, err := r.open(t.Context())
+	must(t, err)
+	for i := range together {
+		must(t, w.Write([]string{fmt.Sprint("bucket", i)}, []int64{math.MinInt64}))
+	}
+	must(t, w.Flush(true))
+	items, err := w.(connect.Preparer).Prepare(1)
+	must(t, err)
+	must(t, c.Commit(items))
+	if got := content(t, dir); len(got) != together {
+		t.Errorf("%d lines are there", len(got))
+	}
 }
 
 // TestErrorsSayWhatToChange reads and writes where that is not possible.
