@@ -239,7 +239,6 @@ func TestDiesAtEachRequest(t *testing.T) {
 		{"a part and a tail", file.SinkOptions[string]{}, 80},
 		{"objects that end in the middle", file.SinkOptions[string]{PartBytes: 40}, 30},
 		{"objects without an upload", file.SinkOptions[string]{PartBytes: 20}, 1000},
-		{"objects of a checkpoint", file.SinkOptions[string]{RollOnCheckpoint: true}, 30},
 	} {
 		files.partBytes, files.smallBytes = tc.partBytes, tc.partBytes-1
 		request := 0
