@@ -174,9 +174,33 @@ func (f *files) reading() {
 			t.Errorf("%q matches %q, %v; want %q", pattern, got, err, want)
 		}
 	}
+	f.walking()
 	f.seeking(at("b.csv"))
 	f.must("remove", f.Remove(ctx, at("b.csv")))
 	f.wantIs("open a removed file", func() error { _, err := f.Open(ctx, at("b.csv")); return err }(), fs.ErrNotExist)
+}
+
+// walking lists the tree at once, where that can be done.
+func (f *files) walking() {
+	f.t.Helper()
+	w, ok := f.FileSystem.(filesystem.Walker)
+	if !ok {
+		return
+	}
+	var got []string
+	f.must("walk", w.Walk(f.ctx, f.dir, func(path string, info fs.FileInfo) {
+		same, err := f.Stat(f.ctx, path)
+		f.must("stat what was found", err)
+		if same.Size() != info.Size() || same.Name() != info.Name() {
+			f.t.Errorf("%s is %v, and was found as %v", path, same, info)
+		}
+		got = append(got, strings.TrimPrefix(path, f.dir+"/"))
+	}))
+	slices.Sort(got)
+	if want := []string{"a.b", "a/b.csv", "a/p=1%2F2/c d.json", "b.csv"}; !slices.Equal(got, want) {
+		f.t.Errorf("below the directory are %q, want %q", got, want)
+	}
+	f.wantIs("walk where nothing is", w.Walk(f.ctx, f.dir+"/no", nil), fs.ErrNotExist)
 }
 
 func (f *files) seeking(path string) {

@@ -108,6 +108,9 @@ func (l *lister) dir(ctx context.Context, path string) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if err := l.walk(ctx, path); !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
 	entries, err := l.cfg.files.ReadDir(ctx, path)
 	if err != nil {
 		return listError(path, err)
@@ -131,6 +134,24 @@ func (l *lister) dir(ctx context.Context, path string) error {
 		}
 	}
 	return nil
+}
+
+// walk adds what is below a directory, if that can be listed at once.
+func (l *lister) walk(ctx context.Context, dir string) error {
+	w, ok := l.cfg.files.(filesystem.Walker)
+	if !ok || !l.cfg.recursive {
+		return errors.ErrUnsupported
+	}
+	err := w.Walk(ctx, dir, func(path string, info fs.FileInfo) {
+		below := strings.TrimPrefix(path, dir)
+		if !slices.ContainsFunc(strings.Split(below, "/"), hidden) {
+			l.add(path, info)
+		}
+	})
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return listError(dir, err)
 }
 
 // add keeps a regular file that is not empty.

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -83,8 +84,13 @@ func (p *part) failed(err error) error {
 	return fmt.Errorf("file: write part file %q: %w", p.shown(), err)
 }
 
-// shown is where the part is while it is written.
-func (p *part) shown() string { return filepath.Join(p.bucket, p.hidden) }
+// shown is what the part is called while it is written.
+func (p *part) shown() string {
+	if p.hidden == "" {
+		return p.name
+	}
+	return filepath.Join(p.bucket, p.hidden)
+}
 
 // deadline is when the part is to be ended; zero for never.
 func (p *part) deadline(rollover, inactivity time.Duration) (t time.Time) {
@@ -109,6 +115,7 @@ func appendPending(b []byte, p filesystem.Pending) []byte {
 	return b
 }
 
+// decodePending reads the first item of a state. One without a name has the origin of the writer.
 func decodePending(b []byte) (p filesystem.Pending, rest []byte, err error) {
 	errBroken := fmt.Errorf("file: a part in the sink's state is broken: % x", b[:min(len(b), 100)])
 	size, n := binary.Uvarint(b)
@@ -123,28 +130,35 @@ func decodePending(b []byte) (p filesystem.Pending, rest []byte, err error) {
 		}
 		*s, b = string(b[n:n+int(size)]), b[n+int(size):]
 	}
-	if !filepath.IsLocal(p.Name) || p.Token == "" {
+	if p.Token == "" || (p.Name != "" && !filepath.IsLocal(p.Name)) {
 		return p, nil, errBroken
 	}
 	return p, b, nil
 }
 
-// partName is a part's name when it is visible, hiddenName while it is written.
-func partName(subtask int, n int64, suffix string) string {
-	return fmt.Sprintf("part-%d-%d%s", subtask, n, suffix)
+// partName is a part's name when it is visible, hiddenName while it is written. origin is "" where a name that is
+// taken is refused.
+func partName(subtask int, n int64, origin, suffix string) string {
+	if origin != "" {
+		origin = "-" + origin
+	}
+	return fmt.Sprintf("part-%d-%d%s%s", subtask, n, origin, suffix)
 }
+
+// newOrigin makes a text that no other writer has: 60 random bits.
+func newOrigin() string { return strings.ToLower(rand.Text()[:12]) }
 
 func hiddenName(subtask int, n int64, attempt int) string {
 	return fmt.Sprintf(".part-%d-%d.inprogress.%d", subtask, n, attempt)
 }
 
-// partNumber is the number in a name of either kind, if it is the subtask's.
-func partNumber(name string, subtask int) (n int64, ok bool) {
-	rest, ok := strings.CutPrefix(strings.TrimPrefix(name, "."), fmt.Sprintf("part-%d-", subtask))
+// partNumber is the number in a name of either kind, if it is the subtask's, and what comes after it.
+func partNumber(name string, subtask int) (n int64, rest string, ok bool) {
+	rest, ok = strings.CutPrefix(strings.TrimPrefix(name, "."), fmt.Sprintf("part-%d-", subtask))
 	if !ok {
-		return 0, false
+		return 0, "", false
 	}
 	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
 	n, err := strconv.ParseInt(rest[:digits], 10, 64)
-	return n, err == nil
+	return n, rest[digits:], err == nil
 }

@@ -90,7 +90,8 @@ func ByTime[T any](layout string) func(v *T, eventTime time.Time) string {
 // is written under a hidden name and is renamed when the checkpoint that contains its end is
 // complete, or at the end of a bounded job, so that each record is in the visible files once. Files
 // are ended by size, age, inactivity and, where that is asked for or the encoder is a bulk one, by
-// each checkpoint; a job without checkpoints shows its files at its end only.
+// each checkpoint; a job without checkpoints shows its files at its end only. In an object store a file is an upload, and its
+// name has a random part besides.
 //
 // A file that was open in a snapshot is cut to its length then when the job is restored, and ended.
 // Hidden files of other runs are never deleted, since a snapshot may need them: one whose run is
@@ -119,6 +120,9 @@ func (s *sink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Wr
 	}
 	w := &writer[T]{
 		sink: s, ctx: ctx, dir: dir, files: files, buckets: map[string]bool{}, open: map[string]*openPart[T]{},
+	}
+	if _, ok := files.(filesystem.Uploader); ok {
+		w.origin = newOrigin()
 	}
 	for _, state := range states {
 		if err := w.restore(state); err != nil {
@@ -159,6 +163,9 @@ func (c *committer) Commit(committables [][]byte) error {
 	var files []filesystem.Pending
 	for _, b := range committables {
 		p, _, err := decodePending(b)
+		if err == nil && p.Name == "" {
+			err = fmt.Errorf("file: a committable of the sink is broken: % x", b)
+		}
 		if err != nil {
 			return err
 		}

@@ -1,8 +1,11 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"regexp"
 	"slices"
 
@@ -17,7 +20,7 @@ import (
 var (
 	pathOption = options.Text(options.Doc{
 		Key: "path", Required: true,
-		Text: "The file, directory or pattern that is read, or the directory that is written: a path, or a URI as `file:///path` or `hdfs://host:port/path`.",
+		Text: "The file, directory or pattern that is read, or the directory that is written: a path, `file:///path`, in an object store, `s3://bucket/path`, or in HDFS, `hdfs://host:port/path`. See docs/connectors/filesystem.md.",
 	})
 	monitorOption = options.Duration(options.Doc{
 		Key: "source.monitor-interval", Text: "How often new files are looked for. By default the files there are at the start are read.",
@@ -62,6 +65,25 @@ var Table = connect.TableFactory{
 	Name: base.Name, Options: base.Options, Formatted: base.Formatted,
 	NewSource: func(t *connect.TableSpec) (connect.TableSource, error) { return newTableSource(t) },
 	NewSink:   func(t *connect.TableSpec) (connect.TableSink, error) { return newTableSink(t) },
+	Sample:    sample,
+}
+
+// sample opens the first file that a path names.
+func sample(ctx context.Context, path string) (name string, content io.ReadCloser, err error) {
+	cfg := newConfig(path, nil)
+	if err := cfg.validate(); err != nil {
+		return "", nil, err
+	}
+	cfg.mayBeEmpty = true
+	files, err := cfg.list(ctx)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("there is no file %s: %w", path, fs.ErrNotExist)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	content, err = disk{cfg.files, ctx}.openAt(files[0].path, 0)
+	return files[0].path, content, err
 }
 
 // table is what source and sink of a table have in common.

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -20,6 +23,7 @@ type writer[T any] struct {
 	ctx     connect.WriterContext
 	dir     string
 	files   filesystem.FileSystem
+	origin  string                  // part of the names of parts, if files is an Uploader
 	next    int64                   // number of the next part
 	buckets map[string]bool         // that are made, and whose files next is above of
 	open    map[string]*openPart[T] // by bucket
@@ -169,12 +173,16 @@ func (w *writer[T]) enter(bucket string) error {
 	if err := w.files.MkdirAll(w.ctx.Context, w.dir, bucket); err != nil {
 		return fmt.Errorf("file: make the bucket %q: %w", bucket, err)
 	}
+	if w.origin != "" {
+		w.buckets[bucket] = true // its names are in use nowhere
+		return nil
+	}
 	entries, err := w.files.ReadDir(w.ctx.Context, filesystem.Join(w.dir, bucket))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("file: list the bucket %q: %w", bucket, err)
 	}
 	for _, e := range entries {
-		if n, ok := partNumber(e.Name(), w.ctx.Subtask); ok {
+		if n, _, ok := partNumber(e.Name(), w.ctx.Subtask); ok {
 			w.next = max(w.next, n+1)
 		}
 	}
@@ -188,10 +196,11 @@ func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 		n := w.next
 		w.next++
 		p := &openPart[T]{part: part{
-			bucket: bucket,
-			hidden: hiddenName(w.ctx.Subtask, n, w.ctx.Attempt),
-			name:   filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.suffix())),
+			bucket: bucket, name: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.origin, w.sink.suffix())),
 		}}
+		if w.origin == "" {
+			p.hidden = hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)
+		}
 		f, err := w.files.Create(w.ctx.Context, w.dir, p.name, p.hidden)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -219,17 +228,57 @@ func (w *writer[T]) begin(p *openPart[T]) (err error) {
 
 // end closes a part, durably; the next Prepare hands it out.
 func (w *writer[T]) end(p *openPart[T]) error {
-	if p.bulk != nil {
-		if err := p.bulk.Close(); err != nil {
-			return p.failed(err)
-		}
+	if err := p.complete(); err != nil {
+		return err
 	}
 	if err := p.finish(); err != nil {
 		return err
 	}
+	w.take(p)
+	return nil
+}
+
+// complete writes what a bulk writer ends a file with.
+func (p *openPart[T]) complete() error {
+	if p.bulk == nil {
+		return nil
+	}
+	return p.failed(p.bulk.Close())
+}
+
+// take has the next Prepare hand out a part.
+func (w *writer[T]) take(p *openPart[T]) {
 	delete(w.open, p.bucket)
 	w.ended = append(w.ended, &p.part)
-	return nil
+}
+
+// finishesAtOnce is how many uploads are finished at the same time.
+const finishesAtOnce = 16
+
+// endAll ends parts that are uploads at the same time: each takes several requests, and there may be as many as partitions.
+func (w *writer[T]) endAll(parts []*openPart[T]) error {
+	for _, p := range parts {
+		if err := p.complete(); err != nil {
+			return err
+		}
+	}
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, finishesAtOnce)
+	for i, p := range parts {
+		turn <- struct{}{}
+		wg.Go(func() {
+			errs[i] = p.finish()
+			<-turn
+		})
+	}
+	wg.Wait()
+	for i, p := range parts {
+		if errs[i] == nil {
+			w.take(p)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // order orders a Tick for when p is to be ended, unless there is an earlier one.
@@ -286,6 +335,9 @@ func (w *writer[T]) opened() (out []*part) {
 // Flush makes all files durable, and ends them if that is due.
 func (w *writer[T]) Flush(endOfInput bool) error {
 	end := endOfInput || w.sink.o.RollOnCheckpoint || w.sink.enc.Bulk != nil
+	if end && w.origin != "" && w.err == nil {
+		return w.keep(w.endAll(w.parts()))
+	}
 	for _, p := range w.parts() {
 		if w.err != nil {
 			break
@@ -318,6 +370,9 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 func (w *writer[T]) Snapshot() ([]byte, error) {
 	b := binary.AppendUvarint(nil, uint64(w.next))
 	b = binary.AppendUvarint(b, uint64(w.ctx.Subtask))
+	if w.origin != "" {
+		b = appendPending(b, filesystem.Pending{Token: w.origin})
+	}
 	for _, p := range append(w.opened(), w.ended...) {
 		p.kept = true
 		b = appendPending(b, p.pending)
@@ -344,10 +399,33 @@ func (w *writer[T]) restore(b []byte) error {
 			return err
 		}
 		b = rest
+		if p.Name == "" {
+			if err := w.giveUp(p.Token, int(subtask), int64(next)); err != nil {
+				return err
+			}
+			continue
+		}
 		if p, err = w.files.Recover(w.ctx.Context, w.dir, p); err != nil {
 			return fmt.Errorf("file: %w", err)
 		}
 		w.ended = append(w.ended, &part{name: p.Name, pending: p, kept: true})
+	}
+	return nil
+}
+
+// giveUp aborts what a writer has begun after its snapshot: files of a subtask from a number on. It does so only within a
+// job that has failed: what began with a snapshot of another job must leave it to that one.
+func (w *writer[T]) giveUp(origin string, subtask int, from int64) error {
+	files, ok := w.files.(filesystem.Uploader)
+	if !ok || w.ctx.Attempt < 2 {
+		return nil
+	}
+	err := files.AbortUploads(w.ctx.Context, w.dir, func(name string) bool {
+		n, rest, ok := partNumber(path.Base(name), subtask)
+		return ok && n >= from && strings.HasPrefix(rest, "-"+origin)
+	})
+	if err != nil {
+		return fmt.Errorf("file: give up uploads: %w", err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@
 //
 // # Optional abilities
 //
-// A FileSystem may implement Uploader.
+// A FileSystem may implement Uploader and Walker.
 //
 // Data flow: connect/file asks For the system of its path, lists and reads files of it, and writes through it.
 package filesystem
@@ -98,6 +98,13 @@ type Pending struct {
 	Token string
 	// Bytes is its length.
 	Bytes int64
+}
+
+// Walker are Files that list all of a tree at once, where a list for each directory would take long.
+type Walker interface {
+	// Walk calls found for all files below a directory, in any order. It fails with errors.ErrUnsupported where the tree has to be
+	// listed by its directories.
+	Walk(ctx context.Context, dir string, found func(path string, info fs.FileInfo)) error
 }
 
 // Uploader is a FileSystem whose unfinished files have no names, so that any number of them may be made for one:

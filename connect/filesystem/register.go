@@ -2,6 +2,7 @@ package filesystem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -116,6 +117,19 @@ func (a *all) Glob(ctx context.Context, pattern string) ([]string, error) {
 		return nil, err
 	}
 	return s.Glob(ctx, pattern)
+}
+
+// Walk is that of the directory's system.
+func (a *all) Walk(ctx context.Context, dir string, found func(path string, info fs.FileInfo)) error {
+	s, err := a.of(dir)
+	if err != nil {
+		return err
+	}
+	w, ok := s.(Walker)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return w.Walk(ctx, dir, found)
 }
 
 func (a *all) Open(ctx context.Context, path string) (File, error) {
