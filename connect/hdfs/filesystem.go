@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/colinmarc/hdfs/v2"
 
@@ -62,7 +63,14 @@ func (f fileSystem) Stat(ctx context.Context, p string) (info fs.FileInfo, err e
 
 func (f fileSystem) ReadDir(ctx context.Context, p string) (entries []fs.DirEntry, err error) {
 	err = f.do(ctx, p, func(c *client) error {
-		infos, err := c.ReadDir(remote(p))
+		d, err := c.Open(remote(p))
+		if err != nil {
+			return err
+		}
+		if !d.Stat().IsDir() {
+			return permanent{&fs.PathError{Op: "list", Path: p, Err: syscall.ENOTDIR}}
+		}
+		infos, err := d.Readdir(0)
 		entries = entries[:0]
 		for _, info := range infos {
 			entries = append(entries, fs.FileInfoToDirEntry(info))

@@ -195,6 +195,10 @@ func TestFiles(t *testing.T) {
 	if got := names(t, f, dir+"/a/b"); got != "part" {
 		t.Errorf("files that were given up are left: %s", got)
 	}
+	_, err = f.ReadDir(t.Context(), path)
+	wantError(t, err, path, "not a directory")
+	_, err = f.Open(t.Context(), dir)
+	wantError(t, err, dir, "is a directory")
 	must(t, f.Remove(t.Context(), path))
 	for what, err := range map[string]error{
 		"remove": f.Remove(t.Context(), path),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 
 	"github.com/colinmarc/hdfs/v2"
 
@@ -40,7 +41,10 @@ func (r *reader) open() error {
 	}
 	if r.in, err = c.Open(remote(r.path)); err == nil {
 		r.c, r.info = c, r.in.Stat()
-		if _, err = usable(r.info); err != nil {
+		if _, err = usable(r.info); err == nil && r.info.IsDir() {
+			err = &fs.PathError{Op: "open", Path: r.path, Err: syscall.EISDIR}
+		}
+		if err != nil {
 			err = permanent{err}
 		} else if r.offset > 0 {
 			_, err = r.in.Seek(r.offset, io.SeekStart)
