@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/flott-dev/flott/column"
@@ -29,6 +30,9 @@ type TableFactory struct {
 	// NewCatalog makes the catalog of a system whose tables the connector reads and writes, of CREATE CATALOG with Name as 'type', whose
 	// options it checks; nil where there is none.
 	NewCatalog func(name string, options map[string]string) (Catalog, error)
+	// Sample opens the first of the files that a path names, and says which it is: FROM 'path' finds the columns in it. nil for a
+	// connector that has no files. If there is none the error wraps fs.ErrNotExist.
+	Sample func(ctx context.Context, path string) (name string, content io.ReadCloser, err error)
 }
 
 // TableSpec is a table of a catalog as its connector sees it.

@@ -2,16 +2,17 @@ package sql
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/row"
 	"github.com/flott-dev/flott/sql/internal/builtin"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -35,15 +36,12 @@ func (s *Session) file(path string) (*catalog.Table, error) {
 	default:
 		return nil, fmt.Errorf("the format of %s is not known by its name: it ends in .json, .jsonl, .ndjson or .csv", path)
 	}
-	files, err := filepath.Glob(path)
-	if err != nil {
-		return nil, err
+	at := slices.IndexFunc(s.connectors, func(f connect.TableFactory) bool { return f.Sample != nil })
+	if at < 0 {
+		return nil, fmt.Errorf("no connector of this session reads the file %s; pass file.Table to sql.With", path)
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("there is no file %s", path)
-	}
-	slices.Sort(files)
-	f, err := os.Open(files[0])
+	connector := &s.connectors[at]
+	name, f, err := connector.Sample(context.Background(), path)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +52,11 @@ func (s *Session) file(path string) (*catalog.Table, error) {
 	}
 	cols, err := infer(bufio.NewReader(io.LimitReader(f, inferBytes)))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", files[0], err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	t := &catalog.Table{
 		Path: catalog.Path{Catalog: catalog.DefaultCatalog, Database: catalog.DefaultDatabase, Object: path}, Temporary: true, Inline: true,
-		Options: map[string]string{"connector": "filesystem", "path": path, "format": format},
+		Options: map[string]string{"connector": connector.Name, "path": path, "format": format},
 	}
 	if format == "csv" {
 		t.Options["csv.null-literal"] = ""

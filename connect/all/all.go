@@ -1,4 +1,4 @@
-// Package all lists the connectors and formats of Flott.
+// Package all lists the connectors and formats of Flott, and has the drivers of file systems.
 //
 // Data flow: who has tables of any kind, such as the command line, hands the lists to SQL.
 package all
@@ -8,12 +8,14 @@ import (
 	"github.com/flott-dev/flott/connect/datagen"
 	"github.com/flott-dev/flott/connect/discard"
 	"github.com/flott-dev/flott/connect/file"
+	_ "github.com/flott-dev/flott/connect/hdfs" // a driver of files
 	"github.com/flott-dev/flott/connect/httpio"
 	"github.com/flott-dev/flott/connect/jdbc"
 	"github.com/flott-dev/flott/connect/kafka"
 	"github.com/flott-dev/flott/connect/nats"
 	"github.com/flott-dev/flott/connect/postgrescdc"
 	"github.com/flott-dev/flott/connect/print"
+	_ "github.com/flott-dev/flott/connect/s3" // a driver of files
 	"github.com/flott-dev/flott/connect/socket"
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/format/avro"

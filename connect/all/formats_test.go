@@ -1,11 +1,15 @@
 package all
 
 import (
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
@@ -13,10 +17,24 @@ import (
 
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
-// TestFormatsPage runs the examples of docs/formats.md, each with a directory of its own in place of /data. A line
+func TestFormatsPage(t *testing.T) { runPage(t, "formats.md") }
+
+// TestFilesPage has an object store for s3://.
+func TestFilesPage(t *testing.T) {
+	fake := gofakes3.New(s3mem.New(), gofakes3.WithLogger(gofakes3.DiscardLog()), gofakes3.WithAutoBucket(true))
+	server := httptest.NewServer(fake.Server())
+	defer server.Close()
+	t.Setenv("AWS_ENDPOINT_URL_S3", server.URL)
+	t.Setenv("AWS_REGION", "us-east-1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	runPage(t, "connectors/filesystem.md")
+}
+
+// runPage runs the examples of a page of docs, each with a directory of its own in place of /data. A line
 // "-- {…}" behind a statement is a row that it gives.
-func TestFormatsPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/formats.md")
+func runPage(t *testing.T, name string) {
+	page, err := os.ReadFile("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,11 @@
-// Package connecttest has the tests that every source and every sink that commits in two phases
-// must pass, and the means to write more.
+// Package connecttest has the tests that every source, every sink that commits in two phases and every file
+// system must pass, and the means to write more.
 //
 // [Source] reads a source in many ways (one to three readers, restored in fresh readers after every
 // poll, with splits moving between readers, with polls that are lost) and wants the same records
 // each time. [Driver] drives a source by hand, for tests of its own. [Sink] has a sink's jobs fail and
-// be restored at any point, and wants each record to become visible once.
+// be restored at any point, and wants each record to become visible once. [FileSystem] takes the steps of a
+// file that is written with a driver of package filesystem.
 //
 // Data flow: a driver stands for the engine; it takes what the readers emit and compares it.
 package connecttest

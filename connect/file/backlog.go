@@ -1,6 +1,9 @@
 package file
 
-import "github.com/flott-dev/flott/connect"
+import (
+	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
+)
 
 // left is how many bytes of the file are not read yet, as it is stored; negative if that is not known. in is what it is read from,
 // nil before it is opened.
@@ -70,13 +73,13 @@ func bytesOf(splits ...connect.Split) (n int64) {
 
 // counted counts the bytes that are read of a file.
 type counted struct {
-	handle
+	filesystem.File
 	n int64
 }
 
 // Read reads.
 func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.handle.Read(p)
+	n, err := c.File.Read(p)
 	c.n += int64(n)
 	return n, err
 }

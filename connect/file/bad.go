@@ -95,7 +95,7 @@ func DeadLetterTo(path string) Policy {
 // counter finds the line numbers of offsets in one file by reading what is before them. It goes on
 // from the last answer.
 type counter struct {
-	disk   *disk
+	disk   disk
 	path   string
 	offset int64
 	lines  int64 // newlines before offset

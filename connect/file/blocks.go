@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
 	formats "github.com/flott-dev/flott/format"
 )
 
@@ -52,10 +53,10 @@ func (r *blockReader) openBlocks() error {
 	if compressed(s.path) {
 		return fmt.Errorf("file: %q: files of the format '%s' are not compressed as a whole; decompress it, and rename it", s.path, r.s.format.Name)
 	}
-	if err := r.s.constantsOf(s.path, r.values); err != nil {
+	if err := r.s.constantsOf(r.ctx.Context, s.path, r.values); err != nil {
 		return err
 	}
-	f, err := r.cfg.disk.open(s.path)
+	f, err := r.cfg.files.Open(r.ctx.Context, s.path)
 	if err != nil {
 		return openError(s.path, err)
 	}
@@ -63,7 +64,7 @@ func (r *blockReader) openBlocks() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("file: %w", err), f.Close())
 	}
-	r.in = &content{close: f.Close, stored: &counted{handle: f}}
+	r.in = &content{close: f.Close, stored: &counted{File: f}}
 	file := formats.File{ReaderAt: readerAt(f), Name: s.path, Size: info.Size(), From: s.from, To: s.to}
 	var at formats.Position
 	if s.begun {
@@ -76,21 +77,21 @@ func (r *blockReader) openBlocks() error {
 }
 
 // readerAt is a file that is read at any place.
-func readerAt(f handle) io.ReaderAt {
+func readerAt(f filesystem.File) io.ReaderAt {
 	if r, ok := f.(io.ReaderAt); ok {
 		return r
 	}
 	return seeker{f}
 }
 
-type seeker struct{ handle }
+type seeker struct{ filesystem.File }
 
 // ReadAt reads at an offset.
 func (s seeker) ReadAt(p []byte, offset int64) (int, error) {
 	if _, err := s.Seek(offset, io.SeekStart); err != nil {
 		return 0, err
 	}
-	n, err := io.ReadFull(s.handle, p)
+	n, err := io.ReadFull(s.File, p)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = io.EOF
 	}

@@ -86,7 +86,7 @@ func (f *csvFormat[T]) begin(r *reader[T], in *content) error {
 func (f *csvFormat[T]) header(r *reader[T], s *split) (header []string, err error) {
 	c := f.csv
 	if s.pos > 0 {
-		head, err := r.cfg.disk.openAt(s.path, 0)
+		head, err := r.disk().openAt(s.path, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +144,7 @@ func (f *csvFormat[T]) badCell(r *reader[T], s *split, cell int, err error) erro
 // text gives the record that was read last as it is in the file.
 func (f *csvFormat[T]) text(r *reader[T], s *split) func() string {
 	from, to := s.pos, f.base+f.csv.InputOffset()
-	return func() string { return rawText(&r.cfg.disk, s.path, from, to) }
+	return func() string { return rawText(r.disk(), s.path, from, to) }
 }
 
 // decode fills the value; in case of an error it tells the cell.
@@ -169,7 +169,7 @@ func (f *csvFormat[T]) decode(cells []string) (cell int, err error) {
 }
 
 // rawText is a part of a file as it is, for an error.
-func rawText(d *disk, path string, from, to int64) string {
+func rawText(d disk, path string, from, to int64) string {
 	s, err := d.openAt(path, from)
 	if err != nil {
 		return ""

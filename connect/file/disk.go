@@ -1,35 +1,18 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flott-dev/flott/connect/filesystem"
 )
-
-// disk is what the source asks of the file system; tests put faults into it.
-type disk struct {
-	stat    func(path string) (fs.FileInfo, error)
-	readDir func(path string) ([]fs.DirEntry, error)
-	glob    func(pattern string) ([]string, error)
-	open    func(path string) (handle, error)
-}
-
-type handle interface {
-	io.ReadSeekCloser
-	Stat() (fs.FileInfo, error)
-}
-
-var osDisk = disk{
-	stat: os.Stat, readDir: os.ReadDir, glob: filepath.Glob,
-	open: func(path string) (handle, error) { return os.Open(path) },
-}
 
 func compressed(path string) bool {
 	return strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".zst")
@@ -44,13 +27,19 @@ type content struct {
 
 func (s *content) Close() error { return s.close() }
 
+// disk is what the files of a source are on, as one reader sees it.
+type disk struct {
+	files filesystem.Files
+	ctx   context.Context
+}
+
 // openAt opens a file at an offset of its decompressed content.
-func (d *disk) openAt(path string, offset int64) (*content, error) {
-	f, err := d.open(path)
+func (d disk) openAt(path string, offset int64) (*content, error) {
+	f, err := d.files.Open(d.ctx, path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	s, err := d.at(&counted{handle: f}, path, offset)
+	s, err := contentAt(&counted{File: f}, path, offset)
 	if err != nil {
 		_ = f.Close()
 		return nil, err
@@ -58,7 +47,7 @@ func (d *disk) openAt(path string, offset int64) (*content, error) {
 	return s, nil
 }
 
-func (d *disk) at(f *counted, path string, offset int64) (*content, error) {
+func contentAt(f *counted, path string, offset int64) (*content, error) {
 	if !compressed(path) {
 		info, err := f.Stat()
 		if err != nil {

@@ -1,4 +1,5 @@
-// Package file reads and writes files and directories.
+// Package file reads and writes files and directories, on the disks of this machine and on other systems, whose drivers
+// (as connect/s3) a program imports: see package filesystem.
 //
 // [Lines], [CSV] and [JSONLines] are sources of the records in files: of one file, of a directory,
 // of all files that match a pattern. A name's ending says how a file is compressed: .gz or .zst.
@@ -32,6 +33,6 @@
 // too, of which each has what begins in it, and a position is a block and the number of rows read in it.
 //
 // Data flow: the enumerator lists files and hands out splits, one at each request; a reader opens
-// its split, cuts it into records and emits them. The sink's writers write hidden files, which the
-// committer renames.
+// its split, cuts it into records and emits them. The sink's writers write files that nobody sees, which the
+// committer makes visible.
 package file

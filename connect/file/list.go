@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/flott-dev/flott/connect/filesystem"
 )
 
 // listed is a file that was found.
@@ -40,16 +42,16 @@ type lister struct {
 }
 
 func (l *lister) pattern(ctx context.Context, pattern string) error {
-	if !strings.ContainsAny(pattern, `*?[`) {
+	if !filesystem.HasMeta(pattern) {
 		return l.named(ctx, pattern)
 	}
-	paths, err := l.cfg.disk.glob(pattern)
+	paths, err := l.cfg.files.Glob(ctx, pattern)
 	if err != nil {
 		return fmt.Errorf("file: pattern %q: %w", pattern, err)
 	}
 	before := len(l.found)
 	for _, p := range paths {
-		info, err := l.cfg.disk.stat(p)
+		info, err := l.cfg.files.Stat(ctx, p)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // gone since
 		case err != nil:
@@ -64,19 +66,19 @@ func (l *lister) pattern(ctx context.Context, pattern string) error {
 		}
 	}
 	if len(l.found) == before && !l.cfg.watched && !l.cfg.mayBeEmpty {
-		return l.noMatch(pattern)
+		return l.noMatch(ctx, pattern)
 	}
 	return nil
 }
 
 // noMatch tells why a pattern found nothing: filepath.Glob passes over directories that it may not
 // read.
-func (l *lister) noMatch(pattern string) error {
-	dir := filepath.Dir(pattern)
-	for strings.ContainsAny(dir, `*?[`) {
-		dir = filepath.Dir(dir)
+func (l *lister) noMatch(ctx context.Context, pattern string) error {
+	dir := filesystem.Dir(pattern)
+	for filesystem.HasMeta(dir) {
+		dir = filesystem.Dir(dir)
 	}
-	if _, err := l.cfg.disk.readDir(dir); err != nil {
+	if _, err := l.cfg.files.ReadDir(ctx, dir); err != nil {
 		return listError(dir, err)
 	}
 	return fmt.Errorf("file: no file matches %q%s; names that begin with . or _ do not count", pattern,
@@ -85,7 +87,7 @@ func (l *lister) noMatch(pattern string) error {
 
 // named adds a file or the files of a directory.
 func (l *lister) named(ctx context.Context, path string) error {
-	info, err := l.cfg.disk.stat(path)
+	info, err := l.cfg.files.Stat(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) && (l.cfg.watched || l.cfg.mayBeEmpty) {
 		return nil
 	}
@@ -106,7 +108,10 @@ func (l *lister) dir(ctx context.Context, path string) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	entries, err := l.cfg.disk.readDir(path)
+	if err := l.walk(ctx, path); !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	entries, err := l.cfg.files.ReadDir(ctx, path)
 	if err != nil {
 		return listError(path, err)
 	}
@@ -114,8 +119,8 @@ func (l *lister) dir(ctx context.Context, path string) error {
 		if hidden(e.Name()) || e.IsDir() && !l.cfg.recursive {
 			continue
 		}
-		p := filepath.Join(path, e.Name())
-		info, err := l.cfg.disk.stat(p) // follows links
+		p := filesystem.Join(path, e.Name())
+		info, err := e.Info()
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // gone since, or a link to nowhere
 		case err != nil:
@@ -131,9 +136,27 @@ func (l *lister) dir(ctx context.Context, path string) error {
 	return nil
 }
 
+// walk adds what is below a directory, if that can be listed at once.
+func (l *lister) walk(ctx context.Context, dir string) error {
+	w, ok := l.cfg.files.(filesystem.Walker)
+	if !ok || !l.cfg.recursive {
+		return errors.ErrUnsupported
+	}
+	err := w.Walk(ctx, dir, func(path string, info fs.FileInfo) {
+		below := strings.TrimPrefix(path, dir)
+		if !slices.ContainsFunc(strings.Split(below, "/"), hidden) {
+			l.add(path, info)
+		}
+	})
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return listError(dir, err)
+}
+
 // add keeps a regular file that is not empty.
 func (l *lister) add(path string, info fs.FileInfo) {
-	path = filepath.Clean(path)
+	path = filesystem.Clean(path)
 	if info.Mode().IsRegular() && (l.cfg.match == nil || l.cfg.match(path)) {
 		l.found[path] = listed{path, info.Size(), info.ModTime().UnixNano()}
 	}
@@ -156,7 +179,7 @@ func listError(path string, err error) error {
 
 // here tells what a relative path is relative to.
 func here(path string) string {
-	if filepath.IsAbs(path) {
+	if root, _ := filesystem.Split(path); root != "" || filepath.IsAbs(path) {
 		return ""
 	}
 	wd, err := os.Getwd()

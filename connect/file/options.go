@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/flott-dev/flott/connect/filesystem"
 )
 
 // Option is a setting of a source.
@@ -17,6 +19,7 @@ const DefaultLineBytesMax = 16 << 20
 
 type config struct {
 	patterns     []string
+	errs         []error // of the patterns
 	recursive    bool
 	watch        time.Duration
 	watched      bool
@@ -24,7 +27,7 @@ type config struct {
 	lineBytesMax int
 	onBad        Policy
 	csv          csvConfig
-	disk         disk
+	files        filesystem.Files
 	ranges       bool // the format can be cut into ranges
 	// match picks files by their paths; nil takes all. mayBeEmpty says that it is no error
 	// when there are none.
@@ -35,20 +38,27 @@ type config struct {
 func newConfig(pattern string, options []Option) *config {
 	c := &config{
 		patterns: []string{pattern}, splitBytes: DefaultSplitBytes, lineBytesMax: DefaultLineBytesMax,
-		onBad: Fail, csv: csvConfig{comma: ','}, disk: osDisk,
+		onBad: Fail, csv: csvConfig{comma: ','}, files: filesystem.All(),
 	}
 	for _, o := range options {
 		o(c)
+	}
+	c.errs = make([]error, len(c.patterns))
+	for i, p := range c.patterns {
+		c.patterns[i], c.errs[i] = filesystem.Parse(p)
 	}
 	return c
 }
 
 func (c *config) validate() error {
 	var errs []error
-	for _, p := range c.patterns {
+	for i, p := range c.patterns {
 		if p == "" {
 			errs = append(errs, errors.New("file: a pattern is empty; name a file, a directory or a "+
 				"pattern like data/*.csv"))
+		}
+		if c.errs[i] != nil {
+			errs = append(errs, fmt.Errorf("file: %w", c.errs[i]))
 		}
 	}
 	if c.watched && c.watch <= 0 {
@@ -101,4 +111,4 @@ func LazyQuotes() Option { return func(c *config) { c.csv.lazyQuotes = true } }
 // the order of both.
 func Header() Option { return func(c *config) { c.csv.header = true } }
 
-func withDisk(d disk) Option { return func(c *config) { c.disk = d } }
+func withFiles(f filesystem.Files) Option { return func(c *config) { c.files = f } }

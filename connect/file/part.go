@@ -1,6 +1,7 @@
 package file
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/flott-dev/flott/connect/filesystem"
 )
 
 // flushBytes is how much of a part is held in memory before it is written.
@@ -16,15 +19,16 @@ const flushBytes = 64 << 10
 
 // part is a file that a writer writes, or has written. Names are relative to the sink's directory.
 type part struct {
-	hidden, target string
-	bytes          int64 // what was added, written or not
+	name   string
+	hidden string // the name until it is committed, where unfinished files have names
+	bytes  int64  // what was added, written or not
 
+	pending filesystem.Pending // what was made durable last
 	bucket  string
-	file    sinkFile // nil once it is ended
+	file    filesystem.Writer // nil if a snapshot had it
 	buf     []byte
 	created time.Time
 	written time.Time
-	named   bool // the directory that holds the name is synced
 	kept    bool // a snapshot or a committable refers to it
 }
 
@@ -50,11 +54,23 @@ func (p *part) drain() error {
 	return err
 }
 
-func (p *part) sync() error {
+// persist makes what was added durable.
+func (p *part) persist() (err error) {
 	if err := p.write(); err != nil {
 		return err
 	}
-	return p.failed(p.file.Sync())
+	p.pending, err = p.file.Persist()
+	return p.failed(err)
+}
+
+// finish ends the file, durably.
+func (p *part) finish() (err error) {
+	if err := p.write(); err != nil {
+		return err
+	}
+	p.pending, err = p.file.Finish()
+	p.buf = nil
+	return p.failed(err)
 }
 
 func (p *part) failed(err error) error {
@@ -63,9 +79,17 @@ func (p *part) failed(err error) error {
 		return nil
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("file: write part file %q: %w; make room and restart the job from its last "+
-			"checkpoint, what came after it is written again", p.hidden, err)
+			"checkpoint, what came after it is written again", p.shown(), err)
 	}
-	return fmt.Errorf("file: write part file %q: %w", p.hidden, err)
+	return fmt.Errorf("file: write part file %q: %w", p.shown(), err)
+}
+
+// shown is what the part is called while it is written.
+func (p *part) shown() string {
+	if p.hidden == "" {
+		return p.name
+	}
+	return filepath.Join(p.bucket, p.hidden)
 }
 
 // deadline is when the part is to be ended; zero for never.
@@ -81,52 +105,60 @@ func (p *part) deadline(rollover, inactivity time.Duration) (t time.Time) {
 	return t
 }
 
-// encode is a committable, and an item of a writer's state.
-func (p *part) encode(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(p.bytes))
-	for _, s := range []string{p.hidden, p.target} {
+// appendPending is a committable, and an item of a writer's state.
+func appendPending(b []byte, p filesystem.Pending) []byte {
+	b = binary.AppendUvarint(b, uint64(p.Bytes))
+	for _, s := range []string{p.Token, p.Name} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
 	return b
 }
 
-func decodePart(b []byte) (p part, rest []byte, err error) {
-	errBroken := fmt.Errorf("file: a part in the sink's state is broken: % x", b)
+// decodePending reads the first item of a state. One without a name has the origin of the writer.
+func decodePending(b []byte) (p filesystem.Pending, rest []byte, err error) {
+	errBroken := fmt.Errorf("file: a part in the sink's state is broken: % x", b[:min(len(b), 100)])
 	size, n := binary.Uvarint(b)
 	if n <= 0 {
 		return p, nil, errBroken
 	}
-	p.bytes, b = int64(size), b[n:]
-	for _, s := range []*string{&p.hidden, &p.target} {
+	p.Bytes, b = int64(size), b[n:]
+	for _, s := range []*string{&p.Token, &p.Name} {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
 			return p, nil, errBroken
 		}
 		*s, b = string(b[n:n+int(size)]), b[n+int(size):]
-		if !filepath.IsLocal(*s) {
-			return p, nil, errBroken
-		}
+	}
+	if p.Token == "" || (p.Name != "" && !filepath.IsLocal(p.Name)) {
+		return p, nil, errBroken
 	}
 	return p, b, nil
 }
 
-// partName is a part's name when it is visible, hiddenName while it is written.
-func partName(subtask int, n int64, suffix string) string {
-	return fmt.Sprintf("part-%d-%d%s", subtask, n, suffix)
+// partName is a part's name when it is visible, hiddenName while it is written. origin is "" where a name that is
+// taken is refused.
+func partName(subtask int, n int64, origin, suffix string) string {
+	if origin != "" {
+		origin = "-" + origin
+	}
+	return fmt.Sprintf("part-%d-%d%s%s", subtask, n, origin, suffix)
 }
+
+// newOrigin makes a text that no other writer has: 60 random bits.
+func newOrigin() string { return strings.ToLower(rand.Text()[:12]) }
 
 func hiddenName(subtask int, n int64, attempt int) string {
 	return fmt.Sprintf(".part-%d-%d.inprogress.%d", subtask, n, attempt)
 }
 
-// partNumber is the number in a name of either kind, if it is the subtask's.
-func partNumber(name string, subtask int) (n int64, ok bool) {
-	rest, ok := strings.CutPrefix(strings.TrimPrefix(name, "."), fmt.Sprintf("part-%d-", subtask))
+// partNumber is the number in a name of either kind, if it is the subtask's, and what comes after it.
+func partNumber(name string, subtask int) (n int64, rest string, ok bool) {
+	rest, ok = strings.CutPrefix(strings.TrimPrefix(name, "."), fmt.Sprintf("part-%d-", subtask))
 	if !ok {
-		return 0, false
+		return 0, "", false
 	}
 	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
 	n, err := strconv.ParseInt(rest[:digits], 10, 64)
-	return n, err == nil
+	return n, rest[digits:], err == nil
 }

@@ -94,14 +94,16 @@ func (r *reader[T]) Poll(out *connect.Output[T]) (connect.Status, error) {
 
 func (r *reader[T]) open() (err error) {
 	s := &r.splits[0]
-	if r.in, err = r.cfg.disk.openAt(s.path, s.pos); err != nil {
+	if r.in, err = r.disk().openAt(s.path, s.pos); err != nil {
 		return err
 	}
 	if r.lines.path != s.path {
-		r.lines = counter{disk: &r.cfg.disk, path: s.path}
+		r.lines = counter{disk: r.disk(), path: s.path}
 	}
 	return r.format.begin(r, r.in)
 }
+
+func (r *reader[T]) disk() disk { return disk{r.cfg.files, r.ctx.Context} }
 
 func (r *reader[T]) finish() error {
 	err := r.Close()

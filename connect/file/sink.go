@@ -1,13 +1,14 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
 )
 
 // The defaults of SinkOptions.
@@ -55,6 +56,8 @@ func (s *sink[T]) validate() error {
 	var errs []error
 	if s.dir == "" {
 		errs = append(errs, errors.New("file: the sink's directory is empty"))
+	} else if _, err := filesystem.Parse(s.dir); err != nil {
+		errs = append(errs, fmt.Errorf("file: %w", err))
 	}
 	if s.enc.Append == nil && s.enc.Bulk == nil {
 		errs = append(errs, errors.New("file: the sink's encoder is empty; use file.EncodeLines or "+
@@ -87,40 +90,23 @@ func ByTime[T any](layout string) func(v *T, eventTime time.Time) string {
 // is written under a hidden name and is renamed when the checkpoint that contains its end is
 // complete, or at the end of a bounded job, so that each record is in the visible files once. Files
 // are ended by size, age, inactivity and, where that is asked for or the encoder is a bulk one, by
-// each checkpoint; a job without checkpoints shows its files at its end only.
+// each checkpoint; a job without checkpoints shows its files at its end only. In an object store a file is an upload, and its
+// name has a random part besides.
 //
 // A file that was open in a snapshot is cut to its length then when the job is restored, and ended.
 // Hidden files of other runs are never deleted, since a snapshot may need them: one whose run is
 // gone for good can be deleted by hand. A snapshot that is older than visible files cannot be
 // restored, as what they hold would be written twice.
 func Sink[T any](dir string, enc Encoder[T], o SinkOptions[T]) connect.Sink[T] {
-	return &sink[T]{dir: dir, enc: enc, o: o.withDefaults(), disk: osSinkDisk}
+	return &sink[T]{dir: dir, enc: enc, o: o.withDefaults(), open: filesystem.For}
 }
 
 type sink[T any] struct {
-	dir  string
-	enc  Encoder[T]
-	o    SinkOptions[T]
-	disk sinkDisk
-}
-
-// sinkDisk is where part files are made; tests put faults into it.
-type sinkDisk struct {
-	create func(path string) (sinkFile, error)
-	rename func(from, to string) error
-}
-
-type sinkFile interface {
-	Write(b []byte) (int, error)
-	Sync() error
-	Close() error
-}
-
-var osSinkDisk = sinkDisk{
-	create: func(path string) (sinkFile, error) {
-		return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-	},
-	rename: os.Rename,
+	dir string
+	enc Encoder[T]
+	o   SinkOptions[T]
+	// open returns the file system of the directory.
+	open func(dir string) (filesystem.FileSystem, error)
 }
 
 // Writer makes the writer of a subtask and takes up the files that were open in a snapshot.
@@ -128,8 +114,15 @@ func (s *sink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Wr
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
+	dir, files, err := s.place()
+	if err != nil {
+		return nil, err
+	}
 	w := &writer[T]{
-		sink: s, ctx: ctx, buckets: map[string]bool{}, open: map[string]*openPart[T]{},
+		sink: s, ctx: ctx, dir: dir, files: files, buckets: map[string]bool{}, open: map[string]*openPart[T]{},
+	}
+	if _, ok := files.(filesystem.Uploader); ok {
+		w.origin = newOrigin()
 	}
 	for _, state := range states {
 		if err := w.restore(state); err != nil {
@@ -139,69 +132,49 @@ func (s *sink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Wr
 	return w, nil
 }
 
-// Committer renames prepared files.
-func (s *sink[T]) Committer(connect.WriterContext) (connect.Committer, error) {
-	return &committer{dir: s.dir, disk: s.disk}, nil
+// Committer makes prepared files visible.
+func (s *sink[T]) Committer(ctx connect.WriterContext) (connect.Committer, error) {
+	dir, files, err := s.place()
+	if err != nil {
+		return nil, err
+	}
+	return &committer{ctx: ctx.Context, dir: dir, files: files}, nil
+}
+
+// place is the directory, and the file system that it is in.
+func (s *sink[T]) place() (dir string, files filesystem.FileSystem, err error) {
+	if dir, err = filesystem.Parse(s.dir); err == nil {
+		files, err = s.open(dir)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("file: %w", err)
+	}
+	return dir, files, nil
 }
 
 type committer struct {
-	dir  string
-	disk sinkDisk
+	ctx   context.Context
+	dir   string
+	files filesystem.FileSystem
 }
 
-// Commit renames files that are not renamed yet.
+// Commit makes files visible that are not yet.
 func (c *committer) Commit(committables [][]byte) error {
-	dirs := map[string]bool{}
+	var files []filesystem.Pending
 	for _, b := range committables {
-		p, _, err := decodePart(b)
+		p, _, err := decodePending(b)
+		if err == nil && p.Name == "" {
+			err = fmt.Errorf("file: a committable of the sink is broken: % x", b)
+		}
 		if err != nil {
 			return err
 		}
-		if err := c.commit(p); err != nil {
-			return err
-		}
-		dirs[filepath.Dir(filepath.Join(c.dir, p.target))] = true
+		files = append(files, p)
 	}
-	for d := range dirs {
-		if err := syncDir(d); err != nil {
-			return err
-		}
+	if err := c.files.Commit(c.ctx, c.dir, files); err != nil {
+		return fmt.Errorf("file: %w", err)
 	}
 	return nil
-}
-
-func (c *committer) commit(p part) error {
-	hidden, target := filepath.Join(c.dir, p.hidden), filepath.Join(c.dir, p.target)
-	_, hiddenErr := os.Lstat(hidden)
-	_, targetErr := os.Lstat(target)
-	switch {
-	case hiddenErr == nil && targetErr == nil:
-		return fmt.Errorf("file: cannot commit %q as %q: a file of that name exists, which another "+
-			"program or job has written; move it away", hidden, target)
-	case hiddenErr == nil:
-		if err := c.disk.rename(hidden, target); err != nil {
-			return fmt.Errorf("file: commit: %w", err)
-		}
-		return nil
-	case targetErr == nil: // committed before
-		return nil
-	}
-	return fmt.Errorf("file: cannot commit %q: neither it nor %q exists; was it deleted?", hidden,
-		target)
 }
 
 func (c *committer) Close() error { return nil }
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err == nil {
-		err = d.Sync()
-		if closeErr := d.Close(); err == nil {
-			err = closeErr
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("file: make the names in %q durable: %w", path, err)
-	}
-	return nil
-}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/datagen"
+	"github.com/flott-dev/flott/connect/filesystem"
 	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/metric"
@@ -239,6 +240,27 @@ func TestSinkRestores(t *testing.T) {
 	}
 }
 
+// TestEncodingOfStates holds what savepoints have.
+func TestEncodingOfStates(t *testing.T) {
+	dir := tree(t, map[string]string{"a=1/.part-2-5.inprogress.3": "a\n", "a=1/.part-2-6.inprogress.3": "b\n"})
+	const (
+		committable = "\x02\x1aa=1/.part-2-5.inprogress.3\x0ca=1/part-2-5"
+		state       = "\x07\x02" + "\x02\x1aa=1/.part-2-6.inprogress.3\x0ca=1/part-2-6"
+	)
+	d := drive(t, Sink(dir, EncodeLines(text), SinkOptions[string]{}), 2, 4, []byte(state))
+	must(t, d.Commit([][]byte{[]byte(committable)}))
+	if got, err := d.Snapshot(); string(got) != state || err != nil {
+		t.Errorf("the state is %q, %v; want %q", got, err, state)
+	}
+	must(t, d.Flush(false))
+	d.checkpoint()
+	if want := strings.ReplaceAll(committable, "2-5", "2-6"); string(d.items[0]) != want {
+		t.Errorf("the committable is %q, want %q", d.items, want)
+	}
+	d.commit()
+	expect(t, dir, "a=1/part-2-5: a|", "a=1/part-2-6: b|")
+}
+
 func TestSinkPassesOverForeignFiles(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"part-0-0": "x", ".part-0-3.inprogress.9": "y", "part-0-x": "", "part-1-8": "", "other": "",
@@ -249,7 +271,7 @@ func TestSinkPassesOverForeignFiles(t *testing.T) {
 	b.buckets[""] = true // it listed the directory before
 	b.next = 4
 	b.add("b")
-	if got := a.open[""].target + " " + b.open[""].target; got != "part-0-4 part-0-5" {
+	if got := a.open[""].name + " " + b.open[""].name; got != "part-0-4 part-0-5" {
 		t.Errorf("the parts are %s", got)
 	}
 	// Somebody takes the visible name before the commit.
@@ -264,9 +286,22 @@ func TestSinkPassesOverForeignFiles(t *testing.T) {
 	wantError(t, a.Commit([][]byte{{1, 2}}), "broken")
 }
 
-// faultyFile fails at one of its calls.
+// faulty fails at one of its calls.
+type faulty struct {
+	filesystem.FileSystem
+	create, write, sync error
+}
+
+func (f *faulty) Create(ctx context.Context, dir, name, hidden string) (filesystem.Writer, error) {
+	if f.create != nil {
+		return nil, f.create
+	}
+	w, err := f.FileSystem.Create(ctx, dir, name, hidden)
+	return faultyFile{w, f.write, f.sync}, err
+}
+
 type faultyFile struct {
-	sinkFile
+	filesystem.Writer
 	write, sync error
 }
 
@@ -274,43 +309,32 @@ func (f faultyFile) Write(b []byte) (int, error) {
 	if f.write != nil {
 		return 0, f.write
 	}
-	return f.sinkFile.Write(b)
+	return f.Writer.Write(b)
 }
 
-func (f faultyFile) Sync() error {
+func (f faultyFile) Persist() (filesystem.Pending, error) {
 	if f.sync != nil {
-		return f.sync
+		return filesystem.Pending{}, f.sync
 	}
-	return f.sinkFile.Sync()
+	return f.Writer.Persist()
 }
 
 func TestSinkErrorsStay(t *testing.T) {
 	full := &os.PathError{Op: "write", Path: "p", Err: syscall.ENOSPC}
 	for _, tc := range []struct {
 		name string
-		disk func(*sinkDisk)
+		disk faulty
 		want string
 	}{
-		{"disk full", func(d *sinkDisk) {
-			d.create = func(p string) (sinkFile, error) {
-				f, err := osSinkDisk.create(p)
-				return faultyFile{sinkFile: f, write: full}, err
-			}
-		}, "no space left on device; make room"},
-		{"sync", func(d *sinkDisk) {
-			d.create = func(p string) (sinkFile, error) {
-				f, err := osSinkDisk.create(p)
-				return faultyFile{sinkFile: f, sync: errors.New("input/output error")}, err
-			}
-		}, "part-0-0.inprogress.0\": input/output error"},
-		{"create", func(d *sinkDisk) {
-			d.create = func(string) (sinkFile, error) { return nil, full }
-		}, "make a part file"},
+		{"disk full", faulty{write: full}, "no space left on device; make room"},
+		{"sync", faulty{sync: errors.New("input/output error")}, "part-0-0.inprogress.0\": input/output error"},
+		{"create", faulty{create: full}, "make a part file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := Sink(dir, EncodeLines(text), SinkOptions[string]{}).(*sink[string])
-			tc.disk(&s.disk)
+			tc.disk.FileSystem = filesystem.Local
+			s.open = func(string) (filesystem.FileSystem, error) { return &tc.disk, nil }
 			d := drive(t, s, 0, 0)
 			err := d.Write([]string{"a"}, []int64{0})
 			if err == nil {
@@ -329,13 +353,6 @@ func TestSinkErrorsStay(t *testing.T) {
 			must(t, d.writer.Close())
 		})
 	}
-	s := Sink(t.TempDir(), EncodeLines(text), SinkOptions[string]{}).(*sink[string])
-	s.disk.rename = func(string, string) error { return errors.New("busy") }
-	d := drive(t, s, 0, 0)
-	d.add("a")
-	must(t, d.Flush(true))
-	d.checkpoint()
-	wantError(t, d.Commit(d.items), "commit: busy")
 }
 
 func TestSinkOptionsAreValidated(t *testing.T) {

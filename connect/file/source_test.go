@@ -21,6 +21,7 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/connect/discard"
+	"github.com/flott-dev/flott/connect/filesystem"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/stream"
 )
@@ -186,19 +187,6 @@ func TestErrorsNameTheFile(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "cut.gz"), full[:len(full)-9], 0o666))
 	at := func(p string) string { return filepath.Join(dir, p) }
-	denied := osDisk
-	denied.readDir = func(p string) ([]fs.DirEntry, error) {
-		return nil, &fs.PathError{Op: "open", Path: p, Err: fs.ErrPermission}
-	}
-	deniedFile := osDisk
-	deniedFile.open = func(p string) (handle, error) {
-		return nil, &fs.PathError{Op: "open", Path: p, Err: fs.ErrPermission}
-	}
-	failing := osDisk
-	failing.open = func(p string) (handle, error) {
-		f, err := os.Open(p)
-		return failingRead{f}, err
-	}
 	for _, tc := range []struct {
 		pattern string
 		option  Option
@@ -209,10 +197,10 @@ func TestErrorsNameTheFile(t *testing.T) {
 		{at("x/*.json"), Also(), []string{at("x"), "does not exist"}},
 		{at("[a"), Also(), []string{"[a", "syntax error in pattern"}},
 		{"", Also(), []string{"a pattern is empty"}},
-		{dir, withDisk(denied), []string{dir, "give the job's user the permission"}},
-		{at("*.json"), withDisk(denied), []string{dir, "give the job's user the permission"}},
-		{at("a.txt"), withDisk(deniedFile), []string{"a.txt", "give the job's user the permission"}},
-		{at("a.txt"), withDisk(failing), []string{"a.txt", "at byte 0", "disk is on fire"}},
+		{dir, withFiles(deniedDir{filesystem.Local}), []string{dir, "give the job's user the permission"}},
+		{at("*.json"), withFiles(deniedDir{filesystem.Local}), []string{dir, "give the job's user the permission"}},
+		{at("a.txt"), withFiles(deniedFile{filesystem.Local}), []string{"a.txt", "give the job's user the permission"}},
+		{at("a.txt"), withFiles(failingFiles{filesystem.Local}), []string{"a.txt", "at byte 0", "disk is on fire"}},
 		{at("broken.gz"), Also(), []string{"broken.gz", "unexpected EOF"}},
 		{at("cut.gz"), Also(), []string{"cut.gz", "unexpected EOF"}},
 		{dir, SplitBytes(0), []string{"SplitBytes(0)"}},
@@ -223,7 +211,26 @@ func TestErrorsNameTheFile(t *testing.T) {
 	}
 }
 
-type failingRead struct{ *os.File }
+type deniedDir struct{ filesystem.Files }
+
+func (deniedDir) ReadDir(_ context.Context, path string) ([]fs.DirEntry, error) {
+	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
+}
+
+type deniedFile struct{ filesystem.Files }
+
+func (deniedFile) Open(_ context.Context, path string) (filesystem.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
+}
+
+type failingFiles struct{ filesystem.Files }
+
+func (f failingFiles) Open(ctx context.Context, path string) (filesystem.File, error) {
+	file, err := f.Files.Open(ctx, path)
+	return failingRead{file}, err
+}
+
+type failingRead struct{ filesystem.File }
 
 func (failingRead) Read([]byte) (int, error) { return 0, errors.New("disk is on fire") }
 

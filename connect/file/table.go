@@ -1,15 +1,17 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"io"
+	"io/fs"
 	"regexp"
 	"slices"
-	"strings"
 
 	options "github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
 	formats "github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/row"
 )
@@ -18,7 +20,7 @@ import (
 var (
 	pathOption = options.Text(options.Doc{
 		Key: "path", Required: true,
-		Text: "The file, directory or pattern that is read, or the directory that is written: a path or a `file:` URI.",
+		Text: "The file, directory or pattern that is read, or the directory that is written: a path, `file:///path`, in an object store, `s3://bucket/path`, or in HDFS, `hdfs://host:port/path`. See docs/connectors/filesystem.md.",
 	})
 	monitorOption = options.Duration(options.Doc{
 		Key: "source.monitor-interval", Text: "How often new files are looked for. By default the files there are at the start are read.",
@@ -63,6 +65,25 @@ var Table = connect.TableFactory{
 	Name: base.Name, Options: base.Options, Formatted: base.Formatted,
 	NewSource: func(t *connect.TableSpec) (connect.TableSource, error) { return newTableSource(t) },
 	NewSink:   func(t *connect.TableSpec) (connect.TableSink, error) { return newTableSink(t) },
+	Sample:    sample,
+}
+
+// sample opens the first file that a path names.
+func sample(ctx context.Context, path string) (name string, content io.ReadCloser, err error) {
+	cfg := newConfig(path, nil)
+	if err := cfg.validate(); err != nil {
+		return "", nil, err
+	}
+	cfg.mayBeEmpty = true
+	files, err := cfg.list(ctx)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("there is no file %s: %w", path, fs.ErrNotExist)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	content, err = disk{cfg.files, ctx}.openAt(files[0].path, 0)
+	return files[0].path, content, err
 }
 
 // table is what source and sink of a table have in common.
@@ -93,8 +114,9 @@ func newTable(t *connect.TableSpec) (*table, error) {
 	c.physical, c.places = t.Physical()
 	c.formatted = formats.Table{Schema: c.physical, Options: o.FormatOptions, Zone: t.Zone}
 	var errs []error
-	c.path, err = localPath(pathOption.Get(o.Connector))
-	errs = append(errs, err)
+	if c.path, err = filesystem.Parse(pathOption.Get(o.Connector)); err != nil {
+		errs = append(errs, fmt.Errorf("path: %w", err))
+	}
 	for _, name := range t.Partitions {
 		at := t.Schema.Index(name)
 		if at < 0 {
@@ -112,29 +134,6 @@ func newTable(t *connect.TableSpec) (*table, error) {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	return c, nil
-}
-
-// localPath is the path that a text or a file: URI names.
-func localPath(text string) (string, error) {
-	scheme, rest, ok := strings.Cut(text, ":")
-	if !ok || !regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*$`).MatchString(scheme) {
-		return text, nil
-	}
-	if scheme != "file" {
-		return "", fmt.Errorf("path: %q is not of this machine; only paths and file: URIs can be read", text)
-	}
-	if host, ok := strings.CutPrefix(rest, "//"); ok {
-		at := strings.IndexByte(host, '/')
-		if at < 0 || host[:at] != "" && host[:at] != "localhost" {
-			return "", fmt.Errorf("path: %q names another machine; a file: URI of this one is file:///path", text)
-		}
-		rest = host[at:]
-	}
-	path, err := url.PathUnescape(rest)
-	if err != nil || path == "" {
-		return "", fmt.Errorf("path: %q is not a URI", text)
-	}
-	return path, nil
 }
 
 // sourceConfig is how the files of the table are found.

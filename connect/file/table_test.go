@@ -179,7 +179,7 @@ func TestTableErrors(t *testing.T) {
 		{[]string{"path=/x", "format=csv", "csv.bogus=1"}, "there is no option 'csv.bogus'"},
 		{[]string{"path=/x", "format=csv", "pth=1"}, "there is no option 'pth'; did you mean 'path'?"},
 		{[]string{"path=/x", "format=csv", "csv.allow-comment=1"}, "did you mean 'csv.allow-comments'?"},
-		{[]string{"path=hdfs://x/y", "format=csv"}, "is not of this machine"},
+		{[]string{"path=hdfs://x/y", "format=csv"}, "no driver for hdfs://; import _ \"github.com/flott-dev/flott/connect/hdfs\""},
 		{[]string{"path=file://host/y", "format=csv"}, "names another machine"},
 		{[]string{"path=/x", "format=csv", "source.path.regex-pattern=("}, "source.path.regex-pattern"},
 		{[]string{"path=/x", "format=raw"}, "the format raw has one column, but the table has 2"},

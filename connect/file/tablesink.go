@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
 	columns "github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
 	formats "github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/row"
 )
@@ -50,7 +51,7 @@ func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 	}
 	c := &columnSink{tableSink: s, insert: o}
 	c.inner = &sink[place]{
-		dir: s.path, disk: osSinkDisk, enc: s.encoderOfPlaces(),
+		dir: s.path, open: filesystem.For, enc: s.encoderOfPlaces(),
 		o: SinkOptions[place]{
 			PartBytes: partSizeOption.Get(s.values), Rollover: rolloverOption.Get(s.values),
 			Inactivity: inactivityOption.Get(s.values),
@@ -130,7 +131,7 @@ func (s *columnSink) Committer(ctx connect.WriterContext) (connect.Committer, er
 	if err != nil || !s.insert.Overwrite {
 		return inner, err
 	}
-	return &replacer{inner, s.path}, nil
+	return &replacer{inner.(*committer)}, nil
 }
 
 // columnWriter writes batches.
@@ -191,8 +192,8 @@ func (w *columnWriter) replace(bucket string) error {
 		return nil
 	}
 	w.replaced[bucket] = true
-	entries, err := os.ReadDir(filepath.Join(w.s.path, bucket))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	entries, err := w.files.ReadDir(w.ctx.Context, filesystem.Join(w.s.path, bucket))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("file: list what is to be replaced: %w", err)
 	}
 	for _, e := range entries {
@@ -219,10 +220,7 @@ func (w *columnWriter) Prepare(checkpoint int64) ([][]byte, error) {
 }
 
 // replacer commits deletions and files.
-type replacer struct {
-	connect.Committer
-	dir string
-}
+type replacer struct{ *committer }
 
 func (c *replacer) Commit(committables [][]byte) error {
 	var parts [][]byte
@@ -235,11 +233,11 @@ func (c *replacer) Commit(committables [][]byte) error {
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("file: a file to delete in the sink's state is broken: %q", name)
 		}
-		if err := os.Remove(filepath.Join(c.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := c.files.Remove(c.ctx, filesystem.Join(c.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("file: replace a file: %w", err)
 		}
 	}
-	return c.Committer.Commit(parts)
+	return c.committer.Commit(parts)
 }
 
 func cutDeletion(b []byte) (name string, ok bool) {

@@ -336,11 +336,11 @@ func (r *columnReader) join(text []byte, ends []int) (n int) {
 // openColumns opens the file of the first split, and finds what is constant in it.
 func (r *columnReader) openColumns() (err error) {
 	s := &r.splits[0]
-	if r.in, err = r.cfg.disk.openAt(s.path, s.pos); err != nil {
+	if r.in, err = r.disk().openAt(s.path, s.pos); err != nil {
 		return err
 	}
-	r.lines = counter{disk: &r.cfg.disk, path: s.path}
-	if err := r.s.constantsOf(s.path, r.values); err != nil {
+	r.lines = counter{disk: r.disk(), path: s.path}
+	if err := r.s.constantsOf(r.ctx.Context, s.path, r.values); err != nil {
 		return err
 	}
 	return beginLines(&r.lineReader, &r.reader, r.in)
@@ -384,7 +384,7 @@ func (r *columnReader) wrong(at int64, line []byte, cause error) error {
 }
 
 // constantsOf sets what is known of a file's rows.
-func (s *columnSource) constantsOf(path string, values []*columns.Vector) error {
+func (s *columnSource) constantsOf(ctx context.Context, path string, values []*columns.Vector) error {
 	partitions, err := s.partitionsOf(path)
 	if err != nil {
 		return err
@@ -401,7 +401,7 @@ func (s *columnSource) constantsOf(path string, values []*columns.Vector) error 
 			continue
 		}
 		if info == nil {
-			if info, err = s.cfg.disk.stat(path); err != nil {
+			if info, err = s.cfg.files.Stat(ctx, path); err != nil {
 				return openError(path, err)
 			}
 		}

@@ -6,18 +6,24 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/filesystem"
 )
 
 // writer writes the part files of one subtask, one open file for each bucket.
 type writer[T any] struct {
 	sink    *sink[T]
 	ctx     connect.WriterContext
+	dir     string
+	files   filesystem.FileSystem
+	origin  string                  // part of the names of parts, if files is an Uploader
 	next    int64                   // number of the next part
 	buckets map[string]bool         // that are made, and whose files next is above of
 	open    map[string]*openPart[T] // by bucket
@@ -164,21 +170,19 @@ func (w *writer[T]) enter(bucket string) error {
 	if bucket != "" && !filepath.IsLocal(bucket) {
 		return fmt.Errorf("file: the bucket %q is not a path below the sink's directory", bucket)
 	}
-	dir := filepath.Join(w.sink.dir, bucket)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := w.files.MkdirAll(w.ctx.Context, w.dir, bucket); err != nil {
 		return fmt.Errorf("file: make the bucket %q: %w", bucket, err)
 	}
-	for d := filepath.Clean(bucket); bucket != "" && d != "."; d = filepath.Dir(d) {
-		if err := syncDir(filepath.Join(w.sink.dir, filepath.Dir(d))); err != nil {
-			return err
-		}
+	if w.origin != "" {
+		w.buckets[bucket] = true // its names are in use nowhere
+		return nil
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	entries, err := w.files.ReadDir(w.ctx.Context, filesystem.Join(w.dir, bucket))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("file: list the bucket %q: %w", bucket, err)
 	}
 	for _, e := range entries {
-		if n, ok := partNumber(e.Name(), w.ctx.Subtask); ok {
+		if n, _, ok := partNumber(e.Name(), w.ctx.Subtask); ok {
 			w.next = max(w.next, n+1)
 		}
 	}
@@ -186,30 +190,23 @@ func (w *writer[T]) enter(bucket string) error {
 	return nil
 }
 
-// create makes the next part file. Other sinks may write to the same directory: the hidden file is
-// made first, so that of two with one number only one finds the visible name free.
+// create makes the next part file. Other sinks may write to the same directory, and have taken the name.
 func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 	for {
 		n := w.next
 		w.next++
 		p := &openPart[T]{part: part{
-			bucket: bucket,
-			hidden: filepath.Join(bucket, hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)),
-			target: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.sink.suffix())),
+			bucket: bucket, name: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.origin, w.sink.suffix())),
 		}}
-		hidden := filepath.Join(w.sink.dir, p.hidden)
-		f, err := w.sink.disk.create(hidden)
+		if w.origin == "" {
+			p.hidden = hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)
+		}
+		f, err := w.files.Create(w.ctx.Context, w.dir, p.name, p.hidden)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("file: make a part file: %w", err)
-		}
-		if _, err := os.Lstat(filepath.Join(w.sink.dir, p.target)); err == nil {
-			if err := errors.Join(f.Close(), os.Remove(hidden)); err != nil {
-				return nil, fmt.Errorf("file: give up a part file: %w", err)
-			}
-			continue
 		}
 		p.file = f
 		return p, w.begin(p)
@@ -220,7 +217,7 @@ func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 func (w *writer[T]) begin(p *openPart[T]) (err error) {
 	if w.sink.enc.Bulk != nil {
 		if p.bulk, err = w.sink.enc.Bulk(&p.part); err != nil {
-			return errors.Join(p.failed(err), p.file.Close())
+			return errors.Join(p.failed(err), p.file.Abort())
 		}
 		return nil
 	}
@@ -231,32 +228,57 @@ func (w *writer[T]) begin(p *openPart[T]) (err error) {
 
 // end closes a part, durably; the next Prepare hands it out.
 func (w *writer[T]) end(p *openPart[T]) error {
-	if p.bulk != nil {
-		if err := p.bulk.Close(); err != nil {
-			return p.failed(err)
-		}
-	}
-	if err := w.sync(&p.part); err != nil {
+	if err := p.complete(); err != nil {
 		return err
 	}
-	if err := p.failed(p.file.Close()); err != nil {
+	if err := p.finish(); err != nil {
 		return err
 	}
-	p.file, p.buf = nil, nil
-	delete(w.open, p.bucket)
-	w.ended = append(w.ended, &p.part)
+	w.take(p)
 	return nil
 }
 
-func (w *writer[T]) sync(p *part) error {
-	if err := p.sync(); err != nil {
-		return err
+// complete writes what a bulk writer ends a file with.
+func (p *openPart[T]) complete() error {
+	if p.bulk == nil {
+		return nil
 	}
-	if !p.named {
-		p.named = true
-		return syncDir(filepath.Dir(filepath.Join(w.sink.dir, p.hidden)))
+	return p.failed(p.bulk.Close())
+}
+
+// take has the next Prepare hand out a part.
+func (w *writer[T]) take(p *openPart[T]) {
+	delete(w.open, p.bucket)
+	w.ended = append(w.ended, &p.part)
+}
+
+// finishesAtOnce is how many uploads are finished at the same time.
+const finishesAtOnce = 16
+
+// endAll ends parts that are uploads at the same time: each takes several requests, and there may be as many as partitions.
+func (w *writer[T]) endAll(parts []*openPart[T]) error {
+	for _, p := range parts {
+		if err := p.complete(); err != nil {
+			return err
+		}
 	}
-	return nil
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, finishesAtOnce)
+	for i, p := range parts {
+		turn <- struct{}{}
+		wg.Go(func() {
+			errs[i] = p.finish()
+			<-turn
+		})
+	}
+	wg.Wait()
+	for i, p := range parts {
+		if errs[i] == nil {
+			w.take(p)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // order orders a Tick for when p is to be ended, unless there is an earlier one.
@@ -313,6 +335,9 @@ func (w *writer[T]) opened() (out []*part) {
 // Flush makes all files durable, and ends them if that is due.
 func (w *writer[T]) Flush(endOfInput bool) error {
 	end := endOfInput || w.sink.o.RollOnCheckpoint || w.sink.enc.Bulk != nil
+	if end && w.origin != "" && w.err == nil {
+		return w.keep(w.endAll(w.parts()))
+	}
 	for _, p := range w.parts() {
 		if w.err != nil {
 			break
@@ -320,7 +345,7 @@ func (w *writer[T]) Flush(endOfInput bool) error {
 		if end {
 			_ = w.keep(w.end(p))
 		} else {
-			_ = w.keep(w.sync(&p.part))
+			_ = w.keep(p.persist())
 		}
 	}
 	return w.err
@@ -334,7 +359,7 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 	var out [][]byte
 	for _, p := range w.ended {
 		p.kept = true
-		out = append(out, p.encode(nil))
+		out = append(out, appendPending(nil, p.pending))
 	}
 	w.ended = nil
 	return out, nil
@@ -345,9 +370,12 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 func (w *writer[T]) Snapshot() ([]byte, error) {
 	b := binary.AppendUvarint(nil, uint64(w.next))
 	b = binary.AppendUvarint(b, uint64(w.ctx.Subtask))
+	if w.origin != "" {
+		b = appendPending(b, filesystem.Pending{Token: w.origin})
+	}
 	for _, p := range append(w.opened(), w.ended...) {
 		p.kept = true
-		b = p.encode(b)
+		b = appendPending(b, p.pending)
 	}
 	return b, w.err
 }
@@ -366,46 +394,38 @@ func (w *writer[T]) restore(b []byte) error {
 		w.next = max(w.next, int64(next))
 	}
 	for b = b[n+m:]; len(b) > 0; {
-		p, rest, err := decodePart(b)
+		p, rest, err := decodePending(b)
 		if err != nil {
 			return err
 		}
 		b = rest
-		if err := w.cut(&p); err != nil {
-			return err
+		if p.Name == "" {
+			if err := w.giveUp(p.Token, int(subtask), int64(next)); err != nil {
+				return err
+			}
+			continue
 		}
-		p.kept, p.named = true, true
-		w.ended = append(w.ended, &p)
+		if p, err = w.files.Recover(w.ctx.Context, w.dir, p); err != nil {
+			return fmt.Errorf("file: %w", err)
+		}
+		w.ended = append(w.ended, &part{name: p.Name, pending: p, kept: true})
 	}
 	return nil
 }
 
-// cut shortens a file to what a snapshot knows of it.
-func (w *writer[T]) cut(p *part) error {
-	path := filepath.Join(w.sink.dir, p.hidden)
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(filepath.Join(w.sink.dir, p.target)); err == nil {
-			return fmt.Errorf("file: the snapshot has %q as a file being written, but it is complete: "+
-				"the snapshot is older than the output; restore from a later one, or into another "+
-				"directory without state for this sink", p.target)
-		}
-		return fmt.Errorf("file: %q, which the snapshot continues, is gone; was it deleted?", path)
+// giveUp aborts what a writer has begun after its snapshot: files of a subtask from a number on. It does so only within a
+// job that has failed: what began with a snapshot of another job must leave it to that one.
+func (w *writer[T]) giveUp(origin string, subtask int, from int64) error {
+	files, ok := w.files.(filesystem.Uploader)
+	if !ok || w.ctx.Attempt < 2 {
+		return nil
 	}
+	err := files.AbortUploads(w.ctx.Context, w.dir, func(name string) bool {
+		n, rest, ok := partNumber(path.Base(name), subtask)
+		return ok && n >= from && strings.HasPrefix(rest, "-"+origin)
+	})
 	if err != nil {
-		return fmt.Errorf("file: continue a part file: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("file: continue a part file: %w", err)
-	}
-	if info.Size() < p.bytes {
-		return fmt.Errorf("file: %q has %d bytes, but the snapshot knows %d: the disk has lost data",
-			path, info.Size(), p.bytes)
-	}
-	if err := errors.Join(f.Truncate(p.bytes), f.Sync()); err != nil {
-		return fmt.Errorf("file: cut %q to the %d bytes of the snapshot: %w", path, p.bytes, err)
+		return fmt.Errorf("file: give up uploads: %w", err)
 	}
 	return nil
 }
@@ -414,11 +434,11 @@ func (w *writer[T]) cut(p *part) error {
 func (w *writer[T]) Close() error {
 	var errs []error
 	for _, p := range append(w.opened(), w.ended...) {
-		if p.file != nil {
+		switch {
+		case !p.kept:
+			errs = append(errs, p.file.Abort())
+		case p.file != nil:
 			errs = append(errs, p.file.Close())
-		}
-		if !p.kept {
-			errs = append(errs, os.Remove(filepath.Join(w.sink.dir, p.hidden)))
 		}
 	}
 	w.open, w.ended = nil, nil

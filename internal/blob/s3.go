@@ -3,18 +3,14 @@ package blob
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 // S3Options say where a bucket is and who asks.
@@ -46,73 +42,22 @@ type S3Options struct {
 // S3 is a Store in a bucket of an object store.
 type S3 struct {
 	opts   S3Options
-	client minio.Core
-	secure bool // TLS
-}
-
-func (o *S3Options) validate() error {
-	var errs []error
-	if o.Bucket == "" {
-		errs = append(errs, errors.New("the bucket has no name"))
-	}
-	if o.PartBytes < 5<<20 {
-		errs = append(errs, fmt.Errorf("parts of %d bytes are below the 5 MiB that S3 wants", o.PartBytes))
-	}
-	if (o.AccessKey == "") != (o.SecretKey == "") {
-		errs = append(errs, errors.New("access key and secret key go together"))
-	}
-	return errors.Join(errs...)
+	client *Bucket
 }
 
 // NewS3 returns the store in a bucket. It makes no request.
 func NewS3(_ context.Context, o S3Options) (*S3, error) {
-	if o.PartBytes == 0 {
-		o.PartBytes = 8 << 20
-	}
 	o.Prefix = strings.Trim(o.Prefix, "/")
-	o.Endpoint = first(o.Endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"),
-		"https://s3.amazonaws.com")
-	o.Region = first(o.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	s := &S3{opts: o}
-	u, err := url.Parse(o.Endpoint)
-	if err == nil && u.Host == "" {
-		err = fmt.Errorf("endpoint %q is not a URL", o.Endpoint)
-	}
-	err = errors.Join(err, o.validate())
+	bucket, err := OpenBucket(o)
 	if err != nil {
 		return nil, &Error{"open", s.URI(), "see the S3 section of docs/checkpoint-format.md", err}
 	}
-	lookup := minio.BucketLookupAuto
-	if o.PathStyle {
-		lookup = minio.BucketLookupPath
+	s.client = bucket
+	if s.opts.PartBytes == 0 {
+		s.opts.PartBytes = 8 << 20
 	}
-	core, err := minio.NewCore(u.Host, &minio.Options{
-		Creds: o.credentials(), Secure: u.Scheme != "http", Region: o.Region, BucketLookup: lookup,
-		MaxRetries: o.Retries, Transport: o.Transport,
-	})
-	if err != nil {
-		return nil, &Error{Op: "open", Object: s.URI(), Err: err}
-	}
-	s.client, s.secure = *core, u.Scheme != "http"
 	return s, nil
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-func (o *S3Options) credentials() *credentials.Credentials {
-	if o.AccessKey != "" {
-		return credentials.NewStaticV4(o.AccessKey, o.SecretKey, o.SessionToken)
-	}
-	return credentials.NewChainCredentials([]credentials.Provider{
-		&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
-	})
 }
 
 // URI is s3://bucket/prefix. The endpoint is not part of it.
@@ -151,28 +96,9 @@ func (s *S3) fail(op, name string, err error) error {
 	return failure(s, op, name, err)
 }
 
-func (s *S3) absent() minio.PutObjectOptions {
-	var o minio.PutObjectOptions
-	o.SetMatchETagExcept("*")
-	return o
-}
-
 // put writes an object with one request.
 func (s *S3) put(ctx context.Context, name string, data []byte, o minio.PutObjectOptions) error {
-	o.DisableContentSha256 = true
-	_, err := s.client.PutObject(ctx, s.opts.Bucket, s.key(name), bytes.NewReader(data),
-		int64(len(data)), "", s.sum(data), o)
-	return err
-}
-
-// sum is the checksum that a request is signed with, so that bodies need not be sent in signed
-// chunks, which not all stores understand. TLS has checksums of its own.
-func (s *S3) sum(data []byte) string {
-	if s.secure {
-		return ""
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	return s.client.Put(ctx, s.key(name), data, o)
 }
 
 // Create begins an object. One that is larger than a part is uploaded in parts as it is written.
@@ -223,13 +149,11 @@ func (w *s3Writer) flush() error {
 		w.upload = id
 	}
 	number := len(w.parts) + 1
-	part, err := s.client.PutObjectPart(w.ctx, s.opts.Bucket, key, w.upload, number,
-		bytes.NewReader(w.buf), int64(len(w.buf)),
-		minio.PutObjectPartOptions{Sha256Hex: s.sum(w.buf), DisableContentSha256: true})
+	etag, err := s.client.PutPart(w.ctx, key, w.upload, number, w.buf)
 	if err != nil {
 		return err
 	}
-	w.parts = append(w.parts, minio.CompletePart{PartNumber: number, ETag: part.ETag})
+	w.parts = append(w.parts, minio.CompletePart{PartNumber: number, ETag: etag})
 	w.buf = w.buf[:0]
 	return nil
 }
@@ -246,7 +170,7 @@ func (w *s3Writer) Commit() error {
 func (w *s3Writer) commit() error {
 	s, key := w.store, w.store.key(w.name)
 	if w.upload == "" {
-		return s.put(w.ctx, w.name, w.buf, s.absent())
+		return s.put(w.ctx, w.name, w.buf, Absent())
 	}
 	if err := w.flush(); err != nil {
 		return err
@@ -255,7 +179,7 @@ func (w *s3Writer) commit() error {
 	if _, err := s.Stat(w.ctx, w.name); !errors.Is(err, ErrNotFound) {
 		return errors.Join(err, ErrExists)
 	}
-	_, err := s.client.CompleteMultipartUpload(w.ctx, s.opts.Bucket, key, w.upload, w.parts, s.absent())
+	_, err := s.client.CompleteMultipartUpload(w.ctx, s.opts.Bucket, key, w.upload, w.parts, Absent())
 	return err
 }
 
@@ -396,7 +320,7 @@ func (s *S3) Swap(ctx context.Context, name string, old, next []byte) error {
 }
 
 func (s *S3) swap(ctx context.Context, name string, old, next []byte) error {
-	o := s.absent()
+	o := Absent()
 	now, etag, err := s.get(ctx, name)
 	switch {
 	case minio.ToErrorResponse(err).Code == minio.NoSuchKey:

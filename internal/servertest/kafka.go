@@ -126,23 +126,10 @@ func newKafka(t testing.TB, s *Secure) *Broker {
 }
 
 func newBroker(s *Secure) (*Broker, error) {
-	for _, program := range []string{"java", "mvn"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return nil, err
-		}
+	if err := installed("java", "mvn"); err != nil {
+		return nil, err
 	}
-	libs, err := cache("kafka-"+kafkaVersion, func(dir string) error {
-		pom := filepath.Join(dir, "pom.xml")
-		if err := os.WriteFile(pom, []byte(kafkaPom), 0o644); err != nil {
-			return err
-		}
-		out, err := exec.Command("mvn", "-q", "-B", "-ntp", "-f", pom, "dependency:copy-dependencies", "-DincludeScope=runtime",
-			"-DoutputDirectory="+dir).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("mvn: %w\n%s", err, out)
-		}
-		return nil
-	})
+	libs, err := cache("kafka-"+kafkaVersion, func(dir string) error { return maven(dir, kafkaPom) })
 	if err != nil {
 		return nil, err
 	}
@@ -198,9 +185,8 @@ func (b *Broker) format() error {
 	if err := os.WriteFile(filepath.Join(b.dir, "log4j2.properties"), []byte(log4jProperties), 0o644); err != nil {
 		return err
 	}
-	out, err := b.java(format...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("format: %w\n%s", err, out)
+	if err := run(b.java(format...)); err != nil {
+		return fmt.Errorf("format: %w", err)
 	}
 	return nil
 }

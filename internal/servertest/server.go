@@ -103,7 +103,9 @@ type process struct {
 // start starts a server that ends with this process.
 func start(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, log: &bytes.Buffer{}, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.log, p.log
+	if cmd.Stderr = p.log; cmd.Stdout == nil {
+		cmd.Stdout = p.log
+	}
 	endWithParent(cmd)
 	began := make(chan error)
 	go func() {
