@@ -42,6 +42,15 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 
 func (s *tableSink) Kinds() row.ChangeKinds { return s.format.Writes }
 
+// Writers are as many as the options say.
+func (s *tableSink) Writers(kinds row.ChangeKinds) (int, error) {
+	n := connect.WritersOf(s.values)
+	if n > 0 && kinds != row.InsertOnly {
+		return 0, fmt.Errorf("table %s: 'sink.parallelism' is for new rows only, and the query gives changes, which have to stay in order", s.spec.Name)
+	}
+	return n, nil
+}
+
 // Sink makes the sink of a statement.
 func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 	if o.Overwrite && !o.Bounded {
