@@ -46,10 +46,10 @@ var (
 // base is Table without what makes sources and sinks, which parse their options by it.
 var base = connect.TableFactory{
 	Name: "filesystem",
-	Options: options.Set{
+	Options: append(options.Set{
 		pathOption, monitorOption, patternOption, partitionNameOption, partSizeOption, rolloverOption, inactivityOption,
 		checkOption, connect.SinkParallelism,
-	},
+	}, partitionOptions...),
 	Formatted: true,
 }
 

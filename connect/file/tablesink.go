@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	columns "github.com/flott-dev/flott/column"
@@ -21,6 +22,7 @@ type tableSink struct {
 	newEncoder func() formats.Encoder
 	// newFileEncoder is that of a format that has files of its own.
 	newFileEncoder func(w io.Writer) (formats.FileEncoder, error)
+	commit         *partitionCommit // nil if partitions are not committed
 }
 
 func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
@@ -37,7 +39,8 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	return s, nil
+	s.commit, err = c.newPartitionCommit()
+	return s, err
 }
 
 func (s *tableSink) Kinds() row.ChangeKinds { return s.format.Writes }
@@ -67,6 +70,9 @@ func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 	}
 	if len(s.partitions) > 0 {
 		c.inner.o.Bucket = func(p *place, _ time.Time) string { return p.w.bucket(p.i) }
+	}
+	if s.commit != nil {
+		return &globalSink{c}, nil
 	}
 	return c, nil
 }
@@ -119,11 +125,22 @@ func (s *columnSink) Writer(ctx connect.WriterContext, states [][]byte) (connect
 	if s.newEncoder != nil {
 		w.encoder = s.newEncoder()
 	}
-	inner, err := s.inner.Writer(ctx, states)
+	since := map[string]int64{}
+	files := make([][]byte, len(states))
+	for i := range states {
+		var err error
+		if files[i], err = cutSince(states[i], since); err != nil {
+			return nil, err
+		}
+	}
+	inner, err := s.inner.Writer(ctx, files)
 	if err != nil {
 		return nil, err
 	}
 	w.writer = inner.(*writer[place])
+	if s.commit != nil {
+		w.clock = &partitionClock{s.commit, since, math.MinInt64}
+	}
 	if s.insert.Overwrite {
 		w.replaced = map[string]bool{}
 		if len(s.partitions) == 0 && ctx.Subtask == 0 {
@@ -150,8 +167,9 @@ type columnWriter struct {
 	batch   *columns.Batch
 	view    *columns.Batch // the physical columns of it
 	places  []place
-	times   []int64 // of rows without a time, as many as there were in any batch
-	name    []byte  // of a bucket
+	times   []int64         // of rows without a time, as many as there were in any batch
+	name    []byte          // of a bucket
+	clock   *partitionClock // nil if partitions are not committed
 
 	replaced map[string]bool // buckets; nil without OVERWRITE
 	old      [][]byte        // committables of the files to delete
@@ -178,7 +196,10 @@ func (w *columnWriter) Write(b *columns.Batch) error {
 			}
 		}
 	}
-	return w.writer.Write(w.places, w.times[:len(w.places)])
+	ended := len(w.ended)
+	err := w.writer.Write(w.places, w.times[:len(w.places)])
+	w.noteBegun(ended)
+	return err
 }
 
 // bucket is the directory of a row.
@@ -222,7 +243,11 @@ func (w *columnWriter) Prepare(checkpoint int64) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts = append(w.old, parts...)
+	begun, err := w.begun(parts)
+	if err != nil {
+		return nil, err
+	}
+	parts = slices.Concat(w.old, parts, begun)
 	w.old = nil
 	return parts, nil
 }
