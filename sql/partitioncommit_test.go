@@ -30,6 +30,18 @@ func committed(t *testing.T, dir string) string {
 	return strings.Join(all, " ")
 }
 
+// finish runs a statement to the end of its job.
+func finish(t *testing.T, s *sql.Session, statement string) {
+	t.Helper()
+	r, err := s.Execute(t.Context(), statement)
+	if err == nil {
+		err = r.Wait()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestPartitionsAreCommittedAtTheEnd: in both modes, whatever the trigger is; in batch mode also what has no rows or no
 // partitions.
 func TestPartitionsAreCommittedAtTheEnd(t *testing.T) {
@@ -52,13 +64,7 @@ func TestPartitionsAreCommittedAtTheEnd(t *testing.T) {
 				"'sink.partition-commit.policy.kind' = 'success-file', 'sink.partition-commit.delay' = '1 d', 'sink.parallelism' = '2');"+
 				"CREATE VIEW v AS SELECT n FROM (VALUES 1, 2, 3, 0) AS t (n);")
 			for range 2 { // and again
-				r, err := s.Execute(t.Context(), "INSERT INTO f "+tc.insert)
-				if err == nil {
-					err = r.Wait()
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				finish(t, s, "INSERT INTO f "+tc.insert)
 				if got := committed(t, dir); got != tc.want {
 					t.Errorf("committed are %q, want %q", got, tc.want)
 				}
@@ -105,4 +111,28 @@ SET 'table.local-time-zone' = 'UTC';
 		r.Close()
 		_ = r.Wait()
 	})
+}
+
+// TestFilesAreMerged: what several subtasks have written for a checkpoint becomes one file, in streaming mode.
+func TestFilesAreMerged(t *testing.T) {
+	for _, tc := range []struct {
+		mode, format string
+		files        int
+	}{{"streaming", "json", 1}, {"streaming", "parquet", 1}, {"batch", "json", 3}} {
+		t.Run(tc.mode+" "+tc.format, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "out")
+			s := newSession(sql.Set("execution.runtime-mode", tc.mode), sql.Set("parallelism.default", "1"))
+			execute(t, s, "CREATE TABLE d (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '1000000', 'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '6000');"+
+				"CREATE TABLE f (n BIGINT) WITH ('connector' = 'filesystem', 'path' = '"+dir+"', 'format' = '"+tc.format+"', 'auto-compaction' = 'true', 'sink.parallelism' = '3');")
+			finish(t, s, "INSERT INTO f SELECT n FROM d")
+			entries, err := os.ReadDir(dir)
+			if err != nil || len(entries) != tc.files {
+				t.Errorf("the files are %v, %v; want %d", entries, err, tc.files)
+			}
+			execute(t, s, "SET 'execution.runtime-mode' = 'batch';")
+			if got := rows(t, s, "SELECT COUNT(*), COUNT(DISTINCT n), SUM(n) FROM f"); !strings.HasPrefix(got, "6000|6000|18003000") {
+				t.Errorf("the rows are %s", got)
+			}
+		})
+	}
 }

@@ -202,9 +202,13 @@ type globalSink struct{ *columnSink }
 
 // GlobalCommitter makes the committer.
 func (s *globalSink) GlobalCommitter(ctx connect.WriterContext, state []byte) (connect.GlobalCommitter, error) {
-	files, err := s.Committer(ctx)
+	inner, err := s.inner.Committer(ctx)
 	if err != nil {
 		return nil, err
+	}
+	files := connect.Committer(&compactor{inner.(*committer), &s.compaction, osCompactorDisk})
+	if s.insert.Overwrite {
+		files = &replacer{files, s.path}
 	}
 	c := &partitionCommitter{Committer: files, sink: s.columnSink, now: ctx.Now, pending: map[string]int64{}}
 	return c, c.restore(state)

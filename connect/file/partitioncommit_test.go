@@ -300,7 +300,8 @@ func TestPartitionCommitHistories(t *testing.T) {
 			for _, size := range []string{"1 b", "1 mb"} {
 				t.Run(trigger+" "+delay+" "+size, func(t *testing.T) {
 					for seed := range uint64(3) {
-						partitionHistory(t, rand.New(rand.NewPCG(seed, 5)), trigger, delay, size)
+						merged := fmt.Sprint("auto-compaction=", seed == 1)
+						partitionHistory(t, rand.New(rand.NewPCG(seed, 5)), trigger, delay, size, merged)
 					}
 				})
 			}
@@ -308,11 +309,11 @@ func TestPartitionCommitHistories(t *testing.T) {
 	}
 }
 
-func partitionHistory(t *testing.T, rng *rand.Rand, trigger, delay, size string) {
-	table := spec("n INT, dt STRING, hour INT", "path="+t.TempDir(), "format=json", "sink.rolling-policy.file-size="+size,
+func partitionHistory(t *testing.T, rng *rand.Rand, trigger, delay, size string, more ...string) {
+	table := spec("n INT, dt STRING, hour INT", append(more, "path="+t.TempDir(), "format=json", "sink.rolling-policy.file-size="+size,
 		"sink.partition-commit.policy.kind=success-file", "sink.partition-commit.trigger="+trigger, "sink.partition-commit.delay="+delay,
 		"sink.rolling-policy.rollover-interval=1000 d", "sink.rolling-policy.inactivity-interval=1000 d",
-		"partition.time-extractor.timestamp-pattern=$dt $hour:00:00")
+		"partition.time-extractor.timestamp-pattern=$dt $hour:00:00")...)
 	table.Partitions = []string{"dt", "hour"}
 	d, err := options.ParseDuration(delay)
 	must(t, err)

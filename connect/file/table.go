@@ -48,7 +48,7 @@ var base = connect.TableFactory{
 	Name: "filesystem",
 	Options: append(options.Set{
 		pathOption, monitorOption, patternOption, partitionNameOption, partSizeOption, rolloverOption, inactivityOption,
-		checkOption, connect.SinkParallelism,
+		checkOption, compactionOption, compactionSizeOption, compactionParallelismOption, connect.SinkParallelism,
 	}, partitionOptions...),
 	Formatted: true,
 }

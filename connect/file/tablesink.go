@@ -23,6 +23,7 @@ type tableSink struct {
 	// newFileEncoder is that of a format that has files of its own.
 	newFileEncoder func(w io.Writer) (formats.FileEncoder, error)
 	commit         *partitionCommit // nil if partitions are not committed
+	compaction     compaction
 }
 
 func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
@@ -39,7 +40,9 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	s.commit, err = c.newPartitionCommit()
+	if s.commit, err = c.newPartitionCommit(); err == nil {
+		err = s.newCompaction()
+	}
 	return s, err
 }
 
@@ -71,7 +74,9 @@ func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 	if len(s.partitions) > 0 {
 		c.inner.o.Bucket = func(p *place, _ time.Time) string { return p.w.bucket(p.i) }
 	}
-	if s.commit != nil {
+	isCompacted := s.compaction.bytes > 0
+	c.inner.o.RollOnCheckpoint = isCompacted
+	if s.commit != nil || isCompacted {
 		return &globalSink{c}, nil
 	}
 	return c, nil
@@ -246,6 +251,11 @@ func (w *columnWriter) Prepare(checkpoint int64) ([][]byte, error) {
 	begun, err := w.begun(parts)
 	if err != nil {
 		return nil, err
+	}
+	if w.s.compaction.bytes > 0 {
+		for i := range parts {
+			parts[i] = encodeMergeable(w.s.compaction.bytes, parts[i])
+		}
 	}
 	parts = slices.Concat(w.old, parts, begun)
 	w.old = nil
