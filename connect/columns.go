@@ -76,13 +76,13 @@ func (o *ColumnOutput) Reset(b *batch.Columns) {
 // Current is the split that was named and whether it is finished. Only the engine calls it.
 func (o *ColumnOutput) Current() (split string, finished bool) { return o.split, o.done }
 
-// ColumnSink is a Sink of rows in columns: what SQL writes to. It may implement TwoPhase.
+// ColumnSink is a Sink of rows in columns: what SQL writes to. It may implement TwoPhase or GlobalTwoPhase.
 type ColumnSink interface {
 	// Writer makes the writer of a subtask, as Sink.Writer does.
 	Writer(ctx WriterContext, states [][]byte) (ColumnWriter, error)
 }
 
-// ColumnWriter is a Writer of rows in columns. It may implement Preparer and Ticker.
+// ColumnWriter is a Writer of rows in columns. It may implement Preparer, Ticker and WatermarkListener.
 type ColumnWriter interface {
 	// Write writes the rows of b that count, with their kinds. b and its memory are valid during the
 	// call only, and are not changed.

@@ -12,7 +12,8 @@
 // A Reader may implement Pauser (to read splits of different event time in step) and CheckpointListener (to
 // tell its system how far it has read). An Enumerator may implement Attacher (to give splits to readers that do
 // not ask). Both may implement Backlogged (for metrics and the autoscaler). A Writer may
-// implement Preparer together with a Sink that implements TwoPhase.
+// implement Preparer together with a Sink that implements TwoPhase or GlobalTwoPhase, Ticker (to work at processing
+// times) and WatermarkListener (to know the event time).
 //
 // Data flow: the source operator polls a Reader, which fills an Output; the sink operator hands
 // batches to a Writer and, when a checkpoint is complete, committables to a Committer.

@@ -63,11 +63,46 @@ type Preparer interface {
 	Prepare(checkpoint int64) ([][]byte, error)
 }
 
+// WatermarkListener is a Writer that is told the event time.
+type WatermarkListener interface {
+	// Watermark tells that the input has come to a time, in milliseconds: what is written from now on and has an earlier
+	// one is late.
+	Watermark(millis int64)
+}
+
 // TwoPhase is a Sink that commits in two phases: writers prepare before a checkpoint, and what they
 // prepared is committed when the checkpoint is complete.
 type TwoPhase interface {
 	// Committer makes the committer of a subtask.
 	Committer(ctx WriterContext) (Committer, error)
+}
+
+// GlobalTwoPhase is a Sink that commits in two phases by one GlobalCommitter for all subtasks, in place of a
+// Committer for each: where something is to happen when the output of all of them is visible.
+type GlobalTwoPhase interface {
+	// GlobalCommitter makes the committer. state is what its Snapshot returned, nil at first.
+	GlobalCommitter(ctx WriterContext, state []byte) (GlobalCommitter, error)
+}
+
+// GlobalCommitter makes visible what all writers have prepared. Its methods are called on one goroutine.
+type GlobalCommitter interface {
+	// Commit is called once for each checkpoint when it, or a later one, is complete, in their order, and at the end of
+	// the job. It may be called again with what is not in a snapshot yet, after a recovery: each time with the same
+	// Prepared, and must then succeed without writing twice.
+	Commit(p *Prepared) error
+	// Snapshot returns what Commit has to know later, nil for nothing.
+	Snapshot() ([]byte, error)
+	// Close releases what the committer holds.
+	Close() error
+}
+
+// Prepared is what all writers have prepared for one checkpoint, and nothing of any other.
+type Prepared struct {
+	Committables [][]byte // in no particular order between writers
+	// Watermark is the event time in milliseconds that all writers had come to, math.MinInt64 for none.
+	Watermark int64
+	// End says that the input of all writers has ended: this is the last Prepared.
+	End bool
 }
 
 // Committer makes prepared data visible.

@@ -45,6 +45,9 @@ func (s *Session) explain(x *ast.Explain) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.dealToWriters(c, rels); err != nil {
+		return nil, err
+	}
 	var b strings.Builder
 	d := physical.Details{
 		Changes: slices.Contains(x.Details, "CHANGELOG_MODE"), Costs: slices.Contains(x.Details, "ESTIMATED_COST"), Rows: s.rowsOf,

@@ -55,6 +55,9 @@ func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result co
 	if b.bounded, err = s.isBounded(rels); err != nil {
 		return nil, err
 	}
+	if err := s.dealToWriters(c, rels); err != nil {
+		return nil, err
+	}
 	for _, r := range rels {
 		if err := b.sink(r); err != nil {
 			return nil, err
@@ -152,27 +155,36 @@ func (b *builder) add(r *physical.Rel) (s columnar.Stream, err error) {
 	if node.Inputs, err = b.inputs(r); err != nil {
 		return s, err
 	}
-	node.Parallelism, node.Fixed = b.parallelism(r, node.Inputs), b.together(r)
+	node.Parallelism, node.Fixed = parallelismOf(r, node.Inputs), b.together(r)
 	op := r.Op
 	node.New = func() operator.Node { return op.Node() }
 	return columnar.Add(b.env.Graph(), node), nil
 }
 
-// parallelism is that of an operator, 0 for the job's: 1 where all rows come together, and where rows are not dealt out
+// parallelismOf is that of an operator, 0 for the job's.
+func parallelismOf(r *physical.Rel, ins []columnar.Input) int {
+	n, inherited := ownParallelism(r)
+	if inherited {
+		return ins[0].From.Node.Parallelism
+	}
+	return n
+}
+
+// ownParallelism is that of an operator, 0 for the job's: 1 where all rows come together, and where rows are not dealt out
 // that of its input, so that they stay in order.
-func (b *builder) parallelism(r *physical.Rel, ins []columnar.Input) int {
+func ownParallelism(r *physical.Rel) (n int, inherited bool) {
+	if r.Parallelism > 0 {
+		return r.Parallelism, false
+	}
 	for _, d := range r.Dist {
 		switch d.Kind {
 		case physical.Singleton:
-			return 1
+			return 1, false
 		case physical.Hash:
-			return 0
+			return 0, false
 		}
 	}
-	if len(ins) == 1 {
-		return ins[0].From.Node.Parallelism
-	}
-	return 0
+	return 0, len(r.Ins) == 1
 }
 
 // together reports whether all rows of an input come together in one subtask.
@@ -327,7 +339,7 @@ func (b *builder) sink(r *physical.Rel) error {
 	if err != nil {
 		return err
 	}
-	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Inputs: ins, Parallelism: b.parallelism(r, ins), Fixed: b.together(r)}
+	node := columnar.Node{Kind: r.Name, Name: label(r), UID: b.uid(r.UID), Inputs: ins, Parallelism: parallelismOf(r, ins), Fixed: b.together(r)}
 	if r.Sink.Table == nil {
 		node.Parallelism, node.Fixed = 1, true
 		columnar.Sink(b.env.Graph(), node, b.result)

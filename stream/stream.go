@@ -5,6 +5,7 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/codec"
+	"github.com/flott-dev/flott/internal/columnar"
 	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/operator"
@@ -153,6 +154,7 @@ func (s *Stream[T]) To(sink connect.Sink[T]) *Sink {
 	n := s.env.graph.Add("Sink")
 	n.New = func() operator.Node { return ops.NewSink(sink) }
 	s.into(n, 0)
+	columnar.Commit(s.env.graph, n, sink)
 	return &Sink{n}
 }
 

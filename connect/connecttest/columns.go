@@ -55,7 +55,16 @@ func (r *rowReader[T]) Poll(out *connect.Output[T]) (connect.Status, error) {
 // RowsSink is a sink of columns that commits in two phases as a sink of records: batch makes a batch of
 // them.
 func RowsSink[T any](s connect.ColumnSink, batch func(records []T) *column.Batch) connect.Sink[T] {
+	if global, ok := s.(connect.GlobalTwoPhase); ok {
+		return &globalRowSink[T]{rowSink[T]{sink: s, batch: batch}, global}
+	}
 	return &rowSink[T]{s, s.(connect.TwoPhase), batch}
+}
+
+// globalRowSink is a rowSink with one committer.
+type globalRowSink[T any] struct {
+	rowSink[T]
+	connect.GlobalTwoPhase
 }
 
 type rowSink[T any] struct {

@@ -32,7 +32,8 @@ type SinkOptions[T any] struct {
 	Seeds int
 }
 
-// Sink checks that a sink that commits in two phases keeps the contract of package connect: records
+// Sink checks that a sink that commits in two phases, by a committer for each subtask or by one for all, keeps the
+// contract of package connect: records
 // become visible with the checkpoint that holds them and not before, commits may be repeated, and
 // after failures and restores at any parallelism each record is there once. open makes an empty
 // target.
@@ -59,6 +60,8 @@ type sinkJob[T any] struct {
 	writers    []connect.Writer[T]
 	committers []connect.Committer
 	pending    [][][]byte // prepared and not committed, by subtask
+	global     connect.GlobalCommitter
+	portions   []*connect.Prepared // of checkpoints, not committed, for global
 }
 
 // sinkSnapshot is what a checkpoint holds.
@@ -67,16 +70,15 @@ type sinkSnapshot struct {
 	states  [][]byte
 	pending [][]byte
 	records int // written before it
+
+	global   []byte // the state of a global committer
+	portions []*connect.Prepared
 }
 
 // startSink opens the writers. What a snapshot had prepared is committed again, as after a restore.
 func startSink[T any](t *testing.T, s connect.Sink[T], parallelism, attempt int, from *sinkSnapshot,
 ) *sinkJob[T] {
 	t.Helper()
-	two, ok := s.(connect.TwoPhase)
-	if !ok {
-		t.Fatalf("%T does not commit in two phases", s)
-	}
 	j := &sinkJob[T]{t: t, pending: make([][][]byte, parallelism)}
 	c := clock.NewManual(time.Unix(1_700_000_000, 0))
 	var ctx context.Context
@@ -92,15 +94,43 @@ func startSink[T any](t *testing.T, s connect.Sink[T], parallelism, attempt int,
 		}
 		w, err := s.Writer(wc, dealt(from, share, of, func(f *sinkSnapshot) [][]byte { return f.states }))
 		must(t, "make a writer", err)
+		j.writers = append(j.writers, w)
+		if global, ok := s.(connect.GlobalTwoPhase); ok {
+			if wc.Parallelism = 1; i == 0 {
+				j.startGlobal(global, wc, from)
+			}
+			continue
+		}
+		two, ok := s.(connect.TwoPhase)
+		if !ok {
+			t.Fatalf("%T does not commit in two phases", s)
+		}
 		k, err := two.Committer(wc)
 		must(t, "make a committer", err)
-		j.writers, j.committers = append(j.writers, w), append(j.committers, k)
+		j.committers = append(j.committers, k)
 		again := dealt(from, i, parallelism, func(f *sinkSnapshot) [][]byte { return f.pending })
 		if len(again) > 0 {
 			must(t, "commit after a restore", k.Commit(again))
 		}
 	}
 	return j
+}
+
+// startGlobal makes the one committer.
+func (j *sinkJob[T]) startGlobal(s connect.GlobalTwoPhase, wc connect.WriterContext, from *sinkSnapshot) {
+	j.t.Helper()
+	var state []byte
+	if from != nil {
+		state = slices.Clone(from.global)
+	}
+	var err error
+	j.global, err = s.GlobalCommitter(wc, state)
+	must(j.t, "make a committer", err)
+	if from != nil {
+		for _, p := range from.portions {
+			must(j.t, "commit after a restore", j.global.Commit(clonePortion(p)))
+		}
+	}
 }
 
 func dealt(from *sinkSnapshot, subtask, parallelism int, of func(*sinkSnapshot) [][]byte) (mine [][]byte) {
@@ -153,13 +183,36 @@ func (j *sinkJob[T]) checkpoint(id int64, end bool) *sinkSnapshot {
 		}
 		s.pending = append(s.pending, j.pending[i]...)
 	}
+	if j.global == nil {
+		return s
+	}
+	p := &connect.Prepared{Committables: slices.Concat(j.pending...), Watermark: math.MinInt64, End: end}
+	clear(j.pending)
+	j.portions = append(j.portions, p)
+	var err error
+	s.global, err = j.global.Snapshot()
+	must(j.t, "snapshot", err)
+	s.global, s.portions = slices.Clone(s.global), slices.Clone(j.portions)
 	return s
+}
+
+func clonePortion(p *connect.Prepared) *connect.Prepared {
+	c := *p
+	c.Committables = nil
+	for _, b := range p.Committables {
+		c.Committables = append(c.Committables, slices.Clone(b))
+	}
+	return &c
 }
 
 func (j *sinkJob[T]) commit() {
 	j.t.Helper()
+	for _, p := range j.portions {
+		must(j.t, "commit", j.global.Commit(clonePortion(p)))
+	}
+	j.portions = nil
 	for i, items := range j.pending {
-		if len(items) > 0 {
+		if len(items) > 0 && j.global == nil {
 			must(j.t, "commit", j.committers[i].Commit(items))
 			j.pending[i] = nil
 		}
@@ -172,7 +225,12 @@ func (j *sinkJob[T]) stop() {
 	j.cancel()
 	for i := range j.writers {
 		must(j.t, "close a writer", j.writers[i].Close())
+	}
+	for i := range j.committers {
 		must(j.t, "close a committer", j.committers[i].Close())
+	}
+	if j.global != nil {
+		must(j.t, "close the committer", j.global.Close())
 	}
 }
 
@@ -193,6 +251,10 @@ func sinkCommits[T any](t *testing.T, target SinkTarget[T], o SinkOptions[T]) {
 	j.commit()
 	wantVisible(t, "after the commit", target, records(o, 0, 10))
 	for range 2 {
+		if j.global != nil {
+			must(t, "commit again", j.global.Commit(clonePortion(s.portions[0])))
+			continue
+		}
 		must(t, "commit again", j.committers[0].Commit(s.pending))
 	}
 	wantVisible(t, "after more commits", target, records(o, 0, 10))
@@ -235,7 +297,12 @@ func sinkCloses[T any](t *testing.T, target SinkTarget[T], o SinkOptions[T]) {
 func sinkBroken[T any](t *testing.T, target SinkTarget[T]) {
 	j := startSink(t, target.Sink, 1, 1, nil)
 	defer j.stop()
-	if err := j.committers[0].Commit([][]byte{{}}); err == nil {
+	broken := [][]byte{{}}
+	commit := func() error { return j.committers[0].Commit(broken) }
+	if j.global != nil {
+		commit = func() error { return j.global.Commit(&connect.Prepared{Committables: broken}) }
+	}
+	if err := commit(); err == nil {
 		t.Error("an empty committable is committed")
 	}
 }

@@ -171,6 +171,10 @@ func (c *committer) Commit(committables [][]byte) error {
 		}
 		files = append(files, p)
 	}
+	return c.commit(files)
+}
+
+func (c *committer) commit(files []filesystem.Pending) error {
 	if err := c.files.Commit(c.ctx, c.dir, files); err != nil {
 		return fmt.Errorf("file: %w", err)
 	}

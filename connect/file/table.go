@@ -43,18 +43,15 @@ var (
 	checkOption = options.Duration(options.Doc{
 		Key: "sink.rolling-policy.check-interval", Default: "1 min", Text: "Has no effect: files are ended when it is time.",
 	})
-	sinkParallelismOption = options.Int(options.Doc{
-		Key: "sink.parallelism", Text: "Has no effect: as many subtasks write as hand over the rows.",
-	}, 1, 1<<15)
 )
 
 // base is Table without what makes sources and sinks, which parse their options by it.
 var base = connect.TableFactory{
 	Name: "filesystem",
-	Options: options.Set{
+	Options: append(options.Set{
 		pathOption, monitorOption, patternOption, partitionNameOption, partSizeOption, rolloverOption, inactivityOption,
-		checkOption, sinkParallelismOption,
-	},
+		checkOption, compactionOption, compactionSizeOption, compactionParallelismOption, connect.SinkParallelism,
+	}, partitionOptions...),
 	Formatted: true,
 }
 

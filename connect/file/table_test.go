@@ -222,9 +222,11 @@ func openSink(t testing.TB, table *connect.TableSpec, o connect.Insert) connect.
 	return sink
 }
 
-func TestTableIsASink(t *testing.T) {
+func TestTableIsASink(t *testing.T) { tableIsASink(t) }
+
+func tableIsASink(t *testing.T, options ...string) {
 	connecttest.Sink(t, func(t *testing.T) connecttest.SinkTarget[string] {
-		table := spec("s STRING, p INT", "path="+t.TempDir()+"/out", "format=csv", "sink.rolling-policy.file-size=50b")
+		table := spec("s STRING, p INT", append(options, "path="+t.TempDir()+"/out", "format=csv", "sink.rolling-policy.file-size=50b")...)
 		table.Partitions = []string{"p"}
 		return connecttest.SinkTarget[string]{
 			Sink: connecttest.RowsSink(openSink(t, table, connect.Insert{}), func(records []string) *columns.Batch {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"time"
 
 	columns "github.com/flott-dev/flott/column"
@@ -22,6 +23,8 @@ type tableSink struct {
 	newEncoder func() formats.Encoder
 	// newFileEncoder is that of a format that has files of its own.
 	newFileEncoder func(w io.Writer) (formats.FileEncoder, error)
+	commit         *partitionCommit // nil if partitions are not committed
+	compaction     compaction
 }
 
 func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
@@ -38,10 +41,22 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	return s, nil
+	if s.commit, err = c.newPartitionCommit(); err == nil {
+		err = s.newCompaction()
+	}
+	return s, err
 }
 
 func (s *tableSink) Kinds() row.ChangeKinds { return s.format.Writes }
+
+// Writers are as many as the options say.
+func (s *tableSink) Writers(kinds row.ChangeKinds) (int, error) {
+	n := connect.WritersOf(s.values)
+	if n > 0 && kinds != row.InsertOnly {
+		return 0, fmt.Errorf("table %s: 'sink.parallelism' is for new rows only, and the query gives changes, which have to stay in order", s.spec.Name)
+	}
+	return n, nil
+}
 
 // Sink makes the sink of a statement.
 func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
@@ -59,6 +74,11 @@ func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 	}
 	if len(s.partitions) > 0 {
 		c.inner.o.Bucket = func(p *place, _ time.Time) string { return p.w.bucket(p.i) }
+	}
+	isCompacted := s.compaction.bytes > 0
+	c.inner.o.RollOnCheckpoint = isCompacted
+	if s.commit != nil || isCompacted {
+		return &globalSink{c}, nil
 	}
 	return c, nil
 }
@@ -111,11 +131,22 @@ func (s *columnSink) Writer(ctx connect.WriterContext, states [][]byte) (connect
 	if s.newEncoder != nil {
 		w.encoder = s.newEncoder()
 	}
-	inner, err := s.inner.Writer(ctx, states)
+	since := map[string]int64{}
+	files := make([][]byte, len(states))
+	for i := range states {
+		var err error
+		if files[i], err = cutSince(states[i], since); err != nil {
+			return nil, err
+		}
+	}
+	inner, err := s.inner.Writer(ctx, files)
 	if err != nil {
 		return nil, err
 	}
 	w.writer = inner.(*writer[place])
+	if s.commit != nil {
+		w.clock = &partitionClock{s.commit, since, math.MinInt64}
+	}
 	if s.insert.Overwrite {
 		w.replaced = map[string]bool{}
 		if len(s.partitions) == 0 && ctx.Subtask == 0 {
@@ -131,7 +162,7 @@ func (s *columnSink) Committer(ctx connect.WriterContext) (connect.Committer, er
 	if err != nil || !s.insert.Overwrite {
 		return inner, err
 	}
-	return &replacer{inner.(*committer)}, nil
+	return &replacer{inner, inner.(*committer)}, nil
 }
 
 // columnWriter writes batches.
@@ -142,8 +173,9 @@ type columnWriter struct {
 	batch   *columns.Batch
 	view    *columns.Batch // the physical columns of it
 	places  []place
-	times   []int64 // of rows without a time, as many as there were in any batch
-	name    []byte  // of a bucket
+	times   []int64         // of rows without a time, as many as there were in any batch
+	name    []byte          // of a bucket
+	clock   *partitionClock // nil if partitions are not committed
 
 	replaced map[string]bool // buckets; nil without OVERWRITE
 	old      [][]byte        // committables of the files to delete
@@ -170,7 +202,10 @@ func (w *columnWriter) Write(b *columns.Batch) error {
 			}
 		}
 	}
-	return w.writer.Write(w.places, w.times[:len(w.places)])
+	ended := len(w.ended)
+	err := w.writer.Write(w.places, w.times[:len(w.places)])
+	w.noteBegun(ended)
+	return err
 }
 
 // bucket is the directory of a row.
@@ -214,13 +249,25 @@ func (w *columnWriter) Prepare(checkpoint int64) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts = append(w.old, parts...)
+	begun, err := w.begun(parts)
+	if err != nil {
+		return nil, err
+	}
+	if w.s.compaction.bytes > 0 {
+		for i := range parts {
+			parts[i] = encodeMergeable(w.s.compaction.bytes, parts[i])
+		}
+	}
+	parts = slices.Concat(w.old, parts, begun)
 	w.old = nil
 	return parts, nil
 }
 
 // replacer commits deletions and files.
-type replacer struct{ *committer }
+type replacer struct {
+	connect.Committer // of the files
+	inner             *committer
+}
 
 func (c *replacer) Commit(committables [][]byte) error {
 	var parts [][]byte
@@ -233,11 +280,11 @@ func (c *replacer) Commit(committables [][]byte) error {
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("file: a file to delete in the sink's state is broken: %q", name)
 		}
-		if err := c.files.Remove(c.ctx, filesystem.Join(c.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := c.inner.files.Remove(c.inner.ctx, filesystem.Join(c.inner.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("file: replace a file: %w", err)
 		}
 	}
-	return c.committer.Commit(parts)
+	return c.Committer.Commit(parts)
 }
 
 func cutDeletion(b []byte) (name string, ok bool) {

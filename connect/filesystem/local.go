@@ -53,7 +53,7 @@ func (*local) MkdirAll(_ context.Context, dir, below string) error {
 		return err
 	}
 	for d := filepath.Clean(below); below != "" && d != "."; d = filepath.Dir(d) {
-		if err := syncDir(filepath.Join(dir, filepath.Dir(d))); err != nil {
+		if err := SyncDir(filepath.Join(dir, filepath.Dir(d))); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (w *localWriter) Persist() (Pending, error) {
 	}
 	if !w.named {
 		w.named = true
-		if err := syncDir(filepath.Dir(w.file.Name())); err != nil {
+		if err := SyncDir(filepath.Dir(w.file.Name())); err != nil {
 			return Pending{}, err
 		}
 	}
@@ -174,7 +174,7 @@ func (l *local) Commit(_ context.Context, dir string, files []Pending) error {
 		dirs[filepath.Dir(target)] = true
 	}
 	for d := range dirs {
-		if err := syncDir(d); err != nil {
+		if err := SyncDir(d); err != nil {
 			return err
 		}
 	}
@@ -207,7 +207,8 @@ func placesOf(dir string, p Pending) (hidden, target string, err error) {
 	return filepath.Join(dir, p.Token), filepath.Join(dir, p.Name), nil
 }
 
-func syncDir(path string) error {
+// SyncDir makes the names in a directory of this machine durable.
+func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err == nil {
 		err = d.Sync()

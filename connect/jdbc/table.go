@@ -38,9 +38,6 @@ var (
 	retriesOption = options.Int(options.Doc{
 		Key: "sink.max-retries", Default: "3", Text: "How often writing is tried again when it fails for a cause that may pass, as the loss of the connection.",
 	}, 0, 1<<30)
-	sinkParallelismOption = options.Int(options.Doc{
-		Key: "sink.parallelism", Text: "Has no effect: as many subtasks write as hand over the rows.",
-	}, 1, 1<<15)
 )
 
 // base is Table without what makes sources and sinks, which parse their options by it.
@@ -48,7 +45,7 @@ var base = connect.TableFactory{
 	Name: "jdbc",
 	Options: options.Set{
 		urlOption, tableOption, userOption, passwordOption, driverOption, timeoutOption, flushRowsOption, flushIntervalOption, retriesOption,
-		sinkParallelismOption, partitionColumnOption, partitionNumOption, partitionLowerOption, partitionUpperOption, fetchSizeOption,
+		connect.SinkParallelism, partitionColumnOption, partitionNumOption, partitionLowerOption, partitionUpperOption, fetchSizeOption,
 		autoCommitOption, scanParallelismOption,
 	},
 }

@@ -36,6 +36,9 @@ func (s *tableSink) Kinds() row.ChangeKinds {
 	return row.InsertOnly
 }
 
+// Writers are as many as the options say.
+func (s *tableSink) Writers(row.ChangeKinds) (int, error) { return connect.WritersOf(s.values), nil }
+
 // Sink makes the sink of a statement.
 func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 	if o.Overwrite {

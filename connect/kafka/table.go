@@ -66,7 +66,7 @@ var base = connect.TableFactory{
 	Options: options.Set{
 		topicOption, patternOption, keyFieldsOption, keyFieldsPrefixOption, valueFieldsOption, startOption, startOffsetsOption,
 		startTimeOption, stopOption, stopOffsetsOption, stopTimeOption, discoverOption, scanParallelismOption,
-		guaranteeOption, prefixOption, loseOption, partitionerOption, sinkParallelismOption,
+		guaranteeOption, prefixOption, loseOption, partitionerOption, connect.SinkParallelism,
 	},
 }
 

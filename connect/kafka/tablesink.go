@@ -32,9 +32,6 @@ var (
 		Key: "sink.partitioner", Default: "default", Text: "The partition of a record: `default` is by the hash of the key, without a key any; `fixed` is one for each " +
 			"subtask; `round-robin` is one after the other, for records without a key.",
 	}, nil, "default", "fixed", "round-robin")
-	sinkParallelismOption = options.Int(options.Doc{
-		Key: "sink.parallelism", Text: "Has no effect: as many subtasks write as hand over the rows.",
-	}, 1, 1<<15)
 )
 
 // tableSink writes a table.
@@ -100,6 +97,9 @@ func (s *tableSink) WritableMetadata() []row.Field {
 		{Name: "topic", Type: row.StringType()},
 	}
 }
+
+// Writers are as many as the options say.
+func (s *tableSink) Writers(row.ChangeKinds) (int, error) { return connect.WritersOf(s.values), nil }
 
 // Sink makes the sink of a statement.
 func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {

@@ -28,7 +28,7 @@ var upsertBase = connect.TableFactory{
 	Name: "upsert-kafka", Formatted: true, Keyed: true,
 	Options: options.Set{
 		topicOption, patternOption, keyFieldsPrefixOption, valueFieldsOption, stopOption, stopOffsetsOption, stopTimeOption, discoverOption,
-		scanParallelismOption, guaranteeOption, prefixOption, loseOption, sinkParallelismOption, flushRowsOption, flushIntervalOption,
+		scanParallelismOption, guaranteeOption, prefixOption, loseOption, connect.SinkParallelism, flushRowsOption, flushIntervalOption,
 	},
 }
 

@@ -22,13 +22,10 @@ var (
 	standardErrorOption = conf.Bool(conf.Doc{
 		Key: "standard-error", Default: "false", Text: "Prints to the standard error.",
 	})
-	parallelismOption = conf.Int(conf.Doc{
-		Key: "sink.parallelism", Text: "How many subtasks print. By default as many as hand over the rows.",
-	}, 1, 1<<15)
 )
 
 var base = connect.TableFactory{
-	Name: "print", Options: conf.Set{identifierOption, standardErrorOption, parallelismOption},
+	Name: "print", Options: conf.Set{identifierOption, standardErrorOption, connect.SinkParallelism},
 }
 
 // Table is the connector 'print' of SQL: rows as lines such as +I[1, abc, null], in Java's texts as Flink
@@ -44,7 +41,7 @@ func TableTo(w io.Writer) connect.TableFactory {
 		if err != nil {
 			return nil, err
 		}
-		s := &tableSink{out: &output{w: os.Stdout}, identifier: identifierOption.Get(o.Connector)}
+		s := &tableSink{out: &output{w: os.Stdout}, identifier: identifierOption.Get(o.Connector), writers: connect.WritersOf(o.Connector)}
 		switch {
 		case w != nil:
 			s.out.w = w
@@ -67,9 +64,13 @@ var (
 type tableSink struct {
 	out        *output
 	identifier string
+	writers    int
 }
 
 func (s *tableSink) Kinds() row.ChangeKinds { return row.AllKinds }
+
+// Writers are as many as the options say.
+func (s *tableSink) Writers(row.ChangeKinds) (int, error) { return s.writers, nil }
 
 func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) { return s, nil }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flott-dev/flott/connect/all"
+	"github.com/flott-dev/flott/connect/filesystem"
 	"github.com/flott-dev/flott/connect/s3"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
@@ -63,6 +64,18 @@ func TestTables(t *testing.T) {
 				WITH ('connector' = 'filesystem', 'path' = 's3://bucket/tables/%[1]s/*/part-*', 'format' = '%[1]s')`, format))
 			want("SELECT n, REGEXP_REPLACE(f, 'part-.*', '') FROM %s_files WHERE n = 5", "5|s3://bucket/tables/"+format+"/d=05%2F02/")
 		})
+	}
+	do(`CREATE TABLE complete (n INT, d STRING) PARTITIONED BY (d) WITH ('connector' = 'filesystem', 'path' = 's3://bucket/complete',
+		'format' = 'json', 'sink.partition-commit.policy.kind' = 'success-file')`)
+	for range 2 {
+		do("INSERT INTO complete VALUES (1, 'x'), (2, 'y')")
+		files, err := filesystem.For("s3://bucket/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := files.Glob(t.Context(), "s3://bucket/complete/*/_SUCCESS"); err != nil || len(found) != 2 {
+			t.Errorf("partitions that are complete: %v, %v", found, err)
+		}
 	}
 	for query, want := range map[string]string{
 		"SELECT f0 + 1, f1 FROM 's3://bucket/named/*.csv'": "2|a 3|b",

@@ -37,6 +37,8 @@ type Input struct {
 	// the keys of all inputs are the same; nil takes those of the columns.
 	Keys     []int
 	KeyTypes []*row.Type
+	// Aligned says that no barrier overtakes the rows.
+	Aligned bool
 }
 
 // Node is an operator to be added.
@@ -99,7 +101,7 @@ func connectInput(g *graph.Graph, to *graph.Node, in Input) {
 		to.Fail(errors.New("an input has keys, but is not dealt out by them"))
 	}
 	g.Connect(&graph.Edge{
-		From: in.From.Node, To: to, Input: in.Number, Strategy: in.Strategy, Type: e,
+		From: in.From.Node, To: to, Input: in.Number, Strategy: in.Strategy, Aligned: in.Aligned, Type: e,
 	})
 }
 
@@ -134,5 +136,21 @@ func Sink(g *graph.Graph, n Node, sink connect.ColumnSink) *graph.Node {
 	}
 	n.Out = nil
 	n.New = func() operator.Node { return ops.NewColumnSink(sink) }
-	return Add(g, n).Node
+	node := Add(g, n).Node
+	Commit(g, node, sink)
+	return node
+}
+
+// Commit adds the operator that commits what the subtasks of a sink prepare, if the sink commits by one: sink is what
+// the node writes to. Its uid follows from that of the node.
+func Commit(g *graph.Graph, node *graph.Node, sink any) {
+	s, ok := sink.(connect.GlobalTwoPhase)
+	if !ok {
+		return
+	}
+	Add(g, Node{
+		Kind: "Committer", Parallelism: 1, Fixed: true,
+		Inputs: []Input{{From: Stream{Node: node, Schema: ops.Committables}, Strategy: graph.Global, Aligned: true}},
+		New:    func() operator.Node { return ops.NewCommitter(s) },
+	})
 }

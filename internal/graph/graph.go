@@ -93,6 +93,8 @@ type Edge struct {
 	Tag      string // output of From; "" is the main one
 	Input    int    // input of To
 	Strategy Strategy
+	// Aligned says that no barrier overtakes what is on the edge.
+	Aligned bool
 	// Type knows the element type; its type is the executor's.
 	Type any
 }

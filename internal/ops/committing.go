@@ -9,6 +9,7 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/row"
 )
 
 // sinkCore is what sinks of rows and of columns share: the life of a writer, and what it has prepared.
@@ -16,8 +17,13 @@ type sinkCore struct {
 	ctx       *operator.Context
 	out       sinkWriter
 	committer connect.Committer
-	shares    bool       // the writer's state goes to all writers
-	prepared  []prepared // waits for its checkpoint's completion, oldest first
+	// gathered takes what is prepared to the Committer of a connect.GlobalTwoPhase, with the watermark mark; it is nil for
+	// others. carried is what was prepared before a restore, when the sink was none.
+	gathered *operator.ColumnOutput
+	mark     int64
+	carried  [][]byte
+	shares   bool       // the writer's state goes to all writers
+	prepared []prepared // waits for its checkpoint's completion, oldest first
 }
 
 // sinkWriter is the part of a writer that does not know what it writes.
@@ -46,12 +52,7 @@ func (s *sinkCore) open(ctx *operator.Context, sink any,
 	writer func(wc connect.WriterContext, states [][]byte) (sinkWriter, error),
 ) error {
 	s.ctx = ctx
-	wc := connect.WriterContext{
-		Context: ctx.Cancelled, Job: ctx.Job, UID: ctx.UID, Subtask: ctx.Subtask,
-		Parallelism: ctx.Parallelism, Attempt: ctx.Attempt, Metrics: ctx.Metrics,
-		Now:    ctx.Clock.Now,
-		WakeAt: ctx.WakeAtTime,
-	}
+	wc := writerContext(ctx)
 	var states [][]byte
 	sharer, ok := sink.(connect.StateSharer)
 	s.shares = ok && sharer.SharesStates()
@@ -63,6 +64,12 @@ func (s *sinkCore) open(ctx *operator.Context, sink any,
 		return err
 	}
 	s.out = out
+	if s.gathered != nil {
+		if ctx.Restored != nil {
+			s.carried = ctx.Restored.List[sinkPreparedState]
+		}
+		return nil
+	}
 	two, ok := sink.(connect.TwoPhase)
 	if !ok {
 		return nil
@@ -79,8 +86,38 @@ func (s *sinkCore) open(ctx *operator.Context, sink any,
 	return nil
 }
 
-// Connect is an error: a sink has no output.
-func (s *sinkCore) Connect(string, any) error { return fmt.Errorf("a sink has no output") }
+// gather has one Committer commit what is prepared, if the sink wants that.
+func (s *sinkCore) gather(sink any) {
+	if _, ok := sink.(connect.GlobalTwoPhase); ok {
+		s.gathered, s.mark = &operator.ColumnOutput{}, math.MinInt64
+		s.gathered.Init(Committables)
+	}
+}
+
+func writerContext(ctx *operator.Context) connect.WriterContext {
+	return connect.WriterContext{
+		Context: ctx.Cancelled, Job: ctx.Job, UID: ctx.UID, Subtask: ctx.Subtask,
+		Parallelism: ctx.Parallelism, Attempt: ctx.Attempt, Metrics: ctx.Metrics,
+		Now:    ctx.Clock.Now,
+		WakeAt: ctx.WakeAtTime,
+	}
+}
+
+// Connect connects the Committer. Other sinks have no output.
+func (s *sinkCore) Connect(tag string, receiver any) error {
+	if s.gathered == nil {
+		return fmt.Errorf("a sink has no output")
+	}
+	return s.gathered.ConnectTag(tag, receiver)
+}
+
+// come tells who wants to know what time it is in the input.
+func (s *sinkCore) come(t int64) {
+	s.mark = t
+	if l, ok := s.out.(connect.WatermarkListener); ok {
+		l.Watermark(t)
+	}
+}
 
 // Control flushes at the end of the input.
 func (s *sinkCore) Control(c operator.Control) {
@@ -106,17 +143,34 @@ func (s *sinkCore) Prepare(checkpoint int64) error {
 
 func (s *sinkCore) prepare(checkpoint int64) error {
 	p, ok := s.out.(connect.Preparer)
-	if !ok || s.committer == nil {
+	if !ok || s.committer == nil && s.gathered == nil {
 		return nil
 	}
 	items, err := p.Prepare(checkpoint)
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
+	if s.gathered != nil {
+		s.handOver(append(s.carried, items...))
+		return nil
+	}
 	if len(items) > 0 {
 		s.prepared = append(s.prepared, prepared{checkpoint, items})
 	}
 	return nil
+}
+
+// handOver sends what is prepared to the Committer, before the barrier or the end of the input.
+func (s *sinkCore) handOver(items [][]byte) {
+	s.carried = nil
+	for _, item := range items {
+		s.gathered.Cur.Cols[0].AppendBytes(item)
+		s.gathered.EndRow(row.Insert)
+	}
+	if s.mark > math.MinInt64 {
+		s.gathered.Mark(s.mark)
+	}
+	s.gathered.Flush()
 }
 
 // Snapshot writes the writer's state and what is prepared and not committed.
@@ -131,6 +185,9 @@ func (s *sinkCore) Snapshot(w *operator.Snapshot) error {
 		w.Union(sinkWriterState, state)
 	default:
 		w.List(sinkWriterState, state)
+	}
+	if len(s.carried) > 0 {
+		w.List(sinkPreparedState, s.carried...)
 	}
 	for i := range s.prepared {
 		if fault.Seeded(fault.ForgetPrepared) {

@@ -21,6 +21,10 @@ type Sink[T any] struct {
 // NewSink returns the operator of one subtask.
 func NewSink[T any](sink connect.Sink[T]) *Sink[T] {
 	s := &Sink[T]{sink: sink}
+	if s.gather(sink); s.gathered != nil {
+		s.Init(s, s.gathered)
+		return s
+	}
 	s.Init(s, &s.nothing)
 	s.nothing.Output.Init(nil)
 	return s
@@ -44,8 +48,11 @@ func (s *Sink[T]) Rows(b *batch.Rows[T], from, to int) int {
 	return to
 }
 
-// Watermark ends here.
-func (s *Sink[T]) Watermark(int64) bool { return true }
+// Watermark is for the writer and the committer.
+func (s *Sink[T]) Watermark(t int64) bool {
+	s.come(t)
+	return true
+}
 
 // ColumnSink hands batches of columns to a connect.ColumnWriter and commits what it prepared.
 type ColumnSink struct {
@@ -55,7 +62,11 @@ type ColumnSink struct {
 }
 
 // NewColumnSink returns the operator of one subtask.
-func NewColumnSink(sink connect.ColumnSink) *ColumnSink { return &ColumnSink{sink: sink} }
+func NewColumnSink(sink connect.ColumnSink) *ColumnSink {
+	s := &ColumnSink{sink: sink}
+	s.gather(sink)
+	return s
+}
 
 // Open makes the writer and commits what was prepared before a restore.
 func (s *ColumnSink) Open(ctx *operator.Context) error {
@@ -68,19 +79,22 @@ func (s *ColumnSink) Open(ctx *operator.Context) error {
 // Receiver is the operator itself.
 func (s *ColumnSink) Receiver(int) any { return batch.ColumnReceiver(s) }
 
-// Push writes a batch. Its watermarks end here.
+// Push writes a batch.
 func (s *ColumnSink) Push(b *batch.Columns) bool {
 	if b.Len() > 0 {
 		if err := s.writer.Write(&b.Batch); err != nil {
 			s.ctx.Fail(err, nil)
 		}
 	}
+	if n := len(b.Marks); n > 0 {
+		s.come(b.Marks[n-1].Time)
+	}
 	b.Release()
 	return true
 }
 
-// Resume has nothing pending.
-func (s *ColumnSink) Resume() bool { return true }
+// Resume hands on committables.
+func (s *ColumnSink) Resume() bool { return s.gathered == nil || s.gathered.Drain() }
 
 // appendInt and takeInt are the integers in the states of this package.
 func appendInt(b []byte, v int64) []byte { return binary.AppendVarint(b, v) }

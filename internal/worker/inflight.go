@@ -13,11 +13,11 @@ import (
 // mayOvertake lets unaligned barriers overtake in a channel from a producing subtask of e. Over edges
 // between neighbours a subtask's records go where its other records go, in order: dealt out to other
 // subtasks, as after a change of the parallelism, what is in flight would lose its place. What is
-// broadcast must reach all subtasks at the same point of their checkpoint. Within a loop a barrier that
+// broadcast must reach all subtasks at the same point of their checkpoint, and so must what an aligned edge carries. Within a loop a barrier that
 // overtook would come back to a head that has not sent its own yet.
 func (b *builder) mayOvertake(ch *exchange.Channel, e *graph.Edge, from int) {
 	edge, ok := e.Type.(exchange.EdgeType)
-	if !ok || b.batch(e.To) || e.From.InLoop != 0 && e.To.InLoop != 0 {
+	if !ok || e.Aligned || b.batch(e.To) || e.From.InLoop != 0 && e.To.InLoop != 0 {
 		return
 	}
 	switch e.Strategy {

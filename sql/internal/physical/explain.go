@@ -111,6 +111,9 @@ func label(r *Rel) string {
 	if r.Detail == "" {
 		return r.Name
 	}
+	if r.Parallelism > 0 {
+		return fmt.Sprintf("%s(%s, parallelism=[%d])", r.Name, r.Detail, r.Parallelism)
+	}
 	if r.TTL != "" {
 		return r.Name + "(" + r.Detail + ", stateTtl=[" + r.TTL + "])"
 	}

@@ -12,6 +12,7 @@ type planNode struct {
 	Type         string      `json:"type"`
 	Contents     string      `json:"contents"`
 	Changes      string      `json:"changelog_mode"`
+	Parallelism  int         `json:"parallelism,omitempty"`
 	Predecessors []planInput `json:"predecessors,omitempty"`
 }
 
@@ -38,7 +39,7 @@ func ExplainJSON(rels []*Rel) (string, error) {
 			inputs = append(inputs, planInput{add(in), d})
 		}
 		ids[r] = len(nodes) + 1
-		nodes = append(nodes, planNode{ids[r], r.UID, r.Name, label(r), kindsText(r.Kinds), inputs})
+		nodes = append(nodes, planNode{ids[r], r.UID, r.Name, label(r), kindsText(r.Kinds), r.Parallelism, inputs})
 		return ids[r]
 	}
 	for _, r := range rels {

@@ -546,10 +546,9 @@ func (p *planner) sink(i Insert) *Rel {
 	if err != nil {
 		fail(i.Span, "%s", err)
 	}
-	var cols, notNull []int
+	var notNull []int
 	var nullNames []string
 	for k, c := range t.Sink() {
-		cols = append(cols, c)
 		if t.Columns[c].Type.NotNull && !in.Cols[k].Type.NotNull {
 			notNull, nullNames = append(notNull, k), append(nullNames, t.Columns[c].Name)
 		}
@@ -571,7 +570,7 @@ func (p *planner) sink(i Insert) *Rel {
 	case in.hasUpdates() && !needsBefore && t.PrimaryKey == nil:
 		fail(i.Span, "the table %s takes changes by key, and has no PRIMARY KEY … NOT ENFORCED", t.Path.Object)
 	}
-	keys := sinkKeys(t, cols)
+	keys := SinkKeys(t)
 	if in.hasUpdates() && !needsBefore && !in.isKey(keys) {
 		in = p.materialize(in, keys)
 	}
@@ -593,11 +592,11 @@ func (p *planner) sink(i Insert) *Rel {
 	return r
 }
 
-// sinkKeys are the places of the primary key among the columns that are written.
-func sinkKeys(t *catalog.Table, cols []int) []int {
+// SinkKeys are the places of a table's primary key among the columns that are written.
+func SinkKeys(t *catalog.Table) []int {
 	var keys []int
 	for _, k := range t.Keys() {
-		for i, c := range cols {
+		for i, c := range t.Sink() {
 			if c == k {
 				keys = append(keys, i)
 			}

@@ -39,6 +39,8 @@ type Rel struct {
 	// TTL is how long its state is kept where a hint says so, and Ignored are hints without effect.
 	TTL     string
 	Ignored []string
+	// Parallelism is that of a sink whose table says it, 0 for others. It is known when the plan is shown or run.
+	Parallelism int
 	// setBefore tells the operator whether it sends -U; nil where it cannot choose.
 	setBefore func(before bool)
 	// needs says for each input whether -U is needed, given whether it is needed of the operator; nil is all.
