@@ -49,6 +49,7 @@ func TestPartitionsAreCommittedAtTheEnd(t *testing.T) {
 	for _, tc := range []struct{ name, mode, partitions, insert, want string }{
 		{"streaming", "streaming", partitioned, "SELECT n, 'd1', n / 2 FROM v", "dt=d1/h=0 dt=d1/h=1"},
 		{"batch", "batch", partitioned, "SELECT n, 'd1', n / 2 FROM v", "dt=d1/h=0 dt=d1/h=1"},
+		{"blocking exchanges", "batch", partitioned, "SELECT n, 'd1', n / 2 FROM v", "dt=d1/h=0 dt=d1/h=1"},
 		{"static", "batch", partitioned, "PARTITION (dt = 'd 2') SELECT n, n / 2 FROM v", "dt=d 2/h=0 dt=d 2/h=1"},
 		{"empty", "batch", partitioned, "PARTITION (dt = 'd1', h = 7) SELECT n FROM v WHERE n > 9", "dt=d1/h=7"},
 		{"empty in part", "batch", partitioned, "PARTITION (dt = 'd1') SELECT n, 7 FROM v WHERE n > 9", ""},
@@ -60,6 +61,9 @@ func TestPartitionsAreCommittedAtTheEnd(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "out")
 			s := newSession(sql.Set("execution.runtime-mode", tc.mode), sql.Set("parallelism.default", "2"))
+			if tc.name == "blocking exchanges" {
+				execute(t, s, "SET 'execution.batch-shuffle-mode' = 'ALL_EXCHANGES_BLOCKING'")
+			}
 			execute(t, s, "CREATE TABLE f (n INT, dt STRING, h INT) "+tc.partitions+" WITH ('connector' = 'filesystem', 'path' = '"+dir+"', 'format' = 'csv', "+
 				"'sink.partition-commit.policy.kind' = 'success-file', 'sink.partition-commit.delay' = '1 d', 'sink.parallelism' = '2');"+
 				"CREATE VIEW v AS SELECT n FROM (VALUES 1, 2, 3, 0) AS t (n);")

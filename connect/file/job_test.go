@@ -73,7 +73,32 @@ func FuzzStates(f *testing.F) {
 	b, err := e.Snapshot()
 	must(f, err)
 	f.Add(b)
+	f.Add(encodeMergeable(100, appendPending(nil, p)))
+	f.Add(encodeBegun("dt=1", 7))
+	f.Add(appendItem(appendItem([]byte(begun), encodeBegun("dt=1", 7)), nil))
+	pending, err := (&partitionCommitter{pending: map[string]int64{"dt=1": 7}}).Snapshot()
+	must(f, err)
+	f.Add(pending)
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if p, most, err := decodeMergeable(data); err == nil {
+			if again, m, err := decodeMergeable(encodeMergeable(most, appendPending(nil, p))); err != nil || again != p || m != most {
+				t.Errorf("%+v up to %d, then %+v up to %d, %v", p, most, again, m, err)
+			}
+		}
+		if bucket, since, ok := decodeBegun(data); ok {
+			if again, at, ok := decodeBegun(encodeBegun(bucket, since)); !ok || again != bucket || at != since {
+				t.Errorf("%q since %d, then %q since %d", bucket, since, again, at)
+			}
+		}
+		if rest, err := cutSince(data, map[string]int64{}); err == nil && len(rest) > len(data) {
+			t.Errorf("%d bytes of %d are left", len(rest), len(data))
+		}
+		c := partitionCommitter{pending: map[string]int64{}}
+		if c.restore(data) == nil {
+			if b, err := c.Snapshot(); err != nil || len(c.pending) > 0 != (len(b) > 0) {
+				t.Errorf("%d bytes, %v", len(b), err)
+			}
+		}
 		if p, rest, err := decodePending(data); err == nil {
 			again, _, err := decodePending(appendPending(nil, p))
 			if err != nil || again != p || len(rest) > len(data) {
