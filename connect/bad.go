@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/metric"
 )
 
@@ -34,6 +35,8 @@ func (b *Bad) Unwrap() error { return b.Err }
 type BadPolicy struct {
 	handle func(*Bad) error
 	skip   bool
+	// strict says that the job fails by what is not the fault of a record: an error that is no *format.Error.
+	strict bool
 }
 
 // The simple policies.
@@ -58,7 +61,7 @@ func (p BadPolicy) Handle(err error, record []byte, place func() string, errs *m
 		return nil
 	}
 	b := &Bad{place(), record, err}
-	if !p.skip {
+	if wrong := (*format.Error)(nil); !p.skip || p.strict && !errors.As(err, &wrong) {
 		return b
 	}
 	errs.Add(1)

@@ -24,15 +24,19 @@ const textMax = 120
 
 // Error names the place and shows the beginning of the record.
 func (b *Bad) Error() string {
-	at := fmt.Sprintf("%s:%d", b.File, b.Line)
-	if b.Column > 0 {
-		at += ":" + strconv.Itoa(b.Column)
-	}
 	text, more := b.Text, ""
 	if len(text) > textMax {
 		text, more = text[:textMax], " …"
 	}
-	return fmt.Sprintf("%s: %v, in the record %q%s", at, b.Err, text, more)
+	return fmt.Sprintf("%s: %v, in the record %q%s", b.place(), b.Err, text, more)
+}
+
+func (b *Bad) place() string {
+	at := fmt.Sprintf("%s:%d", b.File, b.Line)
+	if b.Column > 0 {
+		at += ":" + strconv.Itoa(b.Column)
+	}
+	return at
 }
 
 // Unwrap is the decoder's error.

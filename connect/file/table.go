@@ -48,10 +48,10 @@ var (
 // base is Table without what makes sources and sinks, which parse their options by it.
 var base = connect.TableFactory{
 	Name: "filesystem",
-	Options: append(options.Set{
+	Options: slices.Concat(options.Set{
 		pathOption, monitorOption, patternOption, partitionNameOption, partSizeOption, rolloverOption, inactivityOption,
 		checkOption, compactionOption, compactionSizeOption, compactionParallelismOption, connect.SinkParallelism,
-	}, partitionOptions...),
+	}, partitionOptions, connect.BadRecordOptions),
 	Formatted: true,
 }
 

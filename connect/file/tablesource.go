@@ -19,6 +19,7 @@ import (
 type tableSource struct {
 	*table
 	cfg *config
+	bad connect.BadPolicy
 }
 
 func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
@@ -31,7 +32,11 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 	} else if err = errors.Join(c.format.ReadsRecords(), c.format.HasLines()); err == nil {
 		_, err = c.format.NewDecoder(&c.formatted)
 	}
-	if err != nil {
+	bad, badErr := connect.TableBadPolicy(t.Name, c.values)
+	if c.format.NewFileDecoder != nil && !bad.Fails() {
+		badErr = fmt.Errorf("'scan.bad-records' is of formats whose records stand for themselves: a file of '%s' is read as a whole or not", c.format.Name)
+	}
+	if err = errors.Join(err, badErr); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	cfg, err := c.sourceConfig()
@@ -41,7 +46,7 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 	if c.format.Reads != row.InsertOnly {
 		cfg.splitBytes = math.MaxInt64 // changes of a row are in order in a file, but not in several ranges
 	}
-	return &tableSource{c, cfg}, nil
+	return &tableSource{c, cfg, bad}, nil
 }
 
 // Readers is the number of files, of which large ones are cut into ranges.
@@ -98,7 +103,7 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 		}
 	}
 	project := scan.Project
-	c := &columnSource{table: s.table, cfg: s.cfg, scan: scan, schema: &row.Schema{}}
+	c := &columnSource{table: s.table, cfg: s.cfg, bad: s.bad, scan: scan, schema: &row.Schema{}}
 	for i := range project {
 		c.schema.Fields = append(c.schema.Fields, scan.Field(s.spec.Schema, i))
 	}
@@ -172,6 +177,7 @@ type constant struct {
 type columnSource struct {
 	*table
 	cfg        *config
+	bad        connect.BadPolicy
 	scan       connect.Scan
 	schema     *row.Schema // of the batches
 	decoded    []int       // places in the batch of the columns that are in the files
@@ -191,7 +197,7 @@ func (s *columnSource) Enumerator(ctx connect.EnumeratorContext, state []byte) (
 func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, error) {
 	base := scanReader{
 		s: s, values: make([]*columns.Vector, len(s.constants)), view: &columns.Batch{Cols: make([]*columns.Vector, len(s.decoded))},
-		reader: reader[struct{}]{ctx: ctx, cfg: s.cfg},
+		reader: reader[struct{}]{ctx: ctx, cfg: s.cfg, errors: ctx.Metrics.Counter("numRecordsInErrors")},
 	}
 	for i, c := range s.constants {
 		base.values[i] = columns.New(c.Type)
@@ -357,7 +363,9 @@ func (r *columnReader) decode(out *connect.ColumnOutput, text []byte, ends []int
 	for _, to := range ends {
 		line := trimEnd(text[done:to])
 		if err := r.decoder.Decode(line, r.view); err != nil {
-			return 0, r.wrong(int64(done), line, err)
+			if err := r.wrong(int64(done), line, err); err != nil {
+				return 0, err
+			}
 		}
 		if done = to; r.view.N-before >= room {
 			break
@@ -367,7 +375,7 @@ func (r *columnReader) decode(out *connect.ColumnOutput, text []byte, ends []int
 	return done, nil
 }
 
-// wrong says where a line is that cannot be decoded.
+// wrong deals with a line that cannot be decoded, and says where it is.
 func (r *columnReader) wrong(at int64, line []byte, cause error) error {
 	n, err := r.lines.line(r.scan.offset + at)
 	if err != nil {
@@ -380,7 +388,10 @@ func (r *columnReader) wrong(at int64, line []byte, cause error) error {
 		bad.Column, c.Column = e.Column, 0
 		bad.Err = &c
 	}
-	return bad
+	if r.s.bad.Fails() {
+		return bad
+	}
+	return r.s.bad.Handle(bad.Err, []byte(bad.Text), bad.place, r.errors)
 }
 
 // constantsOf sets what is known of a file's rows.

@@ -59,14 +59,14 @@ var (
 var (
 	base = connect.TableFactory{
 		Name: "http", Formatted: true,
-		Options: options.Set{
+		Options: append(options.Set{
 			urlOption, modeOption, everyOption, lineOption, cursorHeaderOption, cursorParameterOption, stopOption, reconnectOption, bodyOption,
 			rowsOption, sizeOption, delayOption, arrayOption, contentOption, tokenOption, headersOption, timeoutOption, retryOption,
-		},
+		}, connect.BadRecordOptions...),
 	}
 	webhookBase = connect.TableFactory{
 		Name: "http-webhook", Formatted: true,
-		Options: options.Set{listenOption, tokenOption, openOption, answerOption, holdOption, lineOption, bodyOption},
+		Options: append(options.Set{listenOption, tokenOption, openOption, answerOption, holdOption, lineOption, bodyOption}, connect.BadRecordOptions...),
 	}
 )
 
@@ -167,10 +167,11 @@ func (c *table) source(o origin, metadata []metadataColumn, err error) (connect.
 			_, err = c.format.NewDecoder(&c.rows)
 		}
 	}
-	if err != nil {
+	bad, badErr := connect.TableBadPolicy(c.spec.Name, c.values)
+	if err = errors.Join(err, badErr); err != nil {
 		return nil, fmt.Errorf("table %s: %w", c.spec.Name, err)
 	}
-	return &tableSource{c, o, metadata}, nil
+	return &tableSource{c, o, metadata, bad}, nil
 }
 
 // metadataColumn is a metadata column that can be read.
@@ -189,6 +190,7 @@ type tableSource struct {
 	*table
 	o        origin
 	metadata []metadataColumn
+	bad      connect.BadPolicy
 }
 
 func (s *tableSource) Bounded() bool            { return s.o.bounded() }
@@ -244,7 +246,7 @@ func (s *columnSource) Enumerator(ctx connect.EnumeratorContext, state []byte) (
 }
 
 func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, error) {
-	return &columnReader{newReader(s.o, connect.FailOnBad, ctx), s, s.newDecoder(), &columns.Batch{}}, nil
+	return &columnReader{newReader(s.o, s.bad, ctx), s, s.newDecoder(), &columns.Batch{}}, nil
 }
 
 // columnReader decodes records into columns.

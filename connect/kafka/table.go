@@ -63,11 +63,11 @@ var (
 // base is Table without what makes sources and sinks, which parse their options by it.
 var base = connect.TableFactory{
 	Name: "kafka", Formatted: true, Keyed: true,
-	Options: options.Set{
+	Options: append(options.Set{
 		topicOption, patternOption, keyFieldsOption, keyFieldsPrefixOption, valueFieldsOption, startOption, startOffsetsOption,
 		startTimeOption, stopOption, stopOffsetsOption, stopTimeOption, discoverOption, scanParallelismOption,
 		guaranteeOption, prefixOption, loseOption, partitionerOption, connect.SinkParallelism,
-	},
+	}, connect.BadRecordOptions...),
 }
 
 // Table is the connector 'kafka' of SQL: records of topics in a format, with keys in a format of their own, if wanted. Options that

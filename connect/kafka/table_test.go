@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -149,6 +150,19 @@ func testTableChanges(t *testing.T, newCluster makeCluster) {
 	got, err = c.rows("n INT", connect.Scan{}, "format", "debezium-json", "debezium-json.ignore-parse-errors", "true")
 	if err != nil || len(got) != 3 {
 		t.Errorf("bad records that are passed over: %s, %v", got, err)
+	}
+	dir := t.TempDir()
+	got, err = c.rows("n INT", connect.Scan{}, "format", "debezium-json", "scan.bad-records", "dead-letter", "scan.dead-letter.directory", dir)
+	if err != nil || len(got) != 3 {
+		t.Errorf("bad records that are dead letters: %s, %v", got, err)
+	}
+	letters, err := filepath.Glob(dir + "/*.json")
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("%v, %v", letters, err)
+	}
+	text, err := os.ReadFile(letters[0])
+	if err != nil || !strings.Contains(string(text), `"table":"t","place":"topic a, partition 0, offset 2",`) || !strings.Contains(string(text), `"record":"{"}`) {
+		t.Errorf("%s, %v", text, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 type tableSource struct {
 	*table
 	cfg *config
+	bad connect.BadPolicy
 }
 
 func newTableSource(t *connect.TableSpec, f *connect.TableFactory) (connect.TableSource, error) {
@@ -27,7 +29,8 @@ func newTableSource(t *connect.TableSpec, f *connect.TableFactory) (connect.Tabl
 	}
 	o, err := c.sourceOptions()
 	cfg, err2 := o.config(propertiesPrefix)
-	errs := []error{err, err2}
+	bad, err3 := connect.TableBadPolicy(t.Name, c.values)
+	errs := []error{err, err2, err3}
 	for _, p := range []*part{&c.key, &c.value} {
 		if p.factory == nil {
 			continue
@@ -46,7 +49,7 @@ func newTableSource(t *connect.TableSpec, f *connect.TableFactory) (connect.Tabl
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	return &tableSource{c, cfg}, nil
+	return &tableSource{c, cfg, bad}, nil
 }
 
 func (s *tableSource) Bounded() bool { return s.cfg.Stop != nil }
@@ -209,9 +212,13 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 // wrong deals with an error of a decoder: a record that is wrong, or a server that the decoder asks.
 func (r *columnReader) wrong(k *kgo.Record, err error) error {
 	if bad := (*format.Error)(nil); errors.As(err, &bad) {
-		return r.bad(k, err)
+		return r.s.bad.Handle(err, bytes.Clone(k.Value), func() string { return place(k) }, r.errors)
 	}
-	return fmt.Errorf("topic %s, partition %d, offset %d: %w", k.Topic, k.Partition, k.Offset, err)
+	return fmt.Errorf("%s: %w", place(k), err)
+}
+
+func place(k *kgo.Record) string {
+	return fmt.Sprintf("topic %s, partition %d, offset %d", k.Topic, k.Partition, k.Offset)
 }
 
 // decode appends the rows of a record to a batch.

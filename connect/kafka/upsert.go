@@ -26,10 +26,10 @@ var (
 // upsertBase is Upsert without what makes sources and sinks.
 var upsertBase = connect.TableFactory{
 	Name: "upsert-kafka", Formatted: true, Keyed: true,
-	Options: options.Set{
+	Options: append(options.Set{
 		topicOption, patternOption, keyFieldsPrefixOption, valueFieldsOption, stopOption, stopOffsetsOption, stopTimeOption, discoverOption,
 		scanParallelismOption, guaranteeOption, prefixOption, loseOption, connect.SinkParallelism, flushRowsOption, flushIntervalOption,
-	},
+	}, connect.BadRecordOptions...),
 }
 
 // Upsert is the connector 'upsert-kafka' of SQL: a table whose rows, by the primary key, are what the last record with their key says. A

@@ -78,11 +78,11 @@ var (
 // base is Table without what makes sources and sinks, which parse their options by it.
 var base = connect.TableFactory{
 	Name: "nats", Formatted: true,
-	Options: options.Set{
+	Options: append(options.Set{
 		serversOption, streamOption, subjectOption, splitOption, discoverOption, startOption, startTimeOption, startSequenceOption,
 		stopOption, stopTimeOption, stopSequenceOption, lostOption, scanParallelismOption, guaranteeOption, acceptOption,
 		userOption, passwordOption, tokenOption, credentialsOption, caOption, certOption, keyOption, timeoutOption,
-	},
+	}, connect.BadRecordOptions...),
 }
 
 // Table is the connector 'nats' of SQL: messages of streams in a format.

@@ -105,6 +105,9 @@ func TestTableOptions(t *testing.T) {
 	l.put("a.bad", "x")
 	_, err := l.rows("n INT", connect.Scan{}, "")
 	wantError(t, "a bad message", err, "stream a, subject a.bad, message 5: ")
+	if got, err := l.rows("n INT", connect.Scan{}, "scan.bad-records=skip"); err != nil || len(got) != 4 {
+		t.Errorf("bad messages that are skipped: %s, %v", got, err)
+	}
 	if got, err := l.rows("n INT", connect.Scan{}, "csv.ignore-parse-errors=true"); err != nil || len(got) != 5 {
 		t.Errorf("bad messages that are passed over: %s, %v", got, err)
 	}

@@ -24,6 +24,9 @@ func newTableSource(t *connect.TableSpec) (connect.TableSource, error) {
 	}
 	o, err := c.sourceOptions()
 	if err == nil {
+		o.OnBad, err = connect.TableBadPolicy(t.Name, c.values)
+	}
+	if err == nil {
 		if err = c.format.ReadsRecords(); err == nil {
 			_, err = c.format.NewDecoder(&c.rows)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/format"
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/metric"
 	"github.com/flott-dev/flott/row"
 )
 
@@ -29,7 +30,7 @@ var (
 
 var base = connect.TableFactory{
 	Name: "socket", Formatted: true,
-	Options: config.Set{hostOption, portOption, endOption, retriesOption, delayOption},
+	Options: append(config.Set{hostOption, portOption, endOption, retriesOption, delayOption}, connect.BadRecordOptions...),
 }
 
 // Table is the connector 'socket' of SQL: lines in a format from a TCP server. Rows are lost when a job
@@ -44,6 +45,7 @@ type table struct {
 	format *format.Factory
 	rows   format.Table
 	lines  connect.Source[string]
+	bad    connect.BadPolicy
 }
 
 func newTable(t *connect.TableSpec) (connect.TableSource, error) {
@@ -57,6 +59,9 @@ func newTable(t *connect.TableSpec) (connect.TableSource, error) {
 		lines: Lines(net.JoinHostPort(hostOption.Get(c), strconv.Itoa(portOption.Get(c))), Options{
 			Bounded: endOption.Get(c), Retries: retriesOption.Get(c), RetryDelay: delayOption.Get(c),
 		}),
+	}
+	if s.bad, err = connect.TableBadPolicy(t.Name, c); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	if len(t.Partitions) > 0 {
 		return nil, fmt.Errorf("table %s: the connector 'socket' has no partitions", t.Name)
@@ -78,7 +83,7 @@ func (s *table) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 	rows := s.rows
 	rows.Project, rows.Types = scan.Project, scan.Types
 	newDecoder, err := s.format.NewDecoder(&rows)
-	return &columnSource{s.lines, &row.Schema{Fields: rows.Columns()}, newDecoder}, err
+	return &columnSource{s.lines, &row.Schema{Fields: rows.Columns()}, newDecoder, s.bad}, err
 }
 
 // columnSource decodes the lines of a source.
@@ -86,6 +91,7 @@ type columnSource struct {
 	connect.Source[string]
 	schema     *row.Schema
 	newDecoder func() format.Decoder
+	bad        connect.BadPolicy
 }
 
 func (s *columnSource) Schema() *row.Schema { return s.schema }
@@ -95,7 +101,9 @@ func (s *columnSource) Reader(ctx connect.ReaderContext) (connect.ColumnReader, 
 	if err != nil {
 		return nil, err
 	}
-	return &columnReader{inner: r, lines: connect.NewOutput[string](), decoder: s.newDecoder()}, nil
+	return &columnReader{
+		inner: r, lines: connect.NewOutput[string](), decoder: s.newDecoder(), bad: s.bad, errors: ctx.Metrics.Counter("numRecordsInErrors"),
+	}, nil
 }
 
 type columnReader struct {
@@ -104,6 +112,8 @@ type columnReader struct {
 	pool    *batch.Pool[string]
 	room    int // of the pool's batches
 	decoder format.Decoder
+	bad     connect.BadPolicy
+	errors  *metric.Counter
 	buf     []byte
 	line    int64
 }
@@ -146,9 +156,8 @@ func (r *columnReader) Poll(out *connect.ColumnOutput) (connect.Status, error) {
 func (r *columnReader) decode(line string, b *column.Batch) error {
 	r.buf = append(r.buf[:0], line...)
 	err := r.decoder.Decode(r.buf, b)
-	var bad *format.Error
-	if errors.As(err, &bad) {
-		return fmt.Errorf("socket: line %d since the start: %w, in the record %q", r.line, err, line)
+	if err == nil {
+		return nil
 	}
-	return err
+	return r.bad.Handle(err, []byte(line), func() string { return fmt.Sprintf("socket: line %d since the start", r.line) }, r.errors)
 }

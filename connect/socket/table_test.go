@@ -12,16 +12,21 @@ import (
 	"github.com/flott-dev/flott/format/formattest"
 )
 
-func tableAt(t *testing.T, addr string) connect.Source[string] {
+func tableAt(t *testing.T, addr string, options ...string) connect.Source[string] {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := Table.NewSource(&connect.TableSpec{
+	spec := &connect.TableSpec{
 		Name: "t", Schema: formattest.Schema("a INT, b STRING"), Formats: []format.Factory{csv.Factory},
 		Options: map[string]string{"connector": "socket", "hostname": host, "port": port, "format": "csv", "bounded": "true"},
-	})
+	}
+	for _, o := range options {
+		key, value, _ := strings.Cut(o, "=")
+		spec.Options[key] = value
+	}
+	table, err := Table.NewSource(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +49,10 @@ func TestTableBadLine(t *testing.T) {
 	want := `socket: line 2 since the start: column 1: field a: "x" is not a value of type INT, in the record "x,b"`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+	got, err := connecttest.NewDriver(t, tableAt(t, serve(t, "1,a\nx,b\n2,c\n"), "scan.bad-records=skip"), 1, nil).Read(0)
+	if err != nil || strings.Join(got, " ") != `["a",1] ["c",2]` {
+		t.Errorf("%s, %v", got, err)
 	}
 }
 
