@@ -76,6 +76,8 @@ type Scan struct {
 	Types []*row.Type
 	// Metadata are the names of the metadata columns that follow them, of a MetadataColumns.
 	Metadata []string
+	// Conditions are those of rows that are wanted, on columns by their places in TableSpec.Schema. Others may come.
+	Conditions []format.Condition
 	// Limit is how many rows are enough, of a Limited; 0 asks for all of them. More may come.
 	Limit int64
 	// Partitions are those that are read, of a Partitioned, as Partitioned.Partitions has them; nil

@@ -60,6 +60,8 @@ type Table struct {
 	// Types are those of the columns of Project, of a format that is Nested: ROWs may have some of the
 	// fields of Schema only, in its order. nil is all fields. The others are checked, as columns are.
 	Types []*row.Type
+	// Conditions are those of rows that are wanted. Most formats do not look at them.
+	Conditions []Condition
 	// Metadata are those of Factory.Metadata that a decoder appends behind the columns of Project.
 	Metadata []row.Field
 	// Options are the values of the factory's options.

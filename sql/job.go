@@ -28,6 +28,7 @@ type builder struct {
 	config *config.Configuration
 	env    *stream.Env
 	made   map[*physical.Rel]columnar.Stream
+	users  map[*physical.Rel][]*physical.Rel // who takes the rows of a relation
 	// watermarks are those of sources, as expressions of their columns.
 	watermarks map[*physical.Rel]expr.Expr
 	result     connect.ColumnSink // of a query
@@ -58,6 +59,7 @@ func (s *Session) build(c *config.Configuration, rels []*physical.Rel, result co
 	if err := s.dealToWriters(c, rels); err != nil {
 		return nil, err
 	}
+	b.users = users(rels)
 	for _, r := range rels {
 		if err := b.sink(r); err != nil {
 			return nil, err
@@ -232,6 +234,7 @@ func (b *builder) source(r *physical.Rel, node columnar.Node) (s columnar.Stream
 	if err != nil {
 		return s, err
 	}
+	scan.Conditions = b.conditions(r, &scan)
 	src, err := table.Scan(scan.Scan)
 	if err != nil {
 		return s, err

@@ -118,6 +118,11 @@ func (s *tableSource) Scan(scan connect.Scan) (connect.ColumnSource, error) {
 		formatted.Types = append(formatted.Types, c.schema.Fields[out].Type)
 		c.decoded = append(c.decoded, out)
 	}
+	for _, condition := range scan.Conditions {
+		if condition.Column = slices.Index(s.places, condition.Column); condition.Column >= 0 {
+			formatted.Conditions = append(formatted.Conditions, condition)
+		}
+	}
 	for i, name := range scan.Metadata {
 		f, ok := metadataField(name)
 		if !ok {

@@ -15,8 +15,9 @@ import (
 
 // decoder reads files.
 type decoder struct {
-	columns []row.Field
-	zone    *time.Location
+	columns    []row.Field
+	conditions []format.Condition // on columns, by their places among these
+	zone       *time.Location
 
 	name   string
 	file   *parquet.File
@@ -55,6 +56,7 @@ func (d *decoder) Open(f format.File, at format.Position) (err error) {
 	}
 	d.leaves = p.leaves
 	metadata := d.file.Metadata().RowGroups
+	ordered := len(d.file.Metadata().ColumnOrders) > 0 // others are of writers that ordered texts wrongly
 	for i, g := range d.file.RowGroups() {
 		offset := int64(0)
 		if len(metadata[i].Columns) > 0 {
@@ -63,7 +65,10 @@ func (d *decoder) Open(f format.File, at format.Position) (err error) {
 				offset = min(offset, m.DictionaryPageOffset)
 			}
 		}
-		if offset >= f.From && offset < f.To && offset >= at.Block {
+		if offset < f.From || offset >= f.To || offset < at.Block {
+			continue
+		}
+		if isBegun := offset == at.Block && at.Rows > 0; isBegun || !ordered || d.wanted(&metadata[i]) {
 			d.groups = append(d.groups, group{g, offset})
 		}
 	}

@@ -75,7 +75,9 @@ func newDecoder(t *format.Table) (func() format.FileDecoder, error) {
 	if err := check(t.Schema); err != nil {
 		return nil, err
 	}
-	return func() format.FileDecoder { return &decoder{columns: t.Columns(), zone: zoneOf(t)} }, nil
+	return func() format.FileDecoder {
+		return &decoder{columns: t.Columns(), conditions: conditionsOf(t), zone: zoneOf(t)}
+	}, nil
 }
 
 func newEncoder(t *format.Table) (func(w io.Writer) (format.FileEncoder, error), error) {

@@ -118,15 +118,15 @@ func volatile(x expr.Expr) bool {
 	return is
 }
 
-// conjuncts are the parts of a condition that AND puts together.
-func conjuncts(x expr.Expr) []expr.Expr {
+// Conjuncts are the parts of a condition that AND puts together.
+func Conjuncts(x expr.Expr) []expr.Expr {
 	if x == nil {
 		return nil
 	}
 	if c, ok := x.(*expr.Call); ok && c.Func.Name == "AND" {
 		var all []expr.Expr
 		for _, a := range c.Args {
-			all = append(all, conjuncts(a)...)
+			all = append(all, Conjuncts(a)...)
 		}
 		return all
 	}

@@ -119,7 +119,7 @@ func (s *sides) equations(p *planner) {
 	}
 	var equations []equation
 	var rest []expr.Expr
-	for _, c := range conjuncts(s.n.Cond) {
+	for _, c := range Conjuncts(s.n.Cond) {
 		x, ok := c.(*expr.Call)
 		if !ok || len(x.Args) != 2 || x.Func.Name != "=" && x.Func.Name != "IS NOT DISTINCT FROM" {
 			rest = append(rest, c)

@@ -118,7 +118,7 @@ func lookupSideOf(r *Rel) *lookupSide {
 		if side == nil || slices.ContainsFunc(side.exprs, volatile) { // which would be computed anew
 			return nil
 		}
-		for _, c := range conjuncts(op.Cond) {
+		for _, c := range Conjuncts(op.Cond) {
 			side.conds = append(side.conds, expr.Replace(c, side.exprs))
 		}
 		exprs := make([]expr.Expr, len(op.Exprs))
@@ -222,7 +222,7 @@ type lookupKey struct {
 // lookupKeys takes equations of columns of the table with values of the left side out of the condition. Those with constants
 // are taken where there are no others: a connector may have a way for the former only.
 func (s *sides) lookupKeys(p *planner, side *lookupSide) []lookupKey {
-	conds := conjuncts(s.n.Cond)
+	conds := Conjuncts(s.n.Cond)
 	var all []lookupKey // of each condition, where value is not nil
 	isConstant := true
 	for _, c := range conds {

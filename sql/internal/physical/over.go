@@ -119,7 +119,7 @@ func rankLimits(f *logical.Filter) (*logical.Over, rankBounds, expr.Expr) {
 	number := len(over.Input.Columns())
 	b := rankBounds{from: 1, to: -1, toColumn: -1}
 	var rest []expr.Expr
-	for _, c := range conjuncts(f.Cond) {
+	for _, c := range Conjuncts(f.Cond) {
 		if !b.take(c, number) {
 			rest = append(rest, c)
 		}

@@ -309,7 +309,7 @@ func (p *planner) calc(in *Rel, cond expr.Expr, exprs []expr.Expr, cols []row.Fi
 		}
 		both := c.Cond
 		if cond != nil {
-			both = and(append(conjuncts(c.Cond), expr.Replace(cond, c.Exprs)))
+			both = and(append(Conjuncts(c.Cond), expr.Replace(cond, c.Exprs)))
 		}
 		return p.calc(in.Ins[0], both, merged, cols)
 	}
