@@ -14,7 +14,6 @@ import (
 
 	"github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect/all"
-	"github.com/flott-dev/flott/connect/nexmark"
 	"github.com/flott-dev/flott/internal/cputime"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
@@ -93,7 +92,7 @@ func (o *SQLOptions) topic() (brokers, name string, ok bool) {
 // SQLSession is a session that has what the queries need.
 func SQLSession(p *Probe, options ...sql.Option) *sql.Session {
 	options = append([]sql.Option{
-		sql.With(append(all.Factories(), nexmark.Table, probeTable(p), sideTable), all.Formats()),
+		sql.With(append(all.Factories(), probeTable(p), sideTable), all.Formats()),
 		sql.Functions(sql.Scalar("count_char", countChar)),
 	}, options...)
 	return sql.NewSession(options...)

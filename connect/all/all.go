@@ -13,6 +13,7 @@ import (
 	"github.com/flott-dev/flott/connect/jdbc"
 	"github.com/flott-dev/flott/connect/kafka"
 	"github.com/flott-dev/flott/connect/nats"
+	"github.com/flott-dev/flott/connect/nexmark"
 	"github.com/flott-dev/flott/connect/postgrescdc"
 	"github.com/flott-dev/flott/connect/print"
 	_ "github.com/flott-dev/flott/connect/s3" // a driver of files
@@ -28,7 +29,7 @@ import (
 
 // Factories are the connectors: what 'connector' can name.
 func Factories() []connect.TableFactory {
-	return []connect.TableFactory{file.Table, kafka.Table, kafka.Upsert, jdbc.Table, postgrescdc.Table, nats.Table, httpio.Table, httpio.WebhookTable, datagen.Table, print.Table, discard.Table, socket.Table}
+	return []connect.TableFactory{file.Table, kafka.Table, kafka.Upsert, jdbc.Table, postgrescdc.Table, nats.Table, httpio.Table, httpio.WebhookTable, datagen.Table, nexmark.Table, print.Table, discard.Table, socket.Table}
 }
 
 // Formats are the formats: what 'format' can name.

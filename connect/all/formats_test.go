@@ -19,6 +19,8 @@ var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
 func TestFormatsPage(t *testing.T) { runPage(t, "formats.md") }
 
+func TestDatagenPage(t *testing.T) { runPage(t, "connectors/datagen.md") }
+
 // TestFilesPage has an object store for s3://.
 func TestFilesPage(t *testing.T) {
 	fake := gofakes3.New(s3mem.New(), gofakes3.WithLogger(gofakes3.DiscardLog()), gofakes3.WithAutoBucket(true))
