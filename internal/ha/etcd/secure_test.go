@@ -128,7 +128,7 @@ func TestUsers(t *testing.T) {
 	_, err = admin.AuthEnable(ctx)
 	hatest.Check(t, err)
 
-	mine := etcd.Options{ClusterID: "mine", Username: "flott", Password: "secret"}
+	mine := etcd.Options{ClusterID: "mine", Username: "flott", Password: "secret", LeaseTimeout: time.Minute} // longer than the server is away
 	s := open(t, mine, server.Address)
 	l := hatest.Lead(t, s, "one")
 	v, err := l.Put(ctx, "a", []byte("x"))
