@@ -81,14 +81,14 @@ func TestSink(t *testing.T) {
 // writerVariable has the test's program be a job that writes to the directory.
 const writerVariable = "FLOTT_TEST_HDFS_WRITER"
 
-// numbers is how many that job writes, in about a second.
+// numbers is how many that job writes, in two seconds or more.
 const numbers = 20_000
 
 // numbersJob goes on where one before it was.
 func numbersJob(dir, checkpoints string) *stream.Env {
 	env := stream.NewEnv(stream.Parallelism(2), stream.Checkpoint(20*time.Millisecond), stream.CheckpointDir(checkpoints),
 		stream.Restart(stream.FixedDelay(1000, 10*time.Millisecond)))
-	source := datagen.Source(func(n int64) string { return fmt.Sprint(n) }, datagen.Options{Count: numbers, PerSecond: numbers})
+	source := datagen.Source(func(n int64) string { return fmt.Sprint(n) }, datagen.Options{Count: numbers, PerSecond: numbers / 2})
 	stream.From(env, source).UID("numbers").To(file.Sink(dir, file.EncodeLines(text), file.SinkOptions[string]{PartBytes: 6000})).UID("files")
 	return env
 }
@@ -179,8 +179,8 @@ func wantNumbers(t testing.TB, dir string) {
 	}
 }
 
-// awaitParts waits until some more parts are visible, each of a thousand numbers or more.
-func awaitParts(t testing.TB, f fileSystem, dir string, more int) {
+// awaitParts waits until some more parts are visible, each of a thousand numbers or more, or the job has ended.
+func awaitParts(t testing.TB, f fileSystem, dir string, more int, ended <-chan struct{}) {
 	t.Helper()
 	parts := func() int {
 		paths, err := f.Glob(t.Context(), dir+"/part-*")
@@ -189,6 +189,8 @@ func awaitParts(t testing.TB, f fileSystem, dir string, more int) {
 	}
 	for before := parts(); parts() < before+more; {
 		select {
+		case <-ended:
+			return
 		case <-t.Context().Done():
 			t.Fatal(t.Context().Err())
 		case <-time.After(time.Millisecond):
@@ -199,7 +201,7 @@ func awaitParts(t testing.TB, f fileSystem, dir string, more int) {
 // TestKilledWriter kills a job again and again while it writes, and has servers go and come back meanwhile.
 func TestKilledWriter(t *testing.T) {
 	s, dir := newDir(t)
-	f, checkpoints := system(t, dir), t.TempDir()
+	f, checkpoints, killed := system(t, dir), t.TempDir(), 0
 	for kills := range 5 {
 		if kills == 1 {
 			s.StopNameNode(t)
@@ -208,20 +210,32 @@ func TestKilledWriter(t *testing.T) {
 		job.Env = append(os.Environ(), writerVariable+"="+dir+"|"+checkpoints)
 		job.Stderr = os.Stderr
 		must(t, job.Start())
+		var failed error
+		ended := make(chan struct{})
+		go func() {
+			failed = job.Wait()
+			close(ended)
+		}()
 		switch kills {
 		case 1:
 			s.StartNameNode(t)
 		case 3:
-			awaitParts(t, f, dir, 1)
+			awaitParts(t, f, dir, 1, ended)
 			s.StopDataNode(t)
 			s.StartDataNode(t)
 		case 4:
-			must(t, job.Wait())
+			<-ended
+			must(t, failed)
 			wantNumbers(t, dir)
+			if killed == 0 {
+				t.Error("no job was killed before it had ended")
+			}
 			return
 		}
-		awaitParts(t, f, dir, 2)
-		must(t, job.Process.Kill())
-		_ = job.Wait()
+		awaitParts(t, f, dir, 2, ended)
+		if job.Process.Kill() == nil { // else it has ended
+			killed++
+		}
+		<-ended
 	}
 }
