@@ -17,6 +17,7 @@ import (
 // TestSlicesEqualRows: groups by windows of batch mode that are put together of slices are those of rows that are repeated for
 // each of their windows, whatever the windows, the keys and the calls are, on disk and in memory, at any parallelism.
 func TestSlicesEqualRows(t *testing.T) {
+	onlyResults(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	file := filepath.Join(t.TempDir(), "rows.csv")
 	var lines strings.Builder
