@@ -7,7 +7,15 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/collect"
+	"github.com/flott-dev/flott/connect/connecttest"
 )
+
+func TestConformance(t *testing.T) {
+	connecttest.Sink(t, func(*testing.T) connecttest.SinkTarget[int] {
+		s := collect.To[int]()
+		return connecttest.SinkTarget[int]{Sink: s, Visible: s.Results}
+	}, connecttest.SinkOptions[int]{Record: func(n int) int { return n }})
+}
 
 func TestSeenDoesNotWaitForCheckpoints(t *testing.T) {
 	s := collect.To[int]()

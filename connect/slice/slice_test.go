@@ -12,6 +12,20 @@ import (
 	"github.com/flott-dev/flott/internal/batch"
 )
 
+func TestConformance(t *testing.T) {
+	var want []int
+	for i := range 100 {
+		want = append(want, i)
+	}
+	for name, open := range map[string]func() connect.Source[int]{
+		"Of":   func() connect.Source[int] { return slice.Of(want...) },
+		"Func": func() connect.Source[int] { return slice.Func(100, func(i int64) int { return int(i) }) },
+		"Iter": func() connect.Source[int] { return slice.Iter(slices.Values(want)) },
+	} {
+		t.Run(name, func(t *testing.T) { connecttest.Source(t, open, connecttest.Options[int]{Want: want}) })
+	}
+}
+
 // TestIterRestored stops an iterator after some polls. The restored reader runs it again and goes
 // on behind what was read.
 func TestIterRestored(t *testing.T) {
