@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -24,6 +25,7 @@ import (
 // Store is a ha.Store in etcd.
 type Store struct {
 	client  *clientv3.Client // after connect
+	login   *clientv3.Client // asks for its tokens; nil without a user
 	conf    clientv3.Config
 	opts    Options
 	where   string        // the endpoints, for errors
@@ -88,11 +90,44 @@ func (s *Store) connect() error {
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
-	client, err := clientv3.New(s.conf)
+	conf := s.conf
+	if conf.Username != "" {
+		if err := s.logIn(&conf); err != nil {
+			return err
+		}
+	}
+	client, err := clientv3.New(conf)
 	if err == nil {
 		s.client = client
 	}
 	return err
+}
+
+// authenticate is the request for a token.
+const authenticate = "/etcdserverpb.Auth/Authenticate"
+
+// logIn has requests for tokens go by a client of their own, which has none. The client sends an old one with them, which
+// a server before 3.5 that has started anew refuses, and then asks again, for ever.
+func (s *Store) logIn(conf *clientv3.Config) error {
+	if s.login == nil {
+		plain := *conf
+		plain.Username, plain.Password = "", ""
+		login, err := clientv3.New(plain)
+		if err != nil {
+			return err
+		}
+		s.login = login
+	}
+	conn := s.login.ActiveConnection()
+	conf.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any,
+		cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		if method == authenticate {
+			cc = conn
+		}
+		return invoke(ctx, method, req, reply, cc, opts...)
+	})}
+	return nil
 }
 
 // Close ends all leaderships without resigning: others can lead when their leases are over.
@@ -103,11 +138,13 @@ func (s *Store) Close() error {
 	s.mu.running.Wait()
 	s.connecting.Lock()
 	defer s.connecting.Unlock()
-	if s.client == nil {
-		return nil
-	}
-	if err := s.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
-		return s.fail("close", "", err)
+	for _, c := range []*clientv3.Client{s.client, s.login} {
+		if c == nil {
+			continue
+		}
+		if err := c.Close(); err != nil && !errors.Is(err, context.Canceled) {
+			return s.fail("close", "", err)
+		}
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func TestUsers(t *testing.T) {
 	hatest.WantRecord(t, s, "a", "x", v)
 	server.Kill() // tokens do not survive it
 	away := mine
-	away.LeaseTimeout = 3 * time.Second
+	away.LeaseTimeout = 9 * time.Second
 	waiting := open(t, away, server.Address)
 	_, err = waiting.Get(ctx, "a")
 	wantAway(t, err, server.Address)
