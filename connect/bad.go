@@ -54,6 +54,9 @@ func DeadLetter(f func(b *Bad) error) BadPolicy { return BadPolicy{handle: f, sk
 // ErrSkip, as the error of a decoder, drops a record that is not wanted. It is not counted.
 var ErrSkip = errors.New("the record is passed over")
 
+// Fails reports whether a bad record fails the job.
+func (p BadPolicy) Fails() bool { return !p.skip }
+
 // Handle deals with a record that a decoder has refused with err, and returns the error that fails the job, if any. place is
 // called only for errors that count.
 func (p BadPolicy) Handle(err error, record []byte, place func() string, errs *metric.Counter) error {

@@ -51,9 +51,6 @@ func TableBadPolicy(table string, options *config.Configuration) (BadPolicy, err
 	return BadPolicy{handle: d.write, skip: true, strict: true}, nil
 }
 
-// Fails reports whether a bad record fails the job.
-func (p BadPolicy) Fails() bool { return !p.skip }
-
 // deadLetters writes bad records to a directory. Each process has a file of its own there.
 type deadLetters struct {
 	table, dir string

@@ -70,7 +70,7 @@ func (b *builder) conditions(r *physical.Rel, s *scan) (all []format.Condition) 
 
 // isAlike reports whether values of two types can be compared as they are.
 func isAlike(a, b *row.Type) bool {
-	return column.FormOf(a) == column.FormOf(b) && a.IsTimestamp() == b.IsTimestamp() && (a.Kind == b.Kind || !a.IsTimestamp())
+	return column.FormOf(a) == column.FormOf(b) && (a.Kind == b.Kind || !a.IsTimestamp())
 }
 
 // turned are operators whose arguments are exchanged.

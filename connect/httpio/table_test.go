@@ -80,6 +80,20 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestTableBadRecords: a record that cannot be decoded fails the job, or is dropped, and those around it are read.
+func TestTableBadRecords(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{\"n\":1}\n{\n{\"n\":2}\n") })
+	table := func(pairs ...string) *connect.TableSpec {
+		return spec("http", append(pairs, "url", url, "scan.bounded.mode", "latest")...)
+	}
+	_, err := read(t, table(), connect.Scan{Project: []int{0}})
+	wantError(t, "a bad record", err, `in the record "{"`)
+	got, err := read(t, table("scan.bad-records", "skip"), connect.Scan{Project: []int{0}})
+	if err != nil || fmt.Sprint(got) != "[[1] [2]]" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestTableSink(t *testing.T) {
 	g := &target{}
 	table, err := Table.NewSink(spec("http", "url", serve(t, g.ServeHTTP), "sink.body", "array"))
