@@ -96,6 +96,41 @@ func TestWorkersEnd(t *testing.T) {
 	wantCounts(t, out, 60_000)
 }
 
+// TestWorkersOfSingleTasksEnd ends workers whose tasks have nothing to do with other workers, which could tell.
+func TestWorkersOfSingleTasksEnd(t *testing.T) {
+	out := collect.To[int64]()
+	numbers := hold(t, 30_000, 30_000)
+	c := jobmanagertest.New(t, jobmanager.Options{}, func(env *stream.Env) { stream.From(env, numbers).To(out) },
+		stream.Parallelism(4), stream.MaxParallelism(16), stream.Restart(stream.FixedDelay(100, 10*time.Millisecond)),
+		stream.Checkpoint(20*time.Millisecond), stream.CheckpointDir(filepath.Join(t.TempDir(), "checkpoints")))
+	for i := range 4 {
+		c.Join(fmt.Sprint("tm-", i), 1)
+	}
+	id := c.Submit(nil)
+	for kills := range 6 {
+		c.Until("it runs", func() bool {
+			v := view(t, c.Manager, id)
+			return v.Restarts >= kills && v.Tasks[jobmanager.TaskRunning] == 4
+		})
+		c.Kill()
+		c.Until("the failure is seen", func() bool { return view(t, c.Manager, id).Restarts > kills })
+	}
+	numbers.release()
+	if err := c.Wait(id); err != nil {
+		t.Fatal(err)
+	}
+	got := out.Results()
+	slices.Sort(got)
+	for i, v := range got {
+		if v != int64(i) {
+			t.Fatalf("number %d is %d", i, v)
+		}
+	}
+	if len(got) != 30_000 {
+		t.Errorf("%d numbers", len(got))
+	}
+}
+
 // TestAlignedSourcesOnTwoTaskManagers: a source waits for a slower one in another worker.
 func TestAlignedSourcesOnTwoTaskManagers(t *testing.T) {
 	const slow, fast, drift = 100, 200_000, 20

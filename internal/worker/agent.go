@@ -77,7 +77,7 @@ func Serve(ctx context.Context, plan *graph.Plan, o AgentOptions) error {
 	a := &agent{o: o, ctx: ctx, ended: make(chan error, 1), down: map[string]error{}}
 	a.mails.all = map[string]*control.Conn[Mail, Mail]{}
 	a.mails.managers, a.mails.clients = map[string]bool{}, map[string]*result.Client{}
-	a.host = NewHost(ctx, plan, a, o.Options)
+	a.host = NewHost(context.WithoutCancel(ctx), plan, a, o.Options) // aborted below
 	a.actor.Runner = a.host.runner
 	o.Peers.Up, o.Peers.Down = a.up, a.peerLost
 	var err error
@@ -93,6 +93,9 @@ func Serve(ctx context.Context, plan *graph.Plan, o AgentOptions) error {
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
+	}
+	if err != nil {
+		a.running.leave()
 	}
 	a.host.Abort(errors.New("the worker ends"))
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

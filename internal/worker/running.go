@@ -13,6 +13,7 @@ import (
 type running struct {
 	mu   sync.Mutex
 	conn *control.Conn[control.FromWorker, control.ToWorker] // nil while there is none
+	left bool                                                // nothing is told any more
 
 	last  *control.Deploy // nil before the first
 	tasks map[int]*control.RunningTask
@@ -49,6 +50,15 @@ func (r *running) detach(c *control.Conn[control.FromWorker, control.ToWorker]) 
 	return true
 }
 
+// leave ends what is told, as the worker ends and nobody has asked it to: its tasks are cancelled by that, and to say that
+// they are closed would be to say that they were asked to end. That they are gone, and why, is told by the end of the
+// connection.
+func (r *running) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = true
+}
+
 // connection is the one that there is, nil for none.
 func (r *running) connection() *control.Conn[control.FromWorker, control.ToWorker] {
 	r.mu.Lock()
@@ -72,7 +82,7 @@ func (r *running) send(m *control.FromWorker) {
 	case m.CoordinatorFailed != nil && m.CoordinatorFailed.Generation == r.now.Coordinators:
 		r.now.Coordinators = 0
 	}
-	if r.conn != nil {
+	if r.conn != nil && !r.left {
 		r.conn.Send(m)
 	}
 }
