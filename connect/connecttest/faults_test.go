@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/slice"
@@ -127,3 +129,34 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowEnd: what takes longer than a second to end, each time, is found.
+func TestSlowEnd(t *testing.T) {
+	slow := func(times int) *failures {
+		f, n := &failures{TB: t}, 0
+		synctest.Test(t, func(*testing.T) {
+			endsSoon(f, func() func() {
+				return func() {
+					if n++; n <= times {
+						time.Sleep(endMax + 1)
+					}
+				}
+			})
+		})
+		return f
+	}
+	if f := slow(2); f.n != 0 {
+		t.Errorf("%d failures, though the third time was quick", f.n)
+	}
+	if f := slow(3); f.n != 1 {
+		t.Errorf("%d failures of what is slow three times", f.n)
+	}
+}
+
+// failures counts the failures of a test.
+type failures struct {
+	testing.TB
+	n int
+}
+
+func (f *failures) Errorf(string, ...any) { f.n++ }

@@ -46,6 +46,7 @@ func Sink[T any](t *testing.T, open func(t *testing.T) SinkTarget[T], o SinkOpti
 	t.Run("empty", func(t *testing.T) { sinkEmpty(t, open(t)) })
 	t.Run("close after error", func(t *testing.T) { sinkCloses(t, open(t), o) })
 	t.Run("broken committable", func(t *testing.T) { sinkBroken(t, open(t)) })
+	t.Run("cancelled", func(t *testing.T) { sinkCancelled(t, open, o) })
 	for seed := range o.Seeds {
 		t.Run(fmt.Sprint("history ", seed), func(t *testing.T) {
 			sinkHistory(t, open(t), o, rand.New(rand.NewPCG(uint64(seed), 7)))

@@ -3,7 +3,7 @@
 //
 // [Source] reads a source in many ways (one to three readers, restored in fresh readers after every
 // poll, with splits moving between readers, with polls that are lost) and wants the same records
-// each time. [Driver] drives a source by hand, for tests of its own. [Sink] has a sink's jobs fail and
+// each time, and an end within a second when it is cancelled. [Driver] drives a source by hand, for tests of its own. [Sink] has a sink's jobs fail and
 // be restored at any point, and wants each record to become visible once. [FileSystem] takes the steps of a
 // file that is written with a driver of package filesystem.
 //
@@ -72,6 +72,7 @@ func Source[T any](t *testing.T, open func() connect.Source[T], o Options[T]) {
 			t.Fatal(err)
 		}
 	})
+	t.Run("cancelled", func(t *testing.T) { sourceCancelled(t, open) })
 }
 
 // plan is a way to read a source.

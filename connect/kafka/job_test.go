@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,11 +16,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/flott-dev/flott/connect/all"
+	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/connect/kafka"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
 	"github.com/flott-dev/flott/stream"
+	"github.com/flott-dev/flott/watermark"
+	"github.com/flott-dev/flott/window"
 )
 
 // broker is a Kafka within the test's process.
@@ -186,4 +190,109 @@ func runSQL(t *testing.T, s *sql.Session, text string) (rows []string) {
 	}
 	slices.Sort(rows)
 	return rows
+}
+
+// windows counts the records of a source in windows of ten seconds by their times, which the log has, and tells "start: count".
+func windows(o kafka.SourceOptions, strategy watermark.Strategy[string]) (*stream.Env, *collect.Sink[string]) {
+	type count struct{ from, n int64 }
+	env, out := stream.NewEnv(stream.Parallelism(1), stream.BufferTimeout(0)), collect.To[string]()
+	in := stream.From(env, kafka.Source(o, func(r *kafka.Record) (string, error) { return string(r.Value), nil })).Watermarks(strategy)
+	counts := stream.ReduceWindow(
+		stream.Map(in, func(v string) count {
+			n, _ := strconv.ParseInt(v, 10, 64)
+			return count{n / 10, 1}
+		}).WindowAll(window.Tumbling(10*time.Second)),
+		func(a, b count) count { return count{min(a.from, b.from), a.n + b.n} })
+	stream.Map(counts, func(r stream.Result[stream.All, count]) string {
+		return fmt.Sprintf("%d: %d", r.Value.from*10, r.Value.n)
+	}).To(out)
+	return env, out
+}
+
+// putTimed writes records, one each second from 1970 on, to a partition.
+func putTimed(t *testing.T, client *kgo.Client, partition int32, from, to int64) {
+	t.Helper()
+	var all []*kgo.Record
+	for i := from; i < to; i++ {
+		all = append(all, &kgo.Record{Topic: "in", Partition: partition, Value: strconv.AppendInt(nil, i, 10), Timestamp: time.Unix(i, 0)})
+	}
+	if err := client.ProduceSync(context.Background(), all...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPartitionWatermarks reads partitions whose times are in order, and which one reader reads after one another: as each has its own
+// watermark, no record is late.
+func TestPartitionWatermarks(t *testing.T) {
+	const seconds = 5000
+	brokers, client := manual(t, 3)
+	for p := range int32(3) {
+		putTimed(t, client, p, 0, seconds)
+	}
+	env, out := windows(kafka.SourceOptions{Brokers: brokers, Topics: []string{"in"}, Stop: new(kafka.Latest())}, watermark.SourceTime[string](0))
+	if err := launch.Run(t.Context(), env, "windows"); err != nil {
+		t.Fatal(err)
+	}
+	got, want := out.Results(), []string{}
+	for i := range seconds / 10 {
+		want = append(want, fmt.Sprintf("%d: 30", i*10))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d windows, want %d; the first %v, the last %v", len(got), len(want), got[:min(3, len(got))], got[max(0, len(got)-3):])
+	}
+}
+
+// TestIdlePartitions: a partition without records is waited for, unless the strategy names a time after which it is idle; when records
+// come, it is not.
+func TestIdlePartitions(t *testing.T) {
+	brokers, client := manual(t, 2)
+	putTimed(t, client, 0, 0, 35)
+	o := kafka.SourceOptions{Brokers: brokers, Topics: []string{"in"}}
+	run := func(strategy watermark.Strategy[string], then func(out *collect.Sink[string])) {
+		t.Helper()
+		env, out := windows(o, strategy)
+		job, err := launch.Start(t.Context(), env, "windows")
+		if err != nil {
+			t.Fatal(err)
+		}
+		then(out)
+		job.Cancel()
+		_ = job.Wait()
+	}
+	await := func(out *collect.Sink[string], want ...string) {
+		t.Helper()
+		for late := time.After(time.Minute); len(out.Seen()) < len(want); {
+			select {
+			case <-late:
+				t.Fatalf("%v, want %v", out.Seen(), want)
+			case <-time.After(time.Millisecond):
+			}
+		}
+		if got := out.Seen(); !slices.Equal(got, want) {
+			t.Fatalf("%v, want %v", got, want)
+		}
+	}
+	run(watermark.SourceTime[string](0).Idle(20*time.Millisecond), func(out *collect.Sink[string]) {
+		await(out, "0: 10", "10: 10", "20: 10")
+		putTimed(t, client, 1, 35, 45)
+		await(out, "0: 10", "10: 10", "20: 10", "30: 10")
+	})
+	run(watermark.SourceTime[string](0), func(out *collect.Sink[string]) {
+		await(out, "0: 10", "10: 10", "20: 10")
+		putTimed(t, client, 0, 45, 65) // the other one is at 44
+		putTimed(t, client, 1, 45, 55)
+		await(out, "0: 10", "10: 10", "20: 10", "30: 10", "40: 15")
+	})
+}
+
+// manual is a Kafka with a topic "in", to whose partitions the client writes as records say.
+func manual(t *testing.T, partitions int32) (brokers []string, client *kgo.Client) {
+	t.Helper()
+	brokers, _ = broker(t, partitions, "in")
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return brokers, client
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -53,17 +54,25 @@ func realCluster(t testing.TB, partitions int32, topics ...string) *cluster {
 	c := &cluster{[]string{servertest.Kafka(t).Address}, t, nil}
 	c.client = c.newClient()
 	admin, ctx := kadm.NewClient(c.client), context.Background()
-	old, err := admin.ListTopics(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(old) > 0 {
-		if _, err := admin.DeleteTopics(ctx, old.Names()...); err != nil {
+	for late := time.Now().Add(time.Minute); ; {
+		old, err := admin.ListTopics(ctx)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(topics) > 0 {
-		if r, err := admin.CreateTopics(ctx, partitions, 1, nil, topics...); err != nil || r.Error() != nil {
+		if len(old) > 0 {
+			if _, err := admin.DeleteTopics(ctx, old.Names()...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(topics) == 0 {
+			break
+		}
+		r, err := admin.CreateTopics(ctx, partitions, 1, nil, topics...)
+		if err == nil && r.Error() == nil {
+			break
+		}
+		// The broker may list a new topic a little later than it is there.
+		if !errors.Is(r.Error(), kerr.TopicAlreadyExists) || time.Now().After(late) {
 			t.Fatal(err, r.Error())
 		}
 	}

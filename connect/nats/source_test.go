@@ -291,7 +291,7 @@ func TestBackpressure(t *testing.T) {
 	l.stream("a")
 	const n = 3 * bufferMax
 	for range n {
-		if _, err := l.js.PublishAsync("a.x", []byte("m")); err != nil {
+		if _, err := l.js.PublishAsync("a.x", []byte("m"), jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
