@@ -1,6 +1,8 @@
 package json
 
 import (
+	"encoding/binary"
+
 	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/row"
 )
@@ -84,8 +86,30 @@ type node struct {
 
 type field struct {
 	name string
-	key  string // "name":
+	key  key
 	*node
+}
+
+// key is how a field begins, "name":, with what finds it quickly.
+type key struct {
+	text       string
+	head, last uint64 // its first eight bytes, and the eight from at on, as far as there are so many
+	mask       uint64 // of those
+	at         int
+	most       int // bytes that are read to compare it, with one before it
+}
+
+func newKey(text string) key {
+	k := key{text: text, mask: ^uint64(0), at: max(0, len(text)-8)}
+	if len(text) < 8 {
+		k.mask >>= 8 * (8 - len(text))
+	}
+	var head, last [8]byte
+	copy(head[:], text)
+	copy(last[:], text[k.at:])
+	k.head, k.last = binary.LittleEndian.Uint64(head[:]), binary.LittleEndian.Uint64(last[:])
+	k.most = 1 + k.at + 8
+	return k
 }
 
 func newNode(t *row.Type, path string) *node {
@@ -116,7 +140,7 @@ func (n *node) setFields(fields []row.Field) {
 		if n.path != "" {
 			path = n.path + "." + f.Name
 		}
-		n.fields = append(n.fields, field{f.Name, `"` + f.Name + `":`, newNode(f.Type, path)})
+		n.fields = append(n.fields, field{f.Name, newKey(`"` + f.Name + `":`), newNode(f.Type, path)})
 		n.byName[f.Name] = i
 	}
 	if len(fields) > 64 {
