@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -104,8 +103,4 @@ func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	return hex.EncodeToString(b[:])
-}
-
-func causeOf(class string, err error) *restapi.Cause {
-	return &restapi.Cause{Class: class, StackTrace: fmt.Sprint(err)}
 }

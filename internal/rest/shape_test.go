@@ -66,7 +66,6 @@ var notServed = []string{
 	"GET /jobs/{jobid}/checkpoints/config .changelog_storage",
 	"GET /jobs/{jobid}/checkpoints/config .aligned_checkpoint_timeout",
 	"GET /jobs/{jobid}/checkpoints/config .state_backend",
-	"GET /jobs/{jobid}/execution-result .job-execution-result.failure-cause.serialized-throwable",
 	"GET /jobs/{jobid}/vertices/{vertexid} .aggregated.status-duration.INITIALIZING",
 	"GET /jobs/{jobid}/vertices/{vertexid} .subtasks[].status-duration.INITIALIZING",
 	"GET /jobs/{jobid}/vertices/{vertexid}/subtasks/{index} .status-duration.INITIALIZING",
