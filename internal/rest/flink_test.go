@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,6 +50,9 @@ func (s *flinkSite) flink(status int, command []string, lines ...string) string 
 	return out
 }
 
+// seldom takes no checkpoint that is not asked for: what is has its place in the history.
+var seldom = stream.Checkpoint(time.Hour)
+
 // args are the arguments of a command.
 func args(command ...string) []string { return command }
 
@@ -62,14 +66,14 @@ func value(t *testing.T, out, behind string) string {
 	return m[1]
 }
 
-// running starts a job and waits until it has taken a checkpoint.
+// running starts a job and waits until all of it runs.
 func (s *flinkSite) running() string {
 	s.t.Helper()
 	id := s.Submit(nil)
-	s.Until("a checkpoint", func() bool {
-		var c restapi.Checkpoints
-		s.must(200, "GET", "/jobs/"+id+"/checkpoints", "", &c)
-		return c.Counts.Completed > 0
+	s.Until("it runs", func() bool {
+		var d restapi.JobDetails
+		s.must(200, "GET", "/jobs/"+id, "", &d)
+		return !slices.ContainsFunc(d.Vertices, func(v restapi.JobVertex) bool { return v.Tasks["RUNNING"] < v.Parallelism })
 	})
 	return id
 }
@@ -100,7 +104,7 @@ func (s *flinkSite) snapshot(id, path string) *restapi.Checkpoint {
 
 // TestFlinkList: flink list shows jobs that run, wait and have ended.
 func TestFlinkList(t *testing.T) {
-	build, options := counted(t, 0)
+	build, options := counted(t, 0, seldom)
 	s := newFlinkSite(t, rest.Options{}, build, options...)
 	s.flink(0, args("list"), "No running jobs.", "No scheduled jobs.")
 	s.Join("tm-1", 2)
@@ -119,7 +123,7 @@ func TestFlinkList(t *testing.T) {
 // TestFlinkSnapshots: flink savepoint and flink checkpoint take what they print, of a job that goes on, and flink savepoint -d
 // deletes a savepoint.
 func TestFlinkSnapshots(t *testing.T) {
-	build, options := counted(t, 0)
+	build, options := counted(t, 0, seldom)
 	s := newFlinkSite(t, rest.Options{}, build, options...)
 	s.Join("tm-1", 2)
 	id := s.running()
@@ -167,8 +171,7 @@ func TestFlinkStop(t *testing.T) {
 			return fired.Add(1)
 		}).To(collect.To[int64]())
 	}
-	s := newFlinkSite(t, rest.Options{}, build, stream.Checkpoint(20*time.Millisecond),
-		stream.CheckpointDir(filepath.Join(dir, "checkpoints")), stream.SavepointDir(filepath.Join(dir, "savepoints")))
+	s := newFlinkSite(t, rest.Options{}, build, seldom, stream.CheckpointDir(filepath.Join(dir, "checkpoints")), stream.SavepointDir(filepath.Join(dir, "savepoints")))
 	s.Join("tm-1", 1)
 
 	id := s.running()
@@ -200,7 +203,7 @@ func TestFlinkStop(t *testing.T) {
 
 // TestFlinkErrors: who uses Flink's command line is told what is wrong, be it refused at once or noticed later.
 func TestFlinkErrors(t *testing.T) {
-	build, options := counted(t, 0)
+	build, options := counted(t, 0, seldom)
 	options = append(options, stream.SavepointDir("")) // the last one counts
 	s := newFlinkSite(t, rest.Options{}, build, options...)
 	s.Join("tm-1", 2)
@@ -231,7 +234,7 @@ func TestFlinkErrors(t *testing.T) {
 
 // TestFlinkToken: Flink's client shows a token in a header that it is given in its environment.
 func TestFlinkToken(t *testing.T) {
-	build, options := counted(t, 0)
+	build, options := counted(t, 0, seldom)
 	s := newFlinkSite(t, rest.Options{Token: "secret"}, build, options...)
 	s.flink(1, args("list"), "[a token is needed: Authorization: Bearer …]")
 	s.client.Headers = "Authorization:Bearer secret"

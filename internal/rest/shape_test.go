@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/restapi"
 )
@@ -173,7 +174,7 @@ func TestShapes(t *testing.T) {
 	s := newSite(t, rest.Options{LogFile: log}, build, options...)
 	s.Join("tm-1", 1).Logs = map[string]string{"taskmanager.log": "hello\n"}
 	s.Join("tm-2", 1)
-	id := s.Submit(nil)
+	id := s.Submit(func(j *control.Submission) { j.Settings.Checkpoints.History = 1 << 16 }) // however long it takes
 	completed := func(n int) bool {
 		var c restapi.Checkpoints
 		s.must(200, "GET", "/jobs/"+id+"/checkpoints", "", &c)
