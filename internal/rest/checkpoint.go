@@ -21,7 +21,7 @@ func (s *Server) checkpointView(r *http.Request) (*jobmanager.JobView, error) {
 	return v, err
 }
 
-func (s *Server) checkpoints(r *http.Request) (any, error) {
+func (s *Server) checkpoints(r *http.Request) (*restapi.Checkpoints, error) {
 	v, err := s.checkpointView(r)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Server) checkpoints(r *http.Request) (any, error) {
 	if r := v.Restored; v.RestoredTimes > 0 {
 		out.Latest.Restored = &restapi.RestoredCheckpoint{ID: r.ID, Timestamp: r.At / 1e6, Savepoint: r.Savepoint}
 	}
-	return out, nil
+	return &out, nil
 }
 
 func summaryOf(all []restapi.CheckpointNumbers) restapi.CheckpointSummary {
@@ -175,7 +175,7 @@ func taskCheckpoint(st *checkpoint.Stats, part []checkpoint.SubtaskStats, parall
 	return t
 }
 
-func (s *Server) checkpoint(r *http.Request) (any, error) {
+func (s *Server) checkpoint(r *http.Request) (*restapi.Checkpoint, error) {
 	v, st, err := s.statsOf(r)
 	if err != nil {
 		return nil, err
@@ -185,10 +185,10 @@ func (s *Server) checkpoint(r *http.Request) (any, error) {
 		vertex := &v.Vertices[i].Vertex
 		c.Tasks[vertexID(vertex)] = taskCheckpoint(st, partOf(st, i), vertex.Parallelism)
 	}
-	return c, nil
+	return &c, nil
 }
 
-func (s *Server) vertexCheckpoint(r *http.Request) (any, error) {
+func (s *Server) vertexCheckpoint(r *http.Request) (*restapi.TaskCheckpointDetails, error) {
 	v, st, err := s.statsOf(r)
 	if err != nil {
 		return nil, err
@@ -219,7 +219,7 @@ func (s *Server) vertexCheckpoint(r *http.Request) (any, error) {
 			c.ClassName, c.Status, c.SubtaskCheckpointNumbers = "completed", "completed", subtaskNumbers(st, &t)
 		}
 	}
-	return out, nil
+	return &out, nil
 }
 
 func subtaskNumbers(st *checkpoint.Stats, t *checkpoint.SubtaskStats) *restapi.SubtaskCheckpointNumbers {
@@ -260,7 +260,7 @@ func taskSummary(st *checkpoint.Stats, part []checkpoint.SubtaskStats) restapi.T
 	}
 }
 
-func (s *Server) checkpointConfig(r *http.Request) (any, error) {
+func (s *Server) checkpointConfig(r *http.Request) (*restapi.CheckpointConfig, error) {
 	v, err := s.checkpointView(r)
 	if err != nil {
 		return nil, err
@@ -284,5 +284,5 @@ func (s *Server) checkpointConfig(r *http.Request) (any, error) {
 	if set.Directory == "" {
 		c.Storage = "JobManagerCheckpointStorage"
 	}
-	return c, nil
+	return &c, nil
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/flott-dev/flott/internal/schedule"
 )
 
-func (s *Server) dashboard(*http.Request) (any, error) {
+func (s *Server) dashboard(*http.Request) (*restapi.Dashboard, error) {
 	zone, offset := time.Now().Zone()
-	return restapi.Dashboard{
+	return &restapi.Dashboard{
 		RefreshInterval: 3000, TimezoneName: zone, TimezoneOffset: offset * 1000,
 		Version: s.o.Version, Revision: s.o.Commit, Features: restapi.Features{WebCancel: true},
 	}, nil
 }
 
-func (s *Server) overview(*http.Request) (any, error) {
+func (s *Server) overview(*http.Request) (*restapi.Overview, error) {
 	c := s.m.Cluster()
 	o := restapi.Overview{
 		TaskManagers: c.TaskManagers, SlotsTotal: c.Slots, SlotsAvailable: c.FreeSlots,
@@ -36,10 +36,10 @@ func (s *Server) overview(*http.Request) (any, error) {
 			o.JobsRunning += n
 		}
 	}
-	return o, nil
+	return &o, nil
 }
 
-func (s *Server) shutdown(*http.Request) (any, error) {
+func (s *Server) shutdown(*http.Request) (*restapi.Empty, error) {
 	if s.o.Shutdown == nil {
 		return nil, refusal{http.StatusForbidden, "this cluster is not ended from here"}
 	}
@@ -47,29 +47,29 @@ func (s *Server) shutdown(*http.Request) (any, error) {
 	return none, nil
 }
 
-func (s *Server) config(*http.Request) (any, error) {
+func (s *Server) config(*http.Request) ([]restapi.KeyValue, error) {
 	if s.o.Config == nil {
 		return []restapi.KeyValue{}, nil
 	}
 	return append([]restapi.KeyValue{}, s.o.Config()...), nil
 }
 
-func (s *Server) environment(*http.Request) (any, error) {
-	return restapi.Environment{
+func (s *Server) environment(*http.Request) (*restapi.Environment, error) {
+	return &restapi.Environment{
 		JVM:       restapi.Runtime{Version: runtime.Version(), Arch: runtime.GOARCH, Options: []string{}},
 		Classpath: []string{},
 	}, nil
 }
 
-func (s *Server) taskManagers(*http.Request) (any, error) {
+func (s *Server) taskManagers(*http.Request) (*restapi.TaskManagers, error) {
 	all := restapi.TaskManagers{TaskManagers: []restapi.TaskManager{}}
 	for _, v := range s.m.TaskManagers() {
 		all.TaskManagers = append(all.TaskManagers, taskManagerOf(&v))
 	}
-	return all, nil
+	return &all, nil
 }
 
-func (s *Server) taskManager(r *http.Request) (any, error) {
+func (s *Server) taskManager(r *http.Request) (*restapi.TaskManagerDetails, error) {
 	id := r.PathValue("taskmanagerid")
 	for _, v := range s.m.TaskManagers() {
 		if v.ID != id {
@@ -81,7 +81,7 @@ func (s *Server) taskManager(r *http.Request) (any, error) {
 				d.Allocated = append(d.Allocated, restapi.AllocatedSlot{Job: slot.Holder, Resource: resource(slot.Memory)})
 			}
 		}
-		return d, nil
+		return &d, nil
 	}
 	return nil, notFound("TaskManager %s not found", id)
 }

@@ -43,7 +43,7 @@ func (a answer) into(t *testing.T, v any) {
 	}
 }
 
-// ask sends a request, which change changes.
+// ask sends a request, which change changes. What comes back must be as openapi.json says.
 func (s *site) ask(method, path, body string, change ...func(*http.Request)) answer {
 	s.t.Helper()
 	r, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
@@ -62,7 +62,9 @@ func (s *site) ask(method, path, body string, change ...func(*http.Request)) ans
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return answer{resp.StatusCode, resp.Header, string(text)}
+	a := answer{resp.StatusCode, resp.Header, string(text)}
+	conforms(s.t, method, path, body, a)
+	return a
 }
 
 // must asks for JSON and wants a status.

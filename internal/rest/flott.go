@@ -16,8 +16,8 @@ import (
 	"github.com/flott-dev/flott/internal/restapi"
 )
 
-func (s *Server) version(*http.Request) (any, error) {
-	return restapi.Version{
+func (s *Server) version(*http.Request) (*restapi.Version, error) {
+	return &restapi.Version{
 		Version: s.o.Version, Commit: s.o.Commit, Protocol: restapi.Protocol, Epoch: s.o.Epoch,
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}, nil
@@ -27,7 +27,7 @@ func (s *Server) version(*http.Request) (any, error) {
 const submissionBytesMax = 32 << 20
 
 // submit starts a job. Its executable must be there.
-func (s *Server) submit(r *http.Request) (any, error) {
+func (s *Server) submit(r *http.Request) (*restapi.Submitted, error) {
 	if r.Header.Get(restapi.ProtocolHeader) == "" {
 		return nil, badRequest("who submits a job says by the header %s which protocol it speaks", restapi.ProtocolHeader)
 	}
@@ -52,13 +52,13 @@ func (s *Server) submit(r *http.Request) (any, error) {
 	if err := s.m.Submit(r.Context(), *job); err != nil {
 		return nil, badRequest("%v", err)
 	}
-	return restapi.Submitted{JobURL: "/jobs/" + job.ID}, nil
+	return &restapi.Submitted{JobURL: "/jobs/" + job.ID}, nil
 }
 
 // awaitMax is how long a request may wait for the end of a job.
 const awaitMax = time.Minute
 
-func (s *Server) awaitResult(r *http.Request) (any, error) {
+func (s *Server) awaitResult(r *http.Request) (*restapi.ExecutionResult, error) {
 	v, j, err := s.running(r)
 	if errors.Is(err, jobmanager.ErrEnded) {
 		return resultOf(v), nil

@@ -46,15 +46,15 @@ func idOf(kind, name string) string {
 
 func vertexID(v *graph.Vertex) string { return idOf("vertex", v.Operators[0].UID) }
 
-func (s *Server) jobIDs(*http.Request) (any, error) {
+func (s *Server) jobIDs(*http.Request) (*restapi.JobIDs, error) {
 	all := restapi.JobIDs{Jobs: []restapi.JobIDStatus{}}
 	for _, v := range s.m.Jobs() {
 		all.Jobs = append(all.Jobs, restapi.JobIDStatus{ID: v.ID, Status: string(v.State)})
 	}
-	return all, nil
+	return &all, nil
 }
 
-func (s *Server) jobsOverview(*http.Request) (any, error) {
+func (s *Server) jobsOverview(*http.Request) (*restapi.JobsOverview, error) {
 	all := restapi.JobsOverview{Jobs: []restapi.JobOverview{}}
 	for _, v := range s.m.Jobs() {
 		o := restapi.JobOverview{
@@ -67,7 +67,7 @@ func (s *Server) jobsOverview(*http.Request) (any, error) {
 		}
 		all.Jobs = append(all.Jobs, o)
 	}
-	return all, nil
+	return &all, nil
 }
 
 func durationOf(v *jobmanager.JobSummary) int64 {
@@ -97,7 +97,7 @@ func typeOf(v *jobmanager.JobView) string {
 	return "STREAMING"
 }
 
-func (s *Server) job(r *http.Request) (any, error) {
+func (s *Server) job(r *http.Request) (*restapi.JobDetails, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -117,18 +117,18 @@ func (s *Server) job(r *http.Request) (any, error) {
 		d.Vertices = append(d.Vertices, vertex)
 		d.StatusCounts[vertex.Status]++
 	}
-	return d, nil
+	return &d, nil
 }
 
-func (s *Server) jobStatus(r *http.Request) (any, error) {
+func (s *Server) jobStatus(r *http.Request) (*restapi.JobStatus, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
 	}
-	return restapi.JobStatus{Status: string(v.State)}, nil
+	return &restapi.JobStatus{Status: string(v.State)}, nil
 }
 
-func (s *Server) jobConfig(r *http.Request) (any, error) {
+func (s *Server) jobConfig(r *http.Request) (*restapi.JobConfig, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -139,15 +139,15 @@ func (s *Server) jobConfig(r *http.Request) (any, error) {
 	for _, vertex := range v.Vertices {
 		c.Execution.Parallelism = max(c.Execution.Parallelism, vertex.Parallelism)
 	}
-	return c, nil
+	return &c, nil
 }
 
-func (s *Server) plan(r *http.Request) (any, error) {
+func (s *Server) plan(r *http.Request) (*restapi.JobPlan, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
 	}
-	return restapi.JobPlan{Plan: planOf(v)}, nil
+	return &restapi.JobPlan{Plan: planOf(v)}, nil
 }
 
 // planOf has descriptions in HTML, as dashboards want them. Names are the user's: they are escaped.
@@ -176,7 +176,7 @@ func planOf(v *jobmanager.JobView) restapi.Plan {
 	return p
 }
 
-func (s *Server) accumulators(r *http.Request) (any, error) {
+func (s *Server) accumulators(r *http.Request) (*restapi.JobAccumulators, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (s *Server) accumulators(r *http.Request) (any, error) {
 	for _, vertex := range v.Vertices {
 		all = append(all, vertex.Subtasks...)
 	}
-	return restapi.JobAccumulators{
+	return &restapi.JobAccumulators{
 		Job: []restapi.Empty{}, User: accumulatorsOf(all), Serialized: map[string]string{},
 	}, nil
 }
@@ -209,7 +209,7 @@ func accumulatorsOf(subtasks []jobmanager.SubtaskView) []restapi.Accumulator {
 // exceptionsMost is how many failures are shown if nobody says.
 const exceptionsMost = 20
 
-func (s *Server) exceptions(r *http.Request) (any, error) {
+func (s *Server) exceptions(r *http.Request) (*restapi.JobExceptions, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -230,7 +230,7 @@ func (s *Server) exceptions(r *http.Request) (any, error) {
 		}
 		h.Entries = append(h.Entries, e)
 	}
-	return restapi.JobExceptions{History: h}, nil
+	return &restapi.JobExceptions{History: h}, nil
 }
 
 func failureOf(f *jobmanager.FailureView) restapi.Failure {
@@ -240,7 +240,7 @@ func failureOf(f *jobmanager.FailureView) restapi.Failure {
 	}
 }
 
-func (s *Server) executionResult(r *http.Request) (any, error) {
+func (s *Server) executionResult(r *http.Request) (*restapi.ExecutionResult, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -248,9 +248,9 @@ func (s *Server) executionResult(r *http.Request) (any, error) {
 	return resultOf(v), nil
 }
 
-func resultOf(v *jobmanager.JobView) restapi.ExecutionResult {
+func resultOf(v *jobmanager.JobView) *restapi.ExecutionResult {
 	if !v.State.Done() || v.Ended.IsZero() {
-		return restapi.ExecutionResult{Status: restapi.OperationStatus{ID: restapi.InProgress}}
+		return &restapi.ExecutionResult{Status: restapi.OperationStatus{ID: restapi.InProgress}}
 	}
 	j := &restapi.JobResult{ID: v.ID, Accumulators: map[string]string{}, NetRuntime: durationOf(&v.JobSummary)}
 	switch v.State {
@@ -264,10 +264,10 @@ func resultOf(v *jobmanager.JobView) restapi.ExecutionResult {
 	if v.Cause != nil {
 		j.FailureCause = causeOf("JobFailure", v.Cause)
 	}
-	return restapi.ExecutionResult{Status: restapi.OperationStatus{ID: restapi.Completed}, Result: j}
+	return &restapi.ExecutionResult{Status: restapi.OperationStatus{ID: restapi.Completed}, Result: j}
 }
 
-func (s *Server) cancel(r *http.Request) (any, error) {
+func (s *Server) cancel(r *http.Request) (*restapi.Empty, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err

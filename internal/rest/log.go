@@ -64,13 +64,15 @@ func (s *Server) ownLogs(_ context.Context, in control.ReadLog) (*control.Log, e
 	return l, err
 }
 
-func (s *Server) jobManagerLogs(r *http.Request) (any, error) { return listLogs(r, s.ownLogs) }
+func (s *Server) jobManagerLogs(r *http.Request) (*restapi.Logs, error) {
+	return listLogs(r, s.ownLogs)
+}
 
 func (s *Server) jobManagerLog(w http.ResponseWriter, r *http.Request) error {
 	return serveLog(w, r, s.ownLogs, r.PathValue("filename"))
 }
 
-func (s *Server) taskManagerLogs(r *http.Request) (any, error) {
+func (s *Server) taskManagerLogs(r *http.Request) (*restapi.Logs, error) {
 	return listLogs(r, s.logsOfTaskManager(r))
 }
 
@@ -78,7 +80,7 @@ func (s *Server) taskManagerLog(w http.ResponseWriter, r *http.Request) error {
 	return serveLog(w, r, s.logsOfTaskManager(r), r.PathValue("filename"))
 }
 
-func listLogs(r *http.Request, source logSource) (any, error) {
+func listLogs(r *http.Request, source logSource) (*restapi.Logs, error) {
 	l, err := source(r.Context(), control.ReadLog{})
 	if err != nil {
 		return nil, err
@@ -87,7 +89,7 @@ func listLogs(r *http.Request, source logSource) (any, error) {
 	for _, f := range l.Files {
 		all.Logs = append(all.Logs, restapi.Log{Name: f.Name, Size: f.Bytes, Modified: f.Modified.UnixMilli()})
 	}
-	return all, nil
+	return &all, nil
 }
 
 // serveLog answers with a file, or the parts of it that the request names; without a name with the process's own log.

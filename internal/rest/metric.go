@@ -38,7 +38,7 @@ func askedFor(r *http.Request, name string) (asked []string, asks bool) {
 
 func number[T ~int | ~int64 | ~uint32 | ~uint64](n T) string { return fmt.Sprint(n) }
 
-func (s *Server) managerMetrics(r *http.Request) (any, error) {
+func (s *Server) managerMetrics(r *http.Request) ([]restapi.Metric, error) {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	c := s.m.Cluster()
@@ -62,7 +62,7 @@ func (s *Server) managerMetrics(r *http.Request) (any, error) {
 	}), nil
 }
 
-func (s *Server) jobMetrics(r *http.Request) (any, error) {
+func (s *Server) jobMetrics(r *http.Request) ([]restapi.Metric, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func watermark(a *jobmanager.Attempt) int64 {
 	return a.Counters.Watermark
 }
 
-func (s *Server) vertexMetrics(r *http.Request) (any, error) {
+func (s *Server) vertexMetrics(r *http.Request) ([]restapi.Metric, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (s *Server) vertexMetrics(r *http.Request) (any, error) {
 	return metricsReply(r, values), nil
 }
 
-func (s *Server) subtaskMetrics(r *http.Request) (any, error) {
+func (s *Server) subtaskMetrics(r *http.Request) ([]restapi.Metric, error) {
 	_, t, err := s.subtaskView(r)
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (s *Server) subtaskMetrics(r *http.Request) (any, error) {
 	return metricsReply(r, values), nil
 }
 
-func (s *Server) subtasksMetrics(r *http.Request) (any, error) {
+func (s *Server) subtasksMetrics(r *http.Request) ([]restapi.MetricSummary, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func aggregateOf(name string, values []int64) float64 {
 	return min(100, max(-100, distance/float64(len(values))/mean*100))
 }
 
-func (s *Server) watermarks(r *http.Request) (any, error) {
+func (s *Server) watermarks(r *http.Request) ([]restapi.Metric, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err

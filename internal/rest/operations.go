@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -39,12 +38,12 @@ const endedMost = 1000
 // begin runs f unless there is an operation of the name already, and returns the operation's id: the one
 // given, or a new one for "".
 func (o *operations) begin(scope, kind, id string, f func(ctx context.Context) (restapi.Operation, error),
-) (restapi.Trigger, error) {
+) (*restapi.Trigger, error) {
 	switch id = strings.ToLower(id); {
 	case id == "":
 		id = newID()
 	case !hex32.MatchString(id):
-		return restapi.Trigger{}, badRequest("triggerId %q is not 32 hexadecimal digits", id)
+		return nil, badRequest("triggerId %q is not 32 hexadecimal digits", id)
 	}
 	k, op := operationKey{scope, kind, id}, &operation{}
 	o.mu.Lock()
@@ -53,10 +52,10 @@ func (o *operations) begin(scope, kind, id string, f func(ctx context.Context) (
 		o.mu.all = map[operationKey]*operation{}
 	}
 	if o.mu.all[k] != nil {
-		return restapi.Trigger{ID: id}, nil
+		return &restapi.Trigger{ID: id}, nil
 	}
 	if o.ctx.Err() != nil {
-		return restapi.Trigger{}, refusal{503, "the server ends"}
+		return nil, refusal{503, "the server ends"}
 	}
 	o.mu.all[k] = op
 	o.running.Go(func() {
@@ -66,7 +65,7 @@ func (o *operations) begin(scope, kind, id string, f func(ctx context.Context) (
 		}
 		o.end(k, result)
 	})
-	return restapi.Trigger{ID: id}, nil
+	return &restapi.Trigger{ID: id}, nil
 }
 
 func (o *operations) end(k operationKey, result restapi.Operation) {
@@ -84,18 +83,18 @@ func (o *operations) end(k operationKey, result restapi.Operation) {
 }
 
 // look tells how far an operation is.
-func (o *operations) look(scope, kind, id string) (restapi.OperationResult, error) {
+func (o *operations) look(scope, kind, id string) (*restapi.OperationResult, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	op := o.mu.all[operationKey{scope, kind, strings.ToLower(id)}]
 	switch {
 	case op == nil:
-		return restapi.OperationResult{}, notFound("Operation not found under key: %s; it is forgotten, or the JobManager that it was asked of is gone: ask again", id)
+		return nil, notFound("Operation not found under key: %s; it is forgotten, or the JobManager that it was asked of is gone: ask again", id)
 	case !op.done:
-		return restapi.OperationResult{Status: restapi.OperationStatus{ID: restapi.InProgress}}, nil
+		return &restapi.OperationResult{Status: restapi.OperationStatus{ID: restapi.InProgress}}, nil
 	}
 	result := op.result
-	return restapi.OperationResult{
+	return &restapi.OperationResult{
 		Status: restapi.OperationStatus{ID: restapi.Completed}, Operation: &result,
 	}, nil
 }
@@ -104,8 +103,4 @@ func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	return hex.EncodeToString(b[:])
-}
-
-func causeOf(class string, err error) *restapi.Cause {
-	return &restapi.Cause{Class: class, StackTrace: fmt.Sprint(err)}
 }

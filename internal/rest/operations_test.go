@@ -38,7 +38,7 @@ func TestOperations(t *testing.T) {
 	if r, err := o.look("job", "savepoint", id); err != nil || runs != 1 || r.Status.ID != restapi.Completed || r.Operation.Location != "there" {
 		t.Errorf("after %d runs: %+v, %v", runs, r, err)
 	}
-	var last restapi.Trigger
+	var last *restapi.Trigger
 	for range endedMost {
 		var err error
 		last, err = o.begin("job", "savepoint", "", func(context.Context) (restapi.Operation, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/flott-dev/flott/internal/schedule"
 )
 
-func (s *Server) requirements(r *http.Request) (any, error) {
+func (s *Server) requirements(r *http.Request) (restapi.ResourceRequirements, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -26,13 +26,9 @@ func (s *Server) requirements(r *http.Request) (any, error) {
 }
 
 // setRequirements changes the bounds of vertices; as in Flink, all of them must be given.
-func (s *Server) setRequirements(r *http.Request) (any, error) {
+func (s *Server) setRequirements(r *http.Request, in restapi.ResourceRequirements) (*restapi.Empty, error) {
 	v, err := s.view(r)
 	if err != nil {
-		return nil, err
-	}
-	var in restapi.ResourceRequirements
-	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	bounds := make([]jobmanager.Bounds, len(v.Vertices))
@@ -64,13 +60,9 @@ func scalingError(err error) error {
 	return badRequest("%v", err)
 }
 
-func (s *Server) rescale(r *http.Request) (any, error) {
+func (s *Server) rescale(r *http.Request, in restapi.RescaleRequest) (*restapi.Scaling, error) {
 	v, err := s.view(r)
 	if err != nil {
-		return nil, err
-	}
-	var in restapi.RescaleRequest
-	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in.Parallelism < 1 && len(in.Vertices) == 0 {
@@ -85,7 +77,7 @@ func (s *Server) rescale(r *http.Request) (any, error) {
 	return scalingOf(v), nil
 }
 
-func (s *Server) scaling(r *http.Request) (any, error) {
+func (s *Server) scaling(r *http.Request) (*restapi.Scaling, error) {
 	v, err := s.view(r)
 	if err != nil {
 		return nil, err
@@ -97,8 +89,8 @@ var schedulers = map[schedule.SchedulerMode]string{
 	schedule.DefaultScheduler: "Default", schedule.AdaptiveScheduler: "Adaptive", schedule.ReactiveScheduler: "Reactive",
 }
 
-func scalingOf(v *jobmanager.JobView) restapi.Scaling {
-	all := restapi.Scaling{
+func scalingOf(v *jobmanager.JobView) *restapi.Scaling {
+	all := &restapi.Scaling{
 		Scheduler: schedulers[v.Scaling.Mode], Settled: v.State == schedule.Running, Reason: v.Scaling.Reason,
 		Refused: v.Scaling.Refused, Explained: v.Scaling.Explained, Waits: v.Waits, Rescales: v.Scaling.Rescales, Vertices: []restapi.VertexScaling{},
 	}

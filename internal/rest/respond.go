@@ -14,15 +14,6 @@ import (
 	"github.com/flott-dev/flott/internal/restapi"
 )
 
-// route is one thing that can be asked for.
-type route struct {
-	method, path string
-	status       int // of success
-	answer       func(s *Server, r *http.Request) (any, error)
-	raw          func(s *Server, w http.ResponseWriter, r *http.Request) error // in place of answer
-	about        string
-}
-
 // refusal is an error with a status of HTTP.
 type refusal struct {
 	status int
@@ -56,24 +47,6 @@ func statusOf(err error) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
-}
-
-// handle makes a handler of a route.
-func (s *Server) handle(to route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if to.raw != nil {
-			if err := to.raw(s, w, r); err != nil {
-				s.refuse(w, err)
-			}
-			return
-		}
-		body, err := to.answer(s, r)
-		if err != nil {
-			s.refuse(w, err)
-			return
-		}
-		s.write(w, to.status, body)
-	})
 }
 
 // refuse answers with an error.

@@ -10,10 +10,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/flott-dev/flott/internal/jobmanager"
+	"github.com/flott-dev/flott/internal/openapi"
 	"github.com/flott-dev/flott/internal/restapi"
 )
 
@@ -69,6 +71,7 @@ type Server struct {
 	leads      atomic.Bool // m is there
 	http       http.Server
 	operations operations
+	document   func() *openapi.Document // made when it is asked for
 	ctx        context.Context
 	end        context.CancelFunc
 }
@@ -86,6 +89,7 @@ func New(m *jobmanager.Manager, o Options) *Server {
 	s.leads.Store(m != nil)
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.operations.ctx = s.ctx
+	s.document = sync.OnceValue(func() *openapi.Document { return describe(routes, o.Version) })
 	s.http = http.Server{
 		Handler: s.Handler(), TLSConfig: o.TLS, ReadHeaderTimeout: o.HeaderTimeout, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),

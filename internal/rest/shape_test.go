@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/restapi"
 )
@@ -66,7 +67,6 @@ var notServed = []string{
 	"GET /jobs/{jobid}/checkpoints/config .changelog_storage",
 	"GET /jobs/{jobid}/checkpoints/config .aligned_checkpoint_timeout",
 	"GET /jobs/{jobid}/checkpoints/config .state_backend",
-	"GET /jobs/{jobid}/execution-result .job-execution-result.failure-cause.serialized-throwable",
 	"GET /jobs/{jobid}/vertices/{vertexid} .aggregated.status-duration.INITIALIZING",
 	"GET /jobs/{jobid}/vertices/{vertexid} .subtasks[].status-duration.INITIALIZING",
 	"GET /jobs/{jobid}/vertices/{vertexid}/subtasks/{index} .status-duration.INITIALIZING",
@@ -174,7 +174,7 @@ func TestShapes(t *testing.T) {
 	s := newSite(t, rest.Options{LogFile: log}, build, options...)
 	s.Join("tm-1", 1).Logs = map[string]string{"taskmanager.log": "hello\n"}
 	s.Join("tm-2", 1)
-	id := s.Submit(nil)
+	id := s.Submit(func(j *control.Submission) { j.Settings.Checkpoints.History = 1 << 16 }) // however long it takes
 	completed := func(n int) bool {
 		var c restapi.Checkpoints
 		s.must(200, "GET", "/jobs/"+id+"/checkpoints", "", &c)

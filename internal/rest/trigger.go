@@ -47,13 +47,9 @@ func formatFlags(format *string) (operator.Flags, error) {
 	}
 }
 
-func (s *Server) takeSavepoint(r *http.Request) (any, error) {
+func (s *Server) takeSavepoint(r *http.Request, in restapi.SavepointRequest) (*restapi.Trigger, error) {
 	v, j, err := s.running(r)
 	if err != nil {
-		return nil, err
-	}
-	var in restapi.SavepointRequest
-	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	flags, err := formatFlags(in.Format)
@@ -83,13 +79,9 @@ func savepointDirectory(given *string, v *jobmanager.JobView) (string, error) {
 	return dir, nil
 }
 
-func (s *Server) stop(r *http.Request) (any, error) {
+func (s *Server) stop(r *http.Request, in restapi.StopRequest) (*restapi.Trigger, error) {
 	v, j, err := s.running(r)
 	if err != nil {
-		return nil, err
-	}
-	var in restapi.StopRequest
-	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	flags, err := formatFlags(in.Format)
@@ -106,30 +98,26 @@ func (s *Server) stop(r *http.Request) (any, error) {
 	})
 }
 
-func (s *Server) savepointResult(r *http.Request) (any, error) {
+func (s *Server) savepointResult(r *http.Request) (*restapi.OperationResult, error) {
 	return s.jobOperation(r, savepointKind)
 }
 
 // jobOperation tells how far an operation on a job is. The job may be forgotten by now.
-func (s *Server) jobOperation(r *http.Request, kind string) (restapi.OperationResult, error) {
+func (s *Server) jobOperation(r *http.Request, kind string) (*restapi.OperationResult, error) {
 	job, err := pathValue(r, "jobid", hex32)
 	if err != nil {
-		return restapi.OperationResult{}, err
+		return nil, err
 	}
 	id, err := pathValue(r, "triggerid", hex32)
 	if err != nil {
-		return restapi.OperationResult{}, err
+		return nil, err
 	}
 	return s.operations.look(job, kind, id)
 }
 
-func (s *Server) takeCheckpoint(r *http.Request) (any, error) {
+func (s *Server) takeCheckpoint(r *http.Request, in restapi.CheckpointRequest) (*restapi.Trigger, error) {
 	v, j, err := s.running(r)
 	if err != nil {
-		return nil, err
-	}
-	var in restapi.CheckpointRequest
-	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if t := text(in.Type); t != "" && t != "CONFIGURED" {
@@ -141,19 +129,18 @@ func (s *Server) takeCheckpoint(r *http.Request) (any, error) {
 	})
 }
 
-func (s *Server) checkpointResult(r *http.Request) (any, error) {
+func (s *Server) checkpointResult(r *http.Request) (*restapi.OperationResult, error) {
 	result, err := s.jobOperation(r, checkpointKind)
+	if err != nil {
+		return nil, err
+	}
 	if o := result.Operation; o != nil {
 		o.CheckpointFailure, o.FailureCause = o.FailureCause, nil
 	}
-	return result, err
+	return result, nil
 }
 
-func (s *Server) dispose(r *http.Request) (any, error) {
-	var in restapi.DisposalRequest
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
+func (s *Server) dispose(r *http.Request, in restapi.DisposalRequest) (*restapi.Trigger, error) {
 	if in.Path == "" {
 		return nil, badRequest("Field savepoint-path must not be omitted.")
 	}
@@ -162,7 +149,7 @@ func (s *Server) dispose(r *http.Request) (any, error) {
 	})
 }
 
-func (s *Server) disposalResult(r *http.Request) (any, error) {
+func (s *Server) disposalResult(r *http.Request) (*restapi.OperationResult, error) {
 	id, err := pathValue(r, "triggerid", hex32)
 	if err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ func metricsOf(subtasks []jobmanager.SubtaskView) restapi.IOMetrics {
 	return m
 }
 
-func (s *Server) vertex(r *http.Request) (any, error) {
+func (s *Server) vertex(r *http.Request) (*restapi.Vertex, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (s *Server) vertex(r *http.Request) (any, error) {
 		out.Subtasks = append(out.Subtasks, subtaskOf(i, &v.Subtasks[i].Attempt, now))
 	}
 	out.Aggregated = aggregate(out.Subtasks)
-	return out, nil
+	return &out, nil
 }
 
 func subtaskOf(index int, a *jobmanager.Attempt, now int64) restapi.Subtask {
@@ -219,15 +219,15 @@ func stateDurations(a *jobmanager.Attempt, now int64) map[string]int64 {
 	}
 }
 
-func (s *Server) subtask(r *http.Request) (any, error) {
+func (s *Server) subtask(r *http.Request) (*restapi.Subtask, error) {
 	index, t, err := s.subtaskView(r)
 	if err != nil {
 		return nil, err
 	}
-	return subtaskOf(index, &t.Attempt, time.Now().UnixNano()), nil
+	return new(subtaskOf(index, &t.Attempt, time.Now().UnixNano())), nil
 }
 
-func (s *Server) attempt(r *http.Request) (any, error) {
+func (s *Server) attempt(r *http.Request) (*restapi.Subtask, error) {
 	index, t, err := s.subtaskView(r)
 	if err != nil {
 		return nil, err
@@ -238,13 +238,13 @@ func (s *Server) attempt(r *http.Request) (any, error) {
 	}
 	for _, a := range append(slices.Clone(t.Earlier), t.Attempt) {
 		if a.Number == n {
-			return subtaskOf(index, &a, time.Now().UnixNano()), nil
+			return new(subtaskOf(index, &a, time.Now().UnixNano())), nil
 		}
 	}
 	return nil, notFound("Attempt %d not found in subtask %d", n, index)
 }
 
-func (s *Server) subtaskTimes(r *http.Request) (any, error) {
+func (s *Server) subtaskTimes(r *http.Request) (*restapi.SubtaskTimes, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
@@ -269,10 +269,10 @@ func (s *Server) subtaskTimes(r *http.Request) (any, error) {
 		}
 		out.Subtasks = append(out.Subtasks, t)
 	}
-	return out, nil
+	return &out, nil
 }
 
-func (s *Server) vertexTaskManagers(r *http.Request) (any, error) {
+func (s *Server) vertexTaskManagers(r *http.Request) (*restapi.VertexTaskManagers, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
@@ -305,18 +305,18 @@ func (s *Server) vertexTaskManagers(r *http.Request) (any, error) {
 		t.Aggregated = aggregate(each)
 		out.TaskManagers = append(out.TaskManagers, t)
 	}
-	return out, nil
+	return &out, nil
 }
 
-func (s *Server) vertexAccumulators(r *http.Request) (any, error) {
+func (s *Server) vertexAccumulators(r *http.Request) (*restapi.VertexAccumulators, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
 	}
-	return restapi.VertexAccumulators{ID: vertexID(&v.Vertex), User: accumulatorsOf(v.Subtasks)}, nil
+	return &restapi.VertexAccumulators{ID: vertexID(&v.Vertex), User: accumulatorsOf(v.Subtasks)}, nil
 }
 
-func (s *Server) subtasksAccumulators(r *http.Request) (any, error) {
+func (s *Server) subtasksAccumulators(r *http.Request) (*restapi.SubtasksAccumulators, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
@@ -330,7 +330,7 @@ func (s *Server) subtasksAccumulators(r *http.Request) (any, error) {
 			Subtask: i, Attempt: t.Number, Endpoint: endpoint(&t.Attempt), User: accumulatorsOf(v.Subtasks[i : i+1]),
 		})
 	}
-	return out, nil
+	return &out, nil
 }
 
 // The shares of time from which on backpressure is low and high.
@@ -339,7 +339,7 @@ const (
 	highBackpressure = 0.5
 )
 
-func (s *Server) backpressure(r *http.Request) (any, error) {
+func (s *Server) backpressure(r *http.Request) (*restapi.Backpressure, error) {
 	v, err := s.vertexView(r)
 	if err != nil {
 		return nil, err
@@ -361,7 +361,7 @@ func (s *Server) backpressure(r *http.Request) (any, error) {
 	}
 	out.Level = backpressureLevel(most)
 	out.Level2 = out.Level
-	return out, nil
+	return &out, nil
 }
 
 func backpressureLevel(share float64) string {

@@ -208,4 +208,6 @@ type JobResult struct {
 type Cause struct {
 	Class      string `json:"class"`
 	StackTrace string `json:"stack-trace"`
+	// Serialized is the same as an object of Java, for Flink's clients, which look at nothing else.
+	Serialized []byte `json:"serialized-throwable,omitempty"`
 }
