@@ -317,3 +317,26 @@ func (c *Client) Checkpoints(ctx context.Context, id string) (*Checkpoints, erro
 	}
 	return out, nil
 }
+
+// Explanation says what limits a job, and what holds its watermark back, in sentences.
+type Explanation struct {
+	// Bottleneck is what limits its speed, with what that is concluded from and what helps, "" if nothing is to be done.
+	Bottleneck       string
+	Evidence         []string
+	BottleneckAdvice string
+	// Watermark is what holds its watermark back.
+	Watermark, WatermarkAdvice string
+}
+
+// Explain asks what limits a job, and what holds its watermark back.
+func (c *Client) Explain(ctx context.Context, id string) (*Explanation, error) {
+	var b restapi.Bottleneck
+	if err := c.get(ctx, jobPath(id, "bottleneck"), &b); err != nil {
+		return nil, err
+	}
+	var w restapi.WatermarkExplanation
+	if err := c.get(ctx, jobPath(id, "watermarks/explain"), &w); err != nil {
+		return nil, err
+	}
+	return &Explanation{b.Text, b.Evidence, b.Advice, w.Text, w.Advice}, nil
+}

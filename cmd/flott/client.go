@@ -272,12 +272,31 @@ func (i *infoCmd) Run(ctx context.Context) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if !j.State.Done() {
+		e, err := c.Explain(ctx, id)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\n%s\n", e.Bottleneck)
+		for _, evidence := range e.Evidence {
+			fmt.Println("  " + evidence)
+		}
+		printAdvice(e.BottleneckAdvice)
+		fmt.Println(e.Watermark)
+		printAdvice(e.WatermarkAdvice)
+	}
 	printAutoscaler(s)
 	failures, _, err := c.Exceptions(ctx, id, 3)
 	for _, f := range failures {
 		fmt.Printf("\n%s  %s\n", f.At.Format(time.DateTime), f.Text)
 	}
 	return err
+}
+
+func printAdvice(text string) {
+	if text != "" {
+		fmt.Println("  → " + text)
+	}
 }
 
 // absolutePath makes a path of this machine mean the same elsewhere; URIs stay.

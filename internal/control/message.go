@@ -236,4 +236,7 @@ type Sample struct {
 	Accumulators                             map[string]int64
 	// Backlog is what a source has still to read, nil if it does not tell that, or the task has none.
 	Backlog *connect.Backlog
+	// Slowest is the split that holds a source's watermark back, "" if none is known, and SourceIdle says that all are idle.
+	Slowest    string
+	SourceIdle bool
 }

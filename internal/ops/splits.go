@@ -21,6 +21,7 @@ type sourceCore struct {
 
 	splits    map[string]*splitState
 	last      *splitState // of the batch before, usually the next one's too
+	slowest   *splitState // whose watermark is the subtask's; nil if none is known
 	watermark int64
 	idle      bool
 	asked     bool // a request is with the enumerator
@@ -313,19 +314,22 @@ func (s *sourceCore) split(id string) *splitState {
 
 // combined is the least watermark of the splits that are not idle.
 func (s *sourceCore) combined() int64 {
-	low, any := int64(batch.MaxTime), false
+	s.slowest = nil
 	for _, st := range s.splits {
-		if !st.idle {
-			low, any = min(low, st.watermark), true
+		if !st.idle && (s.slowest == nil || st.watermark < s.slowest.watermark) {
+			s.slowest = st
 		}
 	}
-	if !any {
+	if s.slowest == nil {
 		return s.watermark
 	}
-	return low
+	return s.slowest.watermark
 }
 
 func (s *sourceCore) finish(st *splitState) {
+	if s.slowest == st {
+		s.slowest = nil
+	}
 	if len(s.splits) == 1 {
 		// The watermark stays where it is until another split comes: it may hold older records.
 		delete(s.splits, st.id)
@@ -354,6 +358,14 @@ func (s *sourceCore) Progress() (read int64, left connect.Backlog, tells bool) {
 		left = b.Backlog().Plus(connect.Backlog{}) // with records estimated
 	}
 	return s.read, left, tells
+}
+
+// Slowest is the split that holds the watermark back, "" if none is known, and whether all splits are idle.
+func (s *sourceCore) Slowest() (split string, idle bool) {
+	if s.slowest != nil {
+		split = s.slowest.id
+	}
+	return split, s.idle
 }
 
 // OutputWatermark is the watermark that was passed on last.

@@ -17,6 +17,7 @@ var (
 	getMetrics    = queryParameter("get", "names of metrics, with commas between them, whose values are wanted; without it the names are listed", word)
 	aggMetrics    = queryParameter("agg", "some of min, max, avg, sum and skew, with commas between them; all if it is absent", word)
 	cancelMode    = queryParameter("mode", "how the job ends: cancelled, or by the end of its sources' input", &openapi.Schema{Type: "string", Enum: []string{"cancel", finishMode}})
+	fromVertex    = queryParameter("vertex", "the id of a vertex, whose watermark is explained; without it that of the job", matching(hex32))
 	maxExceptions = queryParameter("maxExceptions", fmt.Sprintf("how many failures at most; %d if it is absent", exceptionsMost), fromOn(1))
 	awaitTimeout  = queryParameter("timeout", "how long to wait, in milliseconds, at most a minute; a minute if it is absent", fromOn(1))
 )

@@ -33,6 +33,8 @@ var routes = []route{
 	get("/jobs/{jobid}/accumulators", (*Server).accumulators, "its accumulators, summed up"),
 	get("/jobs/{jobid}/exceptions", (*Server).exceptions, "what has failed, the newest first; `maxExceptions` (default 20)", maxExceptions),
 	get("/jobs/{jobid}/execution-result", (*Server).executionResult, "how it has ended, if it has"),
+	get("/jobs/{jobid}/bottleneck", (*Server).bottleneck, "Flott's: which vertex limits it, by what evidence, and what helps"),
+	get("/jobs/{jobid}/watermarks/explain", (*Server).explainWatermark, "Flott's: which subtasks, and which split of a source, hold its watermark back, since when; `vertex` names one to look from", fromVertex),
 	get("/jobs/{jobid}/metrics", (*Server).jobMetrics, "restarts, uptime, checkpoints; `get`", getMetrics),
 	get("/jobs/{jobid}/checkpoints", (*Server).checkpoints, "the statistics of its checkpoints"),
 	taking("POST", "/jobs/{jobid}/checkpoints", 202, (*Server).takeCheckpoint, "takes one; `checkpointType` CONFIGURED only"),

@@ -16,6 +16,8 @@ type Stats struct {
 	watermark            atomic.Int64
 	ended                atomic.Bool
 	backlog              backlog
+	slowest              atomic.Pointer[string]
+	sourceIdle           atomic.Bool
 	rows                 int64
 }
 
@@ -30,6 +32,10 @@ type Sample struct {
 	Ended                 bool
 	// Backlog is what a source has still to read, nil if the task has none that tells.
 	Backlog *connect.Backlog
+	// Slowest is the split that holds a source's watermark back, "" if none is known; SourceIdle says that the watermark is not
+	// waited for, as all splits are idle.
+	Slowest    string
+	SourceIdle bool
 }
 
 func (s *Stats) batch(rows int) { s.rows += int64(rows) }
@@ -54,15 +60,26 @@ func (s *Stats) update(t *Task) {
 			if s.recordsRead.Store(read); tells {
 				s.backlog.set(left)
 			}
+			split, idle := r.Slowest()
+			s.setSlowest(split)
+			s.sourceIdle.Store(idle)
 		}
 	}
 	s.recordsOut.Store(rows)
 	s.bytesOut.Store(bytes)
 }
 
+// setSlowest allocates when the split is another one.
+func (s *Stats) setSlowest(split string) {
+	if old := s.slowest.Load(); old == nil || *old != split {
+		s.slowest.Store(&split)
+	}
+}
+
 // source is an operator that reads.
 type source interface {
 	Progress() (read int64, left connect.Backlog, tells bool)
+	Slowest() (split string, idle bool)
 }
 
 // backlog is a connect.Backlog that is read while it is written: then its numbers may be of two moments.
@@ -91,12 +108,17 @@ func (b *backlog) get() *connect.Backlog {
 // Sample reads the counters; now is the clock's time.
 func (t *Task) Sample(now time.Time) Sample {
 	idle, blocked, total := t.timing.read(now)
+	slowest := ""
+	if s := t.stats.slowest.Load(); s != nil {
+		slowest = *s
+	}
 	return Sample{
 		RecordsIn: t.stats.recordsIn.Load(), RecordsOut: t.stats.recordsOut.Load(),
 		BytesIn: t.stats.bytesIn.Load(), BytesOut: t.stats.bytesOut.Load(),
 		RecordsRead: t.stats.recordsRead.Load(), Watermark: t.stats.watermark.Load(),
 		Idle: idle, Backpressured: blocked, Busy: max(0, total-idle-blocked),
 		Ended: t.stats.ended.Load(), Backlog: t.stats.backlog.get(),
+		Slowest: slowest, SourceIdle: t.stats.sourceIdle.Load(),
 	}
 }
 

@@ -498,6 +498,7 @@ func (a *agent) sample(t *Subtask) control.Sample {
 		RecordsIn: c.RecordsIn, RecordsOut: c.RecordsOut, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
 		Busy: int64(c.Busy), Backpressured: int64(c.Backpressured), Idle: int64(c.Idle),
 		RecordsRead: c.RecordsRead, Watermark: c.Watermark, Ended: c.Ended, Accumulators: t.accumulators(), Backlog: c.Backlog,
+		Slowest: c.Slowest, SourceIdle: c.SourceIdle,
 	}
 }
 
