@@ -58,6 +58,9 @@ var routes = []route{
 	{"GET", "/flott/jobs/{jobid}/result", 200, (*Server).awaitResult, nil, "as `execution-result`, but waits up to `timeout` milliseconds for the end"},
 	{"GET", "/flott/jobs/{jobid}/scaling", 200, (*Server).scaling, nil, "with how many subtasks it runs, and is to run, and why; the autoscaler's last decisions, and what it finds now"},
 	{"PUT", "/flott/jobs/{jobid}/parallelism", 200, (*Server).rescale, nil, "rescales it: `parallelism` for all vertices that have none of their own, `vertices` for single ones by name; answers as `scaling`"},
+	{"GET", "/flott/events", 0, nil, (*Server).clusterEvents, "server-sent events, each when it has changed and at most once a second: `cluster`, `jobs`"},
+	{"GET", "/flott/jobs/{jobid}/events", 0, nil, (*Server).jobEvents, "the same of a job: `job`, `plan`, `vertices`, `scaling`, `exceptions`, `checkpoints`"},
+	{"GET", "/flott/jobs/{jobid}/vertices/{vertexid}/events", 0, nil, (*Server).vertexEvents, "the same of a vertex: `subtasks`"},
 	{"GET", "/flott/artifacts/{sha256}", 0, nil, (*Server).getArtifact, "an executable; `HEAD` tells whether it is there"},
 	{"PUT", "/flott/artifacts/{sha256}", 0, nil, (*Server).putArtifact, "stores one: 201, or 200 if it was there"},
 }
