@@ -99,6 +99,7 @@ func TestManySubtasks(t *testing.T) {
 	b.laidOut(t)
 	const parts = "[...document.querySelectorAll('.node, .node *, .figure > *, table.vertices td, .head *')]"
 	const places = "window.parts.map((e) => { const r = e.getBoundingClientRect(); return e.matches('.shares i') ? '' : [r.x, r.y].join() }).join(' ')"
+	eval[int](b, "window.tasks = []; new PerformanceObserver((l) => window.tasks.push(...l.getEntries().map((e) => e.duration))).observe({ type: 'longtask' }); 0")
 	eval[int](b, "window.parts = "+parts+"; window.places = "+places+"; 0")
 	const taken = "document.querySelector('table.vertices tbody tr').cells[10].title"
 	for range 5 {
@@ -113,6 +114,7 @@ func TestManySubtasks(t *testing.T) {
 	if !eval[bool](b, places+" === window.places") {
 		t.Error("elements move when figures change")
 	}
+	t.Logf("tasks of the browser of more than 50 ms: %v", eval[[]float64](b, "window.tasks"))
 	b.do(click(".node"))
 	b.until("document.querySelectorAll('.panel table.subtasks tbody tr').length === 64")
 	b.picture("many-vertex-1440")

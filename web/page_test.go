@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +37,23 @@ func counted(env *stream.Env) {
 		}).Name("count").To(collect.To[int64]()).Name("results")
 }
 
+// directory is removed after the test, by and by: a job that has been cancelled may still be opening a checkpoint.
+func directory(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "flott-web-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for os.RemoveAll(dir) != nil {
+			runtime.Gosched()
+		}
+	})
+	return dir
+}
+
 // options are those of a job that takes checkpoints.
 func options(t *testing.T) []stream.Option {
-	dir := t.TempDir()
+	dir := directory(t)
 	return []stream.Option{
 		stream.Parallelism(2), stream.MaxParallelism(64), stream.Checkpoint(50 * time.Millisecond),
 		stream.CheckpointDir(filepath.Join(dir, "checkpoints")), stream.SavepointDir(filepath.Join(dir, "savepoints")),

@@ -24,7 +24,7 @@ export function Chart({ series, lines, unit, max, label }: { series: Series; lin
       }
       const axis = { stroke: used('--dim'), grid: { stroke: used('--rule'), width: 1 }, ticks: { show: false }, font: `11px ${css.fontFamily || 'sans-serif'}` }
       plot.current = new uPlot({
-        width: at.clientWidth, height: 132, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
+        width: at.clientWidth, height: 132, legend: { show: false }, cursor: { show: false }, padding: [8, 28, 0, 0],
         scales: { y: { range: (_u, _lo, hi) => [0, max ?? Math.max(1, (hi ?? 1) * 1.1)] } },
         axes: [
           { ...axis, size: 24, space: 80, values: (_u, all) => all.map((t) => clockTime(t * 1000)) },

@@ -2,7 +2,7 @@
 import { Graph as Digraph, layout as arrange } from '@dagrejs/dagre'
 import type { PlanVertex } from './types'
 
-export const nodeWidth = 224
+export const nodeWidth = 232
 export const nodeHeight = 116
 const rankGap = 56
 const nodeGap = 20
