@@ -16,13 +16,16 @@ ifeq ($(origin SECONDS),environment)
 SECONDS   := 0
 endif
 
-.PHONY: help build demo test check bench fuzz sim bigstate chaos
+.PHONY: help build web demo test check bench fuzz sim bigstate chaos
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 build: ## build bin/flott, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flott ./cmd/flott
+
+web: ## make the dashboard of web/src anew; needs Node 20 and npm
+	cd web && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent build
 
 demo: build ## start a cluster, run two jobs, kill a worker; for SECONDS=20, without it until Ctrl-C
 	bin/flott demo --seconds $(SECONDS)

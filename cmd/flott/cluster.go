@@ -72,6 +72,7 @@ func (s *clusterStartCmd) Run(ctx context.Context) error {
 		return errors.Join(err, stopErr)
 	}
 	fmt.Printf("flott: the cluster is ready after %d ms: %s\n", time.Since(began).Milliseconds(), url)
+	fmt.Printf("flott: its dashboard is at %s/\n", url)
 	fmt.Printf("flott: its logs are in %s; run jobs with: flott run ./job\n", filepath.Join(dir, "log"))
 	if !s.Foreground {
 		return nil

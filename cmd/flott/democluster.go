@@ -104,6 +104,7 @@ func (c *demoCmd) runCluster(ctx context.Context) (err error) {
 	}
 	fmt.Printf("A cluster is ready after %d ms: a JobManager at %s and two TaskManagers with two slots each.\n",
 		time.Since(d.began).Milliseconds(), d.url)
+	fmt.Printf("Look at its dashboard: %s/\n", d.url)
 	if d.client, err = (&clientFlags{JobManager: d.url}).client(); err != nil {
 		return err
 	}

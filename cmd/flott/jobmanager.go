@@ -197,6 +197,7 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	server.Lead(m, m.Epoch())
 	go func() { failed <- m.Serve(rpc) }()
 	fmt.Printf("flott: the JobManager listens for TaskManagers on %s, and serves %s\n", rpc.Addr(), url)
+	fmt.Printf("flott: the dashboard is at %s/\n", url)
 	if !configured.Survives(c) {
 		if err := ready(); err != nil {
 			return err

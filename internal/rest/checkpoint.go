@@ -26,6 +26,11 @@ func (s *Server) checkpoints(r *http.Request) (*restapi.Checkpoints, error) {
 	if err != nil {
 		return nil, err
 	}
+	out := checkpointsOf(v)
+	return &out, nil
+}
+
+func checkpointsOf(v *jobmanager.JobView) restapi.Checkpoints {
 	h := &v.Checkpoints
 	out := restapi.Checkpoints{History: []restapi.Checkpoint{}}
 	var numbers []restapi.CheckpointNumbers
@@ -53,7 +58,7 @@ func (s *Server) checkpoints(r *http.Request) (*restapi.Checkpoints, error) {
 	if r := v.Restored; v.RestoredTimes > 0 {
 		out.Latest.Restored = &restapi.RestoredCheckpoint{ID: r.ID, Timestamp: r.At / 1e6, Savepoint: r.Savepoint}
 	}
-	return &out, nil
+	return out
 }
 
 func summaryOf(all []restapi.CheckpointNumbers) restapi.CheckpointSummary {

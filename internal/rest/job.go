@@ -162,18 +162,21 @@ func planOf(v *jobmanager.JobView) restapi.Plan {
 			n.Description += html.EscapeString(o.Name) + "<br/>"
 		}
 		for _, in := range vertex.In {
-			exchange := "pipelined_bounded"
-			if v.Settings.Stages && !in.Pipelined {
-				exchange = "blocking"
-			}
 			n.Inputs = append(n.Inputs, restapi.PlanInput{
-				ID: vertexID(&v.Vertices[in.From].Vertex), Num: in.Input, Exchange: exchange,
+				ID: vertexID(&v.Vertices[in.From].Vertex), Num: in.Input, Exchange: exchangeOf(v, in),
 				ShipStrategy: in.Strategy.String(),
 			})
 		}
 		p.Nodes = append(p.Nodes, n)
 	}
 	return p
+}
+
+func exchangeOf(v *jobmanager.JobView, in graph.Input) string {
+	if v.Settings.Stages && !in.Pipelined {
+		return "blocking"
+	}
+	return "pipelined_bounded"
 }
 
 func (s *Server) accumulators(r *http.Request) (*restapi.JobAccumulators, error) {
@@ -218,6 +221,10 @@ func (s *Server) exceptions(r *http.Request) (*restapi.JobExceptions, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &restapi.JobExceptions{History: exceptionsOf(v, most)}, nil
+}
+
+func exceptionsOf(v *jobmanager.JobView, most int) restapi.ExceptionHistory {
 	h := restapi.ExceptionHistory{Entries: []restapi.Exception{}, Truncated: v.FailuresDropped}
 	for _, f := range slices.Backward(v.Failures) {
 		if len(h.Entries) == most {
@@ -230,7 +237,7 @@ func (s *Server) exceptions(r *http.Request) (*restapi.JobExceptions, error) {
 		}
 		h.Entries = append(h.Entries, e)
 	}
-	return &restapi.JobExceptions{History: h}, nil
+	return h
 }
 
 func failureOf(f *jobmanager.FailureView) restapi.Failure {

@@ -28,6 +28,8 @@ type body struct {
 var (
 	plainText = body{media: "text/plain"}
 	octets    = body{media: "application/octet-stream"}
+
+	eventStream = body{media: "text/event-stream"}
 )
 
 func jsonOf[T any]() body { return body{json: reflect.TypeFor[T](), media: "application/json"} }

@@ -62,6 +62,8 @@ type Options struct {
 	// BodyTimeout is how long a body may stand still; 0 means 1 min. HeaderTimeout is how long a
 	// request may take to be read up to its body; 0 means 10 s.
 	BodyTimeout, HeaderTimeout time.Duration
+	// EventInterval is the least time between two events about one thing; 0 means 1 s.
+	EventInterval time.Duration
 }
 
 // Server serves a JobManager's interface. Its methods may be called by any goroutine.
@@ -72,6 +74,7 @@ type Server struct {
 	http       http.Server
 	operations operations
 	document   func() *openapi.Document // made when it is asked for
+	feeds      feeds
 	ctx        context.Context
 	end        context.CancelFunc
 }
@@ -85,13 +88,14 @@ func New(m *jobmanager.Manager, o Options) *Server {
 	o.ArtifactBytesMax = cmp.Or(o.ArtifactBytesMax, restapi.ArtifactBytesMax)
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, time.Minute)
 	o.HeaderTimeout = cmp.Or(o.HeaderTimeout, 10*time.Second)
+	o.EventInterval = cmp.Or(o.EventInterval, time.Second)
 	s := &Server{o: o, m: m}
 	s.leads.Store(m != nil)
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.operations.ctx = s.ctx
 	s.document = sync.OnceValue(func() *openapi.Document { return describe(routes, o.Version) })
 	s.http = http.Server{
-		Handler: s.Handler(), TLSConfig: o.TLS, ReadHeaderTimeout: o.HeaderTimeout, IdleTimeout: 2 * time.Minute,
+		Handler: s.page(s.Handler()), TLSConfig: o.TLS, ReadHeaderTimeout: o.HeaderTimeout, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	return s

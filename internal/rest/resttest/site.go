@@ -100,6 +100,12 @@ type Site struct {
 	URL       string
 	Artifacts *Artifacts
 	Log       *Log
+
+	t       testing.TB
+	o       rest.Options
+	address string
+	server  *rest.Server
+	done    chan error // of what serves
 }
 
 // New serves a cluster whose jobs are those that build builds. It ends with the test.
@@ -107,24 +113,39 @@ func New(t testing.TB, o rest.Options, build func(env *stream.Env), options ...s
 	t.Helper()
 	s := &Site{
 		Cluster: jobmanagertest.New(t, jobmanager.Options{}, build, options...), Artifacts: &Artifacts{}, Log: &Log{},
+		t: t, o: o, address: "127.0.0.1:0",
 	}
-	o.Artifacts, o.Version, o.Log = s.Artifacts, "0.1.0", slog.New(slog.NewTextHandler(s.Log, nil))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.URL = "http://" + l.Addr().String()
-	server := rest.New(s.Manager, o)
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(l) }()
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	s.o.Artifacts, s.o.Version, s.o.Log = s.Artifacts, "0.1.0", slog.New(slog.NewTextHandler(s.Log, nil))
+	s.Back()
+	s.URL = "http://" + s.address
+	t.Cleanup(s.Away)
 	return s
+}
+
+// Away ends the server, not the cluster.
+func (s *Site) Away() {
+	if s.server == nil {
+		return
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := s.server.Close(); err != nil {
+		s.t.Error(err)
+	}
+	if err := <-s.done; err != nil {
+		s.t.Error(err)
+	}
+	s.server = nil
+}
+
+// Back serves the cluster at the same address again.
+func (s *Site) Back() {
+	s.t.Helper()
+	l, err := net.Listen("tcp", s.address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.address = l.Addr().String()
+	server, done := rest.New(s.Manager, s.o), make(chan error, 1)
+	s.server, s.done = server, done
+	go func() { done <- server.Serve(l) }()
 }

@@ -1,0 +1,208 @@
+// All that is asked of the JobManager goes through here: the only place that knows the token.
+
+const key = 'flott-token'
+let token = sessionStorage.getItem(key) ?? ''
+let waiting: (() => void)[] = []
+let ask: (wrong: boolean) => void = () => {}
+
+// onTokenNeeded is told when a token is needed, and whether one was refused.
+export function onTokenNeeded(f: (wrong: boolean) => void) {
+  ask = f
+}
+
+// setToken is the user's answer. It is kept as long as the tab.
+export function setToken(t: string) {
+  token = t
+  sessionStorage.setItem(key, t)
+  for (const go of waiting.splice(0)) go()
+}
+
+// Refused is an answer other than a success.
+export class Refused extends Error {
+  constructor(readonly status: number, text: string) {
+    super(text)
+  }
+}
+
+// send asks until it need not ask for a token any more. Paths are relative: a proxy may serve the page below any path.
+async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    const used = token
+    const headers = new Headers(init.headers)
+    if (used) headers.set('Authorization', 'Bearer ' + used)
+    const response = await fetch(path, { ...init, headers, redirect: 'manual', cache: 'no-store' })
+    if (response.type === 'opaqueredirect') { // to another JobManager, which leads now
+      location.reload()
+      throw new Refused(307, 'Another JobManager leads.')
+    }
+    if (response.status !== 401) return response
+    await response.body?.cancel()
+    if (used !== token) continue // it was given meanwhile
+    ask(used !== '')
+    await new Promise<void>((go) => waiting.push(go))
+    init.signal?.throwIfAborted()
+  }
+}
+
+async function checked(path: string, init?: RequestInit): Promise<Response> {
+  const response = await send(path, init)
+  if (response.ok) return response
+  const text = await response.text()
+  let why = text || response.statusText
+  try {
+    why = (JSON.parse(text) as { errors: string[] }).errors.join(' ')
+  } catch {
+    // of a proxy
+  }
+  throw new Refused(response.status, why)
+}
+
+// get asks for JSON.
+export async function get<T>(path: string): Promise<T> {
+  return (await checked(path)).json() as Promise<T>
+}
+
+// tell has something done.
+export async function tell<T>(method: string, path: string, body?: unknown): Promise<T> {
+  return (await checked(path, { method, body: body === undefined ? null : JSON.stringify(body) })).json() as Promise<T>
+}
+
+// tail is the end of a file of text, and how long it is.
+export async function tail(path: string, bytes: number): Promise<{ text: string; size: number }> {
+  const response = await send(path, { headers: { Range: `bytes=-${bytes}` } })
+  if (response.status === 416) return { text: '', size: 0 } // it is empty
+  if (!response.ok) throw new Refused(response.status, (await response.text()).slice(0, 1000))
+  const text = await response.text()
+  const size = Number(response.headers.get('Content-Range')?.split('/')[1] ?? text.length)
+  return { text: size > bytes ? text.slice(text.indexOf('\n') + 1) : text, size }
+}
+
+// operation waits for the end of what was begun with an answer that has a request-id, and gives where its result is.
+export async function operation(path: string, id: string): Promise<string> {
+  for (;;) {
+    const r = await get<{
+      status: { id: string }
+      operation?: { location?: string; 'failure-cause'?: { 'stack-trace': string } }
+    }>(`${path}/${id}`)
+    if (r.status.id === 'COMPLETED') {
+      const cause = r.operation?.['failure-cause']
+      if (cause) throw new Error(cause['stack-trace'])
+      return r.operation?.location ?? ''
+    }
+    await sleep(300)
+  }
+}
+
+function sleep(ms: number, signal?: AbortSignal) {
+  return new Promise<void>((done) => {
+    const t = setTimeout(done, ms)
+    signal?.addEventListener('abort', () => {
+      clearTimeout(t)
+      done()
+    }, { once: true })
+  })
+}
+
+// Event is one of the JobManager's. now is its clock.
+export interface Event { kind: string; data: unknown; now: number }
+
+export interface Follower {
+  events(all: Event[]): void
+  // live says whether events come; why not, if they do not.
+  live(yes: boolean, why: string): void
+  // gone says that what was followed is not there any more.
+  gone(why: string): void
+}
+
+// silence is after how many milliseconds without a sign of life a connection is given up: the JobManager gives one
+// every 15 s.
+const silence = 40_000
+
+// follow reads events until it is stopped by what it returns. It reads again when the JobManager was away, and none
+// while nobody sees the page: browsers have few connections for all their tabs.
+export function follow(path: string, to: Follower): () => void {
+  const stopped = new AbortController()
+  void (async () => {
+    let failures = 0
+    while (!stopped.signal.aborted) {
+      await visible(stopped.signal)
+      const round = new AbortController()
+      const end = () => round.abort()
+      stopped.signal.addEventListener('abort', end)
+      const hide = whenHidden(end)
+      try {
+        const response = await send(path, { signal: round.signal })
+        if (response.status === 404) {
+          to.gone(((await response.json()) as { errors: string[] }).errors.join(' '))
+          return
+        }
+        if (!response.ok || !response.body) throw new Error(response.status === 503 ? 'No JobManager leads at the moment.' : `Status ${response.status}.`)
+        if (await read(response.body, round, to, () => { failures = 0 })) return
+        throw new Error('The JobManager has ended the connection.')
+      } catch (e) {
+        if (stopped.signal.aborted) return
+        if (document.visibilityState === 'visible') to.live(false, e instanceof TypeError ? 'The JobManager does not answer.' : String((e as Error).message))
+      } finally {
+        stopped.signal.removeEventListener('abort', end)
+        hide()
+      }
+      await sleep(Math.min(5000, 250 * 2 ** failures++), stopped.signal)
+    }
+  })()
+  return () => stopped.abort()
+}
+
+// read passes events on until the stream ends, and reports whether nothing more can come.
+async function read(body: ReadableStream<Uint8Array>, round: AbortController, to: Follower, came: () => void): Promise<boolean> {
+  const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
+  let rest = ''
+  for (;;) {
+    const watch = setTimeout(() => round.abort(), silence)
+    const { done, value } = await reader.read().finally(() => clearTimeout(watch))
+    if (done) return false
+    came()
+    to.live(true, '')
+    const blocks = (rest + value).split('\n\n')
+    rest = blocks.pop() ?? ''
+    const all: Event[] = []
+    for (const block of blocks) {
+      const field: Record<string, string> = {}
+      for (const line of block.split('\n')) {
+        const at = line.indexOf(': ')
+        if (at > 0) field[line.slice(0, at)] = line.slice(at + 2)
+      }
+      if (!field.event || !field.data) continue
+      const data = JSON.parse(field.data) as unknown
+      if (field.event === 'gone') {
+        to.gone((data as { errors: string[] }).errors.join(' '))
+        return true
+      }
+      all.push({ kind: field.event, data, now: Number(field.id) })
+    }
+    if (all.length) to.events(all)
+  }
+}
+
+function visible(signal: AbortSignal) {
+  if (document.visibilityState === 'visible') return Promise.resolve()
+  return new Promise<void>((go) => {
+    document.addEventListener('visibilitychange', () => go(), { once: true, signal })
+    signal.addEventListener('abort', () => go(), { once: true })
+  })
+}
+
+// hiddenMillis is how long events are read of a page that nobody sees.
+const hiddenMillis = 30_000
+
+function whenHidden(end: () => void): () => void {
+  let t: ReturnType<typeof setTimeout> | undefined
+  const look = () => {
+    clearTimeout(t)
+    if (document.visibilityState === 'hidden') t = setTimeout(end, hiddenMillis)
+  }
+  document.addEventListener('visibilitychange', look)
+  return () => {
+    clearTimeout(t)
+    document.removeEventListener('visibilitychange', look)
+  }
+}
