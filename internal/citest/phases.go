@@ -54,9 +54,9 @@ func testUnit(r *report) error {
 // withoutRows are packages, with those below them, that no row passes through: with invariants they do what they do without.
 var withoutRows = []string{"client", "config", "internal/certificate", "internal/ha", "internal/process", "internal/rest", "internal/wire"}
 
-// processes are tests of clusters of real processes. They run once, with invariants: what a process does has tests with
-// the race detector in the packages that it is made of, and a cluster of its programs takes minutes.
-var processes = []string{module + "/bench/chaos", module + "/cmd/flott"}
+// processes are tests of clusters of real processes, and of what a browser shows. They run once, with invariants: what a process
+// does has tests with the race detector in the packages that it is made of, and a cluster of its programs takes minutes.
+var processes = []string{module + "/bench/chaos", module + "/cmd/flott", module + "/web"}
 
 func testInvariants(r *report) error {
 	packages, err := list(func(pkg string) bool {
