@@ -3,8 +3,12 @@
 //
 //	request ─▶ guard: panics, host, origin, token, version ─▶ routes ─▶ a Manager's views ─▶ restapi ─▶ JSON
 //	                                                             │
-//	                                                             └─▶ operations: savepoints and the like,
-//	                                                                 which a client asks about by an id
+//	                                                             ├─▶ operations: savepoints and the like,
+//	                                                             │   which a client asks about by an id
+//	                                                             └─▶ feeds: what many follow, read once for all
+//
+// What is no route may be a file of the dashboard, which is served before the guard: it has no secrets, and a
+// browser has no token yet when it asks for the page.
 //
 // Data flow: clients (package client, Flink's own, curl, browsers) send requests; the handlers read
 // jobmanager.Manager and tell its jobs what to do.
@@ -18,5 +22,8 @@
 //     hash. What a store keeps although its reader has failed is the store's mistake.
 //   - Deadlines move with the bytes: a body may take long, but not stand still. The wait for the end of a
 //     job has none but its own.
+//   - A feed lives as long as somebody follows it, and keeps the last event of each kind only: who is slow
+//     misses what was between, and holds up neither the feed nor the others. The time of an event is its id,
+//     not in its data, so that what has not changed is the same.
 //   - An operation outlives the request that has begun it, and ends with the server.
 package rest

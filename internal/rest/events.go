@@ -153,10 +153,13 @@ func (f *feed) since(version int) (events []event, now int, gone bool, changed <
 // follow sends a viewer the events of a feed until one of both has ended. A viewer that does not keep up misses those in
 // between; one that takes nothing for BodyTimeout is left.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request, key string, read func(time.Time) ([]part, error)) error {
-	f := s.feeds.join(s.ctx, key, s.o.EventInterval, read)
-	defer s.feeds.leave(key, f)
 	w.Header().Set("Content-Type", "text/event-stream; charset=UTF-8")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	f := s.feeds.join(s.ctx, key, s.o.EventInterval, read)
+	defer s.feeds.leave(key, f)
 	out := &movingWriter{w, http.NewResponseController(w), s.o.BodyTimeout}
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()

@@ -155,6 +155,9 @@ func TestEventsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.text)
 		}
 	}
+	if a := s.ask("HEAD", "/flott/events", "", right); a.status != 200 || a.text != "" {
+		t.Errorf("HEAD: %d %q", a.status, a.text)
+	}
 	if a := s.ask("GET", "/flott/events", ""); a.status != 401 {
 		t.Errorf("without a token: %d", a.status)
 	}

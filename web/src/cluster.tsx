@@ -81,7 +81,7 @@ function TaskManagers({ all, jobs }: { all: TaskManager[]; jobs: Job[] }) {
             <td><Name of={t.host} /></td>
             <td><SlotBoxes of={t.slots} names={names} /></td>
             <td class="r">{t.slots.filter((s) => !s).length}</td>
-            <td class="r">{bytes(t.memory)}</td>
+            <td class="r">{bytes(t.memory || null)}</td>
           </tr>
         ))}
       </tbody>

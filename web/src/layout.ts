@@ -3,7 +3,7 @@ import { Graph as Digraph, layout as arrange } from '@dagrejs/dagre'
 import type { PlanVertex } from './types'
 
 export const nodeWidth = 232
-export const nodeHeight = 116
+export const nodeHeight = 128
 const rankGap = 56
 const nodeGap = 20
 const margin = 16

@@ -10,7 +10,7 @@ export const serverNow = () => performance.now() + offset
 // The connection, as the last event stream has it.
 export interface Connection { live: boolean; why: string }
 
-let connection: Connection = { live: true, why: '' }
+let connection: Connection = { live: false, why: '' }
 const watchers = new Set<(c: Connection) => void>()
 
 function connected(live: boolean, why: string) {

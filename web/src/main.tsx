@@ -59,9 +59,9 @@ function Top({ page }: { page: string }) {
         <a href="#/" aria-current={page !== 'jobmanager' ? 'page' : undefined}>Cluster</a>
         <a href="#/jobmanager" aria-current={page === 'jobmanager' ? 'page' : undefined}>JobManager</a>
       </nav>
-      <div class={c.live ? 'link live' : 'link lost'} role="status" title={c.why}>
+      <div class={c.live ? 'link live' : c.why ? 'link lost' : 'link'} role="status" title={c.why}>
         <i aria-hidden="true" />
-        <span>{c.live ? 'live' : 'reconnecting'}</span>
+        <span>{c.live ? 'live' : c.why ? 'reconnecting' : 'connecting'}</span>
       </div>
       <button class="quiet" type="button" aria-label={`Colours: ${shown}. Change`} title={`Colours: ${shown}`} onClick={() => setShown(nextTheme())}>
         <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">

@@ -1,10 +1,13 @@
 import { text } from './format'
 import { Pairs, useGet } from './config'
+import { useEvents } from './live'
 import { Logs } from './logs'
 import { Empty } from './parts'
+import type { ClusterEvents } from './types'
 
 // ManagerPage is the JobManager's process.
 export function ManagerPage({ tab }: { tab: string }) {
+  useEvents<ClusterEvents>('flott/events') // by which one sees whether it is there
   document.title = 'JobManager · Flott'
   return (
     <div class="page">

@@ -17,7 +17,7 @@ export function TaskManagerPage({ id }: { id: string }) {
       {!t ? <Empty>This TaskManager is not there any more. <a href="#/">All TaskManagers</a></Empty> : (
         <>
           <Facts all={[
-            ['Host', text(t.host)], ['Process', t.pid ? String(t.pid) : '–'], ['Version', text(t.version || '–')], ['Memory of its slots', bytes(t.memory)],
+            ['Host', text(t.host)], ['Process', t.pid ? String(t.pid) : '–'], ['Version', text(t.version || '–')], ['Memory of its slots', t.memory ? bytes(t.memory) : 'no limit'],
             ['Slots', <ol class="numbered">{t.slots.map((s, i) => <li key={i}>{s ? <a href={'#/jobs/' + s}><Name of={names.get(s) || s} /></a> : 'free'}</li>)}</ol>],
           ]} />
           <Logs sources={[[id, 'taskmanagers/' + encodeURIComponent(id)]]} />

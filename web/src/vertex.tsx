@@ -34,6 +34,7 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
   const i = plan.findIndex((v) => v.id === id)
   const v = plan[i]
   const load = loads[i]
+  const ends = !plan.some((o) => o.inputs.some((e) => e.from === id))
   const series = history.vertices.get(id) ?? newSeries()
   const value = columns[by.column]![2]
   const all = [...(data.subtasks ?? [])].sort((a, b) => {
@@ -55,7 +56,7 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
             ['From', v.inputs.length ? v.inputs.map((e, k) => <span key={k} class="from"><Name of={plan.find((o) => o.id === e.from)?.name ?? '?'} most={60} /> <span class="note">{e.ship_strategy}</span></span>) : 'nowhere: it is a source'],
             ['Skew', `${percent(load.skew)}${load.hottest >= 0 ? `, the hottest subtask is #${load.hottest} with ${percent(load['hottest-busy'])} busy` : ''}`],
           ]} />
-          <Chart series={series} label="Records" unit={(n) => rate(n)} lines={[{ name: 'in', label: v.source ? 'read' : 'in', colour: '--accent' }, { name: 'out', label: 'out', colour: '--ink', dash: [4, 3] }]} />
+          <Chart series={series} label="Records" unit={(n) => rate(n)} lines={[{ name: 'in', label: v.source ? 'read' : 'in', colour: '--accent' }, ...(ends ? [] : [{ name: 'out', label: 'out', colour: '--ink', dash: [4, 3] }])]} />
           <Chart series={series} label="Time" max={1} unit={(n) => percent(n)} lines={[{ name: 'busy', label: 'busy', colour: '--busy-ink' }, { name: 'pressed', label: 'backpressured', colour: '--pressed-ink', dash: [4, 3] }]} />
           <h3>{plural(v.parallelism, 'subtask')}</h3>
           {gone ? <Empty>{text(gone)}</Empty> : (
@@ -75,7 +76,7 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
                       <td class="r">{t.subtask}</td>
                       <td title={t.attempt ? `attempt ${t.attempt + 1}` : undefined}><State of={t.status} /></td>
                       <td class="r">{rate(inRate(t))}</td>
-                      <td class="r">{rate(t['out-rate'])}</td>
+                      <td class="r">{ends ? '–' : rate(t['out-rate'])}</td>
                       <td><Shares of={t} /></td>
                       <td class="r">{t['watermark-done'] ? 'ended' : behind != null && behind > longAgo ? '> 1 y' : duration(behind)}</td>
                       <td><Name of={t['taskmanager-id']} /></td>
