@@ -108,12 +108,21 @@ func (f *jobFlags) job(ctx context.Context) (*client.Client, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	id, err := find(all, f.Job)
+	if id == "" && err == nil {
+		err = fmt.Errorf("the JobManager at %s knows no job %q; flott list shows what it knows", c.URL(), f.Job)
+	}
+	return c, id, err
+}
+
+// find is the id of the job that a name means, which may be an id or its beginning, "" if there is none. Jobs that run come first.
+func find(all []client.JobSummary, name string) (string, error) {
 	var ids, ended []string
 	for _, j := range all {
 		switch {
-		case j.ID == f.Job:
-			return c, j.ID, nil
-		case !strings.HasPrefix(j.ID, f.Job) && j.Name != f.Job:
+		case j.ID == name:
+			return j.ID, nil
+		case !strings.HasPrefix(j.ID, name) && j.Name != name:
 		case j.State.Done():
 			ended = append(ended, j.ID)
 		default:
@@ -124,12 +133,12 @@ func (f *jobFlags) job(ctx context.Context) (*client.Client, string, error) {
 		ids = ended
 	}
 	switch len(ids) {
-	case 1:
-		return c, ids[0], nil
 	case 0:
-		return nil, "", fmt.Errorf("the JobManager at %s knows no job %q; flott list shows what it knows", c.URL(), f.Job)
+		return "", nil
+	case 1:
+		return ids[0], nil
 	}
-	return nil, "", fmt.Errorf("%q may be any of these jobs: %s", f.Job, strings.Join(ids, ", "))
+	return "", fmt.Errorf("%q may be any of these jobs: %s", name, strings.Join(ids, ", "))
 }
 
 type listCmd struct {

@@ -169,6 +169,10 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 		o.Pool.Policy = schedule.SpreadOut
 	}
 	o.Adaptive, o.Autoscale = adaptiveOptions(c), autoscaleOptions(c)
+	o.History, o.Keep = historyOptions(c), config.JobStoreCapacity.Get(c)
+	if seconds, given := config.JobStoreExpiration.Lookup(c); given {
+		o.Expire = time.Duration(seconds) * time.Second
+	}
 	lost := make(<-chan struct{}) // the leadership
 	if configured.Survives(c) {
 		go leader.follow(ctx, store)

@@ -26,6 +26,7 @@ type commands struct {
 	Run         runCmd         `cmd:"" help:"Run a job's program on a cluster."`
 	List        listCmd        `cmd:"" help:"List the jobs of a cluster."`
 	Info        infoCmd        `cmd:"" help:"Show a job of a cluster."`
+	History     historyCmd     `cmd:"" help:"List the jobs that have ended, or show one of them, of a JobManager or of a directory of archives."`
 	Logs        logsCmd        `cmd:"" help:"Print the logs of a job's workers, of a TaskManager or of the JobManager."`
 	Top         topCmd         `cmd:"" help:"Watch a cluster: jobs, vertices with rates, checkpoints, TaskManagers."`
 	Cancel      cancelCmd      `cmd:"" help:"Cancel a job of a cluster."`

@@ -158,6 +158,7 @@ func (m *Manager) endSuspended(g *managed, done func(error)) {
 		}
 		if err == nil && !g.retired {
 			g.archived = &v
+			m.decide(g)
 			m.clean(g)
 			m.retire(g)
 		}
@@ -167,9 +168,8 @@ func (m *Manager) endSuspended(g *managed, done func(error)) {
 
 // endRecovered records the end of a job that this leader has not started.
 func (m *Manager) endRecovered(g *managed, state schedule.State, cause error) {
-	v := g.view()
-	g.record.view(v)
-	v.Tasks, v.State, v.Ended, v.Waits, v.Cause = g.record.count(), state, m.o.Clock.Now(), "", cause
+	v := g.wholeView()
+	v.State, v.Ended, v.Waits, v.Cause = state, m.o.Clock.Now(), "", cause
 	v.Changed, v.Entered[state] = v.Ended, v.Ended
 	data, err := encodeView(v)
 	if err != nil {
@@ -183,6 +183,7 @@ func (m *Manager) endRecovered(g *managed, state schedule.State, cause error) {
 				g.fleet.stages.discardAll()
 			}
 			g.archived, g.fleet = v, nil
+			m.decide(g)
 			m.carryOut(m.pool.End(g.ID))
 			m.retire(g)
 			m.discard(g)

@@ -7,7 +7,8 @@
 //	                       └─ fleet: its workers ── control.ToWorker ─▶ worker.Serve in their processes
 //
 // Recover takes over what an earlier leader has left (recover.go), which workers and TaskManagers tell, and the
-// records of internal/ha (store.go).
+// records of internal/ha (store.go). What a job has left when it has ended is its view (archive.go), in those records and in
+// archives (history.go), which Recover reads, too.
 //
 //	pool: slots held and asked for ─▶ schedule.Adaptive ─ parallelism ─▶ job.BeginRescale ─▶ Execution
 //	                                        ▲                                                   │ Deploy
@@ -24,6 +25,8 @@
 //
 // # Non-obvious
 //
+//   - That a job has ended is decided, and recorded, before or after its last worker has gone. Its archive is made when both
+//     have happened, with the last figures of the workers.
 //   - A fleet does what it is told in order, and its first deployment waits for slots and workers; what
 //     comes behind it, such as a cancellation, looks at what waits first.
 //   - Slots of a job are numbered, and a subtask belongs to a number. When a slot is lost, the one that is

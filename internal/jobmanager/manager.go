@@ -58,8 +58,12 @@ type Options struct {
 	AnswerTimeout time.Duration
 	// StartTimeout is how long a worker may take from its start to its hello; 0 means 60 s.
 	StartTimeout time.Duration
-	// Keep is of how many jobs that have ended it is known what became of them; 0 means 100.
-	Keep int
+	// Keep is of how many jobs that have ended it is known what became of them; 0 means 100. Expire is for how long, from their end;
+	// 0 means for as long as they are not too many.
+	Keep   int
+	Expire time.Duration
+	// History keeps what is left of jobs that have ended beyond that, and beyond this process.
+	History History
 }
 
 // Manager is a JobManager. Its methods may be called by any goroutine.
@@ -72,6 +76,7 @@ type Manager struct {
 
 	// The rest belongs to the actor.
 	records *ha.Jobs // nil if nothing is recorded
+	history *history // nil if nothing is archived
 	pool    *schedule.Pool
 	tms     map[string]*taskManager
 	jobs    map[string]*managed
@@ -79,7 +84,8 @@ type Manager struct {
 	workers map[string]*member
 	names   int
 	tick    func()
-	due     bool // a Balance is posted
+	expiry  func() // stops the clock of the next job that is forgotten for its age
+	due     bool   // a Balance is posted
 	// windowClosed says that TaskManagers and workers of an earlier leader had their time to come.
 	windowClosed bool
 
@@ -98,6 +104,8 @@ type managed struct {
 
 	record   *record
 	retired  bool // it has ended, and has neither workers nor slots
+	decided  bool // it has ended, which is recorded if anything is
+	kept     bool // it has an archive, or gets one
 	writes   []writing
 	ending   Ending   // how it was told to end, "" if it was not
 	stopped  string   // the savepoint that an earlier leader has stopped it with
@@ -134,6 +142,9 @@ func New(o Options) *Manager {
 	m.actor.Runner, m.now = o.Runner, clock.Steady(o.Clock)
 	if o.Leadership != nil {
 		m.records = ha.JobsOf(o.Leadership)
+	}
+	if o.History.Directory != "" {
+		m.history = &history{History: o.History, open: o.Open, log: o.Log}
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.conns.all = map[*wire.Conn]bool{}
@@ -444,6 +455,10 @@ var errEnds = errors.New("the JobManager ends")
 
 // Close ends all connections. Jobs are not told to end.
 func (m *Manager) Close() {
+	if m.history != nil {
+		m.do(m.keepDecided)
+		m.history.written(archiveTimeout)
+	}
 	m.cancel()
 	m.conns.Lock()
 	defer m.conns.Unlock()

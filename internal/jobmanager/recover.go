@@ -53,11 +53,20 @@ func (f *fleet) adopts(later func()) bool {
 // Recover takes the jobs over that an earlier leader has left, and shows those that have ended. It must be
 // called before Serve and Submit.
 func (m *Manager) Recover(ctx context.Context) error {
+	if m.records != nil {
+		if err := m.readArchive(ctx); err != nil {
+			return err
+		}
+	}
+	m.readHistory(ctx)
+	slices.SortFunc(m.order, func(a, b string) int {
+		return cmp.Or(m.jobs[a].began.Compare(m.jobs[b].began), strings.Compare(a, b))
+	})
+	if m.o.Expire > 0 || len(m.order) > m.o.Keep {
+		defer m.actor.Post(m.trim) // when it is known which records go with them
+	}
 	if m.records == nil {
 		return nil
-	}
-	if err := m.readArchive(ctx); err != nil {
-		return err
 	}
 	run, ended, err := m.records.Recover(ctx)
 	if err != nil {
@@ -137,7 +146,6 @@ func (m *Manager) readArchive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var all []*managed
 	for _, id := range ids {
 		data, err := m.records.Result(ctx, id)
 		if err != nil {
@@ -150,16 +158,17 @@ func (m *Manager) readArchive(ctx context.Context) error {
 			v.ID, v.Name, v.State = id, "?", schedule.Failed
 			v.Failures = []FailureView{{Kind: "JobFailure", Text: v.Cause.Error()}}
 		}
-		g := &managed{archived: v, retired: true, began: v.Began}
-		g.ID, g.Name = id, v.Name
-		all = append(all, g)
-	}
-	slices.SortFunc(all, func(a, b *managed) int { return cmp.Or(a.began.Compare(b.began), strings.Compare(a.ID, b.ID)) })
-	for _, g := range all {
-		m.jobs[g.ID] = g
-		m.order = append(m.order, g.ID)
+		m.show(v)
 	}
 	return nil
+}
+
+// show shows a job that has ended.
+func (m *Manager) show(v *JobView) {
+	g := &managed{archived: v, retired: true, began: v.Began}
+	g.ID, g.Name = v.ID, v.Name
+	m.jobs[g.ID] = g
+	m.order = append(m.order, g.ID)
 }
 
 // readBounds goes on with the bounds that were asked for since the job was submitted.

@@ -123,13 +123,11 @@ const retryRecord = time.Second
 // deleted.
 func (m *Manager) recordEnd(g *managed, done func(deletes bool, then func())) {
 	if m.records == nil || m.jobs[g.ID] != g {
+		m.decide(g)
 		done(true, func() {})
 		return
 	}
-	v := g.view()
-	g.record.view(v)
-	v.Tasks = g.record.count()
-	data, err := encodeView(v)
+	data, err := encodeView(g.wholeView())
 	if err != nil {
 		m.o.Log.Error("flott: how a job has ended cannot be recorded", "job", g.Name, "error", err)
 		done(false, func() {})
@@ -142,6 +140,7 @@ func (m *Manager) recordEnd(g *managed, done func(deletes bool, then func())) {
 	m.write(g, func(ctx context.Context, records *ha.Jobs) error { return records.End(ctx, g.ID, data) }, func(err error) {
 		switch {
 		case err == nil, errors.Is(err, ha.ErrExists): // an answer was lost
+			m.decide(g)
 			done(true, func() { m.actor.Post(func() { m.clean(g) }) })
 		case errors.Is(err, ha.ErrDeposed):
 			done(false, func() {})

@@ -220,10 +220,45 @@ func (g *managed) view() *JobView {
 	return v
 }
 
-// retire notes that a job has ended and has nothing any more, and forgets the oldest of those that are
-// too many.
+// wholeView is also what the record has.
+func (g *managed) wholeView() *JobView {
+	v := g.view()
+	if g.archived == nil {
+		g.record.view(v)
+		v.Tasks = g.record.count()
+	}
+	return v
+}
+
+// decide notes that a job has ended, and that this is recorded if anything is. It may still have workers.
+func (m *Manager) decide(g *managed) {
+	g.decided = true
+	m.keepEnded(g)
+}
+
+// retire notes that a job has nothing any more: that it has ended may still have to be recorded.
 func (m *Manager) retire(g *managed) {
 	g.retired = true
+	m.keepEnded(g)
+	m.trim()
+}
+
+// trim forgets jobs that have ended and are too many, the oldest of them, or have ended too long ago.
+func (m *Manager) trim() {
+	now, next := m.o.Clock.Now(), time.Duration(0)
+	expired := func(g *managed) bool {
+		if m.o.Expire == 0 {
+			return false
+		}
+		left := m.o.Expire
+		if at := g.ended(); !at.IsZero() {
+			left -= now.Sub(at)
+		}
+		if left > 0 && (next == 0 || left < next) {
+			next = left
+		}
+		return left <= 0
+	}
 	over := -m.o.Keep
 	for _, id := range m.order {
 		if m.jobs[id].retired {
@@ -231,14 +266,33 @@ func (m *Manager) retire(g *managed) {
 		}
 	}
 	m.order = slices.DeleteFunc(m.order, func(id string) bool {
-		if over <= 0 || !m.jobs[id].retired {
+		g := m.jobs[id]
+		if !g.retired || over <= 0 && !expired(g) {
 			return false
 		}
 		over--
-		m.forget(m.jobs[id])
+		m.forget(g)
 		delete(m.jobs, id)
 		return true
 	})
+	if m.expiry != nil {
+		m.expiry()
+		m.expiry = nil
+	}
+	if next > 0 {
+		m.expiry = m.after(next, m.trim)
+	}
+}
+
+// ended is when a job that is retired has ended, zero if it is about to.
+func (g *managed) ended() time.Time {
+	if g.archived != nil {
+		return g.archived.Ended
+	}
+	if g.job == nil { // it could not begin
+		return g.began
+	}
+	return g.job.View().Stopped
 }
 
 // DisposeSavepoint deletes the savepoint at path.

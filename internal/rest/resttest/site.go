@@ -111,10 +111,13 @@ type Site struct {
 // New serves a cluster whose jobs are those that build builds. It ends with the test.
 func New(t testing.TB, o rest.Options, build func(env *stream.Env), options ...stream.Option) *Site {
 	t.Helper()
-	s := &Site{
-		Cluster: jobmanagertest.New(t, jobmanager.Options{}, build, options...), Artifacts: &Artifacts{}, Log: &Log{},
-		t: t, o: o, address: "127.0.0.1:0",
-	}
+	return Serve(t, jobmanagertest.New(t, jobmanager.Options{}, build, options...), o)
+}
+
+// Serve serves a cluster. It ends with the test.
+func Serve(t testing.TB, c *jobmanagertest.Cluster, o rest.Options) *Site {
+	t.Helper()
+	s := &Site{Cluster: c, Artifacts: &Artifacts{}, Log: &Log{}, t: t, o: o, address: "127.0.0.1:0"}
 	s.o.Artifacts, s.o.Version, s.o.Log = s.Artifacts, "0.1.0", slog.New(slog.NewTextHandler(s.Log, nil))
 	s.Back()
 	s.URL = "http://" + s.address
