@@ -131,6 +131,7 @@ func TestPage(t *testing.T) {
 	b.until("document.querySelectorAll('.panel table.subtasks tbody tr').length === 2")
 	b.has(".panel", "numbers")
 	b.has(".panel table.subtasks", "tm-1")
+	b.has(".panel .facts", "behind")
 	b.until("document.querySelectorAll('.panel canvas').length === 2")
 	b.until("location.hash.startsWith('#/jobs/" + id + "/vertex/')")
 	b.key("\x1b")
@@ -145,6 +146,9 @@ func TestPage(t *testing.T) {
 	b.has("main", "Restart strategy")
 	b.has("main", "50\u202fms")
 	b.clean(s.URL)
+	b.open(s.URL + "/#/jobs/" + strings.Repeat("0", 32))
+	b.has("main", "not found")
+	b.has(".link", "live")
 }
 
 // TestActions takes a savepoint, rescales, stops and cancels, by the buttons.
