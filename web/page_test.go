@@ -419,3 +419,17 @@ func TestLogs(t *testing.T) {
 	b.picture("taskmanager")
 	b.clean(s.URL)
 }
+
+// TestWithoutStorage: a browser that keeps nothing shows the page, too, takes a token, and changes colours.
+func TestWithoutStorage(t *testing.T) {
+	s := resttest.New(t, rest.Options{Token: "open sesame"}, counted, options(t)...)
+	b := newBrowser(t)
+	b.script(`for (const name of ['sessionStorage', 'localStorage']) Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError') } })`)
+	b.open(s.URL)
+	b.until("document.querySelector('dialog input') === document.activeElement")
+	b.key("open sesame\r")
+	b.has("main", "No job is running")
+	b.click("Colours: system. Change")
+	b.click("Colours: light. Change")
+	b.until("document.documentElement.dataset.theme === 'dark'")
+}
