@@ -131,6 +131,7 @@ func TestPage(t *testing.T) {
 	b.until("document.querySelectorAll('.panel table.subtasks tbody tr').length === 2")
 	b.has(".panel", "numbers")
 	b.has(".panel table.subtasks", "tm-1")
+	b.has(".panel .facts", "behind")
 	b.until("document.querySelectorAll('.panel canvas').length === 2")
 	b.until("location.hash.startsWith('#/jobs/" + id + "/vertex/')")
 	b.key("\x1b")
@@ -145,6 +146,9 @@ func TestPage(t *testing.T) {
 	b.has("main", "Restart strategy")
 	b.has("main", "50\u202fms")
 	b.clean(s.URL)
+	b.open(s.URL + "/#/jobs/" + strings.Repeat("0", 32))
+	b.has("main", "not found")
+	b.has(".link", "live")
 }
 
 // TestActions takes a savepoint, rescales, stops and cancels, by the buttons.
@@ -414,4 +418,18 @@ func TestLogs(t *testing.T) {
 	b.has("pre.log", "hello from tm-1")
 	b.picture("taskmanager")
 	b.clean(s.URL)
+}
+
+// TestWithoutStorage: a browser that keeps nothing shows the page, too, takes a token, and changes colours.
+func TestWithoutStorage(t *testing.T) {
+	s := resttest.New(t, rest.Options{Token: "open sesame"}, counted, options(t)...)
+	b := newBrowser(t)
+	b.script(`for (const name of ['sessionStorage', 'localStorage']) Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError') } })`)
+	b.open(s.URL)
+	b.until("document.querySelector('dialog input') === document.activeElement")
+	b.key("open sesame\r")
+	b.has("main", "No job is running")
+	b.click("Colours: system. Change")
+	b.click("Colours: light. Change")
+	b.until("document.documentElement.dataset.theme === 'dark'")
 }

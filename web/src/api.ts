@@ -1,7 +1,9 @@
 // All that is asked of the JobManager goes through here: the only place that knows the token.
 
+import { tab } from './storage'
+
 const key = 'flott-token'
-let token = sessionStorage.getItem(key) ?? ''
+let token = tab.get(key)
 let waiting: (() => void)[] = []
 let ask: (wrong: boolean) => void = () => {}
 
@@ -13,7 +15,7 @@ export function onTokenNeeded(f: (wrong: boolean) => void) {
 // setToken is the user's answer. It is kept as long as the tab.
 export function setToken(t: string) {
   token = t
-  sessionStorage.setItem(key, t)
+  tab.set(key, t)
   for (const go of waiting.splice(0)) go()
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Chart } from './chart'
-import { duration, longAgo, percent, plural, rate, text } from './format'
+import { at, byteRate, bytes, count, duration, longAgo, percent, plural, rate, text } from './format'
 import { inRate, lag, newSeries, type JobHistory } from './history'
 import { useEvents } from './live'
 import { Empty, Facts, Name, Shares, State } from './parts'
@@ -54,6 +54,10 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
             ['Operators', <ol class="operators">{v.operators.map((o, k) => <li key={k}><bdi title={o.kind}>{text(o.name)}</bdi></li>)}</ol>],
             ['Parallelism', `${v.parallelism} of at most ${v.maxParallelism}`],
             ['From', v.inputs.length ? v.inputs.map((e, k) => <span key={k} class="from"><Name of={plan.find((o) => o.id === e.from)?.name ?? '?'} most={60} /> <span class="note">{e.ship_strategy}</span></span>) : 'nowhere: it is a source'],
+            ['Watermark', load['watermark-done'] ? 'the end of the input' : load.watermark == null ? 'none yet' : `${at(load.watermark)}, ${duration(lag(load, now))} behind`],
+            ['In', `${count(load['records-in'] + load['records-read'])} records${v.source ? '' : `, ${bytes(load['bytes-in'])} at ${byteRate(load['bytes-in-rate'])}`}`],
+            ...(ends ? [] : [['Out', `${count(load['records-out'])} records, ${bytes(load['bytes-out'])} at ${byteRate(load['bytes-out-rate'])}`] as [string, string]]),
+            ...(load['pending-records'] == null ? [] : [['Still to read', `${count(load['pending-records'])} records`] as [string, string]]),
             ['Skew', `${percent(load.skew)}${load.hottest >= 0 ? `, the hottest subtask is #${load.hottest} with ${percent(load['hottest-busy'])} busy` : ''}`],
           ]} />
           <Chart series={series} label="Records" unit={(n) => rate(n)} lines={[{ name: 'in', label: v.source ? 'read' : 'in', colour: '--accent' }, ...(ends ? [] : [{ name: 'out', label: 'out', colour: '--ink', dash: [4, 3] }])]} />
