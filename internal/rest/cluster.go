@@ -44,7 +44,7 @@ func (s *Server) shutdown(*http.Request) (any, error) {
 		return nil, refusal{http.StatusForbidden, "this cluster is not ended from here"}
 	}
 	s.o.Shutdown()
-	return none, nil
+	return nothing, nil
 }
 
 func (s *Server) config(*http.Request) (any, error) {

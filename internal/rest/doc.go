@@ -1,7 +1,7 @@
 // Package rest is the HTTP interface of a JobManager: Flink's paths and JSON for what there is here, and
 // below /flott what Flott adds. docs/rest.md has the table.
 //
-//	request ─▶ guard: panics, host, origin, token, version ─▶ routes ─▶ a Manager's views ─▶ restapi ─▶ JSON
+//	request ─▶ guard: panics, origin, host, version, role ─▶ routes ─▶ a Manager's views ─▶ restapi ─▶ JSON
 //	                                                             │
 //	                                                             └─▶ operations: savepoints and the like,
 //	                                                                 which a client asks about by an id

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -99,4 +100,14 @@ func counted(t *testing.T, n int64, more ...stream.Option) (func(env *stream.Env
 		stream.CheckpointDir(filepath.Join(dir, "checkpoints")), stream.SavepointDir(filepath.Join(dir, "savepoints")),
 		stream.Restart(stream.FixedDelay(100, time.Millisecond)),
 	}, more...)
+}
+
+// respond has a handler answer a request that comes from an address, and returns the status and after what it may be repeated.
+func respond(h http.Handler, method, path, from string, change func(*http.Request)) (status int, retry string) {
+	r := httptest.NewRequest(method, path, nil)
+	r.RemoteAddr = from
+	change(r)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, w.Header().Get("Retry-After")
 }

@@ -148,7 +148,7 @@ func (s *Server) putArtifact(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if there {
-		s.write(w, http.StatusOK, none)
+		s.write(w, http.StatusOK, nothing)
 		return nil
 	}
 	in := &checked{r: http.MaxBytesReader(w, r.Body, s.o.ArtifactBytesMax), want: hash, sum: sha256.New()}
@@ -159,7 +159,7 @@ func (s *Server) putArtifact(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	s.write(w, http.StatusCreated, none)
+	s.write(w, http.StatusCreated, nothing)
 	return nil
 }
 

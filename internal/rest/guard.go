@@ -1,12 +1,11 @@
 package rest
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -19,27 +18,43 @@ import (
 // Handler is all that the server answers.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
+	byPattern := map[string]route{}
 	for _, r := range routes {
+		byPattern[r.method+" "+r.path] = r
 		mux.Handle(r.method+" "+r.path, s.handle(r))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, refusal{http.StatusNotFound, "Unable to load requested file " + r.URL.Path + "."})
-	})
+	byPattern["/"] = route{role: viewers} // strangers do not even hear what there is
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.refuse(w, unknownPath(r)) })
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, refusal{http.StatusForbidden, "a page of another origin may not do this"})
 	}))
 	guarded := origins.Handler(s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.leads.Load() {
-			mux.ServeHTTP(w, r)
-		} else {
+		_, pattern := mux.Handler(r)
+		to, ok := byPattern[pattern]
+		if !ok {
+			to = byPattern["/"]
+		}
+		r, err := s.permit(r, to)
+		switch {
+		case err != nil:
+			s.refuse(w, err)
+		case path.Clean(r.URL.EscapedPath()) != r.URL.EscapedPath():
+			s.refuse(w, unknownPath(r)) // the mux would redirect to what it may have meant
+		case !s.leads.Load() && to.path != healthPath:
 			s.standBy(w, r)
+		default:
+			mux.ServeHTTP(w, r)
 		}
 	})))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recover(w, r)
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+func unknownPath(r *http.Request) error {
+	return notFound("Unable to load requested file %s.", r.URL.Path)
 }
 
 // recover answers a request whose handler has panicked.
@@ -68,11 +83,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			r = r.Clone(r.Context())
 			r.URL.Path, r.URL.RawPath = "/"+path, strings.TrimPrefix(r.URL.RawPath, "/v1")
 		}
-		for _, check := range []func(*http.Request) error{s.checkHost, s.checkToken, s.checkVersion} {
+		for _, check := range []func(*http.Request) error{s.checkHost, s.checkVersion} {
 			if err := check(r); err != nil {
-				if statusOf(err) == http.StatusUnauthorized {
-					h.Set("WWW-Authenticate", "Bearer")
-				}
 				s.refuse(w, err)
 				return
 			}
@@ -87,7 +99,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // checkHost refuses requests that do not know whom they talk to.
 func (s *Server) checkHost(r *http.Request) error {
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if len(s.o.Hosts) == 0 && (s.o.Token != "" || local != nil && !isLoopback(local)) {
+	if len(s.o.Hosts) == 0 && (s.o.tokens() || local != nil && !isLoopback(local)) {
 		return nil
 	}
 	host := r.Host
@@ -100,22 +112,6 @@ func (s *Server) checkHost(r *http.Request) error {
 		return nil
 	}
 	return refusal{http.StatusForbidden, fmt.Sprintf("the server is not called %q", r.Host)}
-}
-
-// checkToken compares the token in constant time, and does not tell how long it is.
-func (s *Server) checkToken(r *http.Request) error {
-	if s.o.Token == "" {
-		return nil
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	want, got := sha256.Sum256([]byte(s.o.Token)), sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
-		return nil
-	}
-	if token == "" {
-		return refusal{http.StatusUnauthorized, "a token is needed: Authorization: Bearer …"}
-	}
-	return refusal{http.StatusUnauthorized, "the token is not the right one"}
 }
 
 // checkVersion refuses clients of Flott that are too far apart. Others say nothing of their version.

@@ -287,7 +287,7 @@ func (s *Server) cancel(r *http.Request) (any, error) {
 	if r.URL.Query().Get("mode") == finishMode {
 		how = jobmanager.FinishJob
 	}
-	return none, s.m.Cancel(v.ID, how)
+	return nothing, s.m.Cancel(v.ID, how)
 }
 
 // finishMode is ours: it ends the input of the job's sources.

@@ -48,7 +48,7 @@ func (s *Server) setRequirements(r *http.Request) (any, error) {
 	for id := range in {
 		return nil, badRequest("the job has no vertex %s", id)
 	}
-	return none, scalingError(s.m.SetBounds(v.ID, bounds))
+	return nothing, scalingError(s.m.SetBounds(v.ID, bounds))
 }
 
 // scalingError is what is wrong with a request, as far as the job is known.

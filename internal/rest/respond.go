@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"regexp"
 	"strconv"
 	"time"
 
+	"github.com/flott-dev/flott/internal/access"
 	"github.com/flott-dev/flott/internal/jobmanager"
 	"github.com/flott-dev/flott/internal/restapi"
 )
@@ -17,7 +19,8 @@ import (
 // route is one thing that can be asked for.
 type route struct {
 	method, path string
-	status       int // of success
+	role         access.Role // the least that may use it
+	status       int         // of success
 	answer       func(s *Server, r *http.Request) (any, error)
 	raw          func(s *Server, w http.ResponseWriter, r *http.Request) error // in place of answer
 	about        string
@@ -42,10 +45,13 @@ func notFound(format string, args ...any) error {
 
 func statusOf(err error) int {
 	var r refusal
+	var guesses tooMany
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &r):
 		return r.status
+	case errors.As(err, &guesses):
+		return http.StatusTooManyRequests
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, jobmanager.ErrUnknownJob):
@@ -78,6 +84,13 @@ func (s *Server) handle(to route) http.Handler {
 
 // refuse answers with an error.
 func (s *Server) refuse(w http.ResponseWriter, err error) {
+	var guesses tooMany
+	switch {
+	case statusOf(err) == http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	case errors.As(err, &guesses):
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(guesses.wait.Seconds()))))
+	}
 	s.write(w, statusOf(err), restapi.Errors{Errors: []string{err.Error()}})
 }
 

@@ -1,0 +1,17 @@
+package rest
+
+import "github.com/flott-dev/flott/internal/access"
+
+// Route is an entry of the table of routes.
+type Route struct {
+	Method, Path string
+	Role         access.Role
+}
+
+// Routes are all entries.
+func Routes() (all []Route) {
+	for _, r := range routes {
+		all = append(all, Route{r.method, r.path, r.role})
+	}
+	return all
+}
