@@ -86,6 +86,11 @@ func newDoor(t *testing.T) *door {
 		t.Fatal(err)
 	}
 	d.vertex = job.Vertices[0].ID
+	t.Cleanup(func() { // it writes into a directory of the test's
+		if err := d.Manager.Cancel(d.job, jobmanager.CancelJob); err == nil {
+			_ = d.Wait(d.job)
+		}
+	})
 	return d
 }
 

@@ -16,7 +16,8 @@
 //     own name the address 127.0.0.1 is refused by that, and one of another origin by its Origin.
 //   - The store of artifacts is given a reader that fails at its end if the content does not have the
 //     hash. What a store keeps although its reader has failed is the store's mistake.
-//   - Deadlines move with the bytes: a body may take long, but not stand still. The wait for the end of a
-//     job has none but its own.
+//   - The deadline of a body counts also where no handler reads it, since the server reads it before it answers.
+//     It moves with the bytes where only admins send some: an executable may take long, but not stand still. So do
+//     deadlines of responses. The wait for the end of a job has none but its own.
 //   - An operation outlives the request that has begun it, and ends with the server.
 package rest

@@ -111,3 +111,6 @@ func respond(h http.Handler, method, path, from string, change func(*http.Reques
 	h.ServeHTTP(w, r)
 	return w.Code, w.Header().Get("Retry-After")
 }
+
+// newFuzzed is a cluster for a handler of the test's own.
+func newFuzzed(f *testing.F) *resttest.Site { return resttest.New(f, rest.Options{}, few) }

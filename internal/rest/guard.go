@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -44,6 +45,9 @@ func (s *Server) Handler() http.Handler {
 		case !s.leads.Load() && to.path != healthPath:
 			s.standBy(w, r)
 		default:
+			if body, ok := r.Body.(*slowBody); ok {
+				body.moves = to.role == admins
+			}
 			mux.ServeHTTP(w, r)
 		}
 	})))
@@ -89,9 +93,17 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if r.ContentLength < 0 {
+			// It may have had a length, too, by which a proxy takes what comes behind it for a part of it.
+			h.Set("Connection", "close")
+		}
 		c := http.NewResponseController(w)
 		_ = c.SetWriteDeadline(time.Time{})
-		r.Body = &movingBody{r.Body, c, s.o.BodyTimeout}
+		if r.ContentLength != 0 {
+			// Also where the handler does not read it: the server does, before it answers.
+			_ = c.SetReadDeadline(time.Now().Add(s.o.BodyTimeout))
+			r.Body = &slowBody{ReadCloser: r.Body, c: c, timeout: s.o.BodyTimeout}
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -132,15 +144,22 @@ func (s *Server) checkVersion(r *http.Request) error {
 	return nil
 }
 
-// movingBody is a body that may take long, as long as it moves.
-type movingBody struct {
+// slowBody is a body that must come in time: in all, or if it moves, its next bytes, as executables are large.
+type slowBody struct {
 	io.ReadCloser
 	c       *http.ResponseController
 	timeout time.Duration
+	moves   bool
 }
 
-// Read gives the next bytes time to come.
-func (b *movingBody) Read(p []byte) (int, error) {
-	_ = b.c.SetReadDeadline(time.Now().Add(b.timeout))
-	return b.ReadCloser.Read(p)
+// Read gives bytes time to come. After the end, what the handler does has no deadline.
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.moves {
+		_ = b.c.SetReadDeadline(time.Now().Add(b.timeout))
+	}
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.c.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

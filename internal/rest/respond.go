@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, jobmanager.ErrEnded), errors.Is(err, jobmanager.ErrSuspended):
 		return http.StatusConflict
-	case errors.Is(err, jobmanager.ErrRecovering):
+	case errors.Is(err, jobmanager.ErrRecovering), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
@@ -94,15 +95,12 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	s.write(w, statusOf(err), restapi.Errors{Errors: []string{err.Error()}})
 }
 
-// writeTimeout is how long a client may take nothing of a response.
-const writeTimeout = 30 * time.Second
-
 func (s *Server) write(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // our own types only
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.WriteTimeout))
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // who does not read is gone
@@ -174,4 +172,16 @@ func queryNumber(r *http.Request, name string, absent int) (int, error) {
 			"value %q.", name, text)
 	}
 	return n, nil
+}
+
+// slowWriter is a response that may take long, as long as it moves.
+type slowWriter struct {
+	http.ResponseWriter
+	timeout time.Duration
+}
+
+// Write gives the next bytes time to go.
+func (w slowWriter) Write(p []byte) (int, error) {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.timeout))
+	return w.ResponseWriter.Write(p)
 }

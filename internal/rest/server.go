@@ -69,9 +69,10 @@ type Options struct {
 	Shutdown func()
 	// Log hears of panics; nil is slog.Default.
 	Log *slog.Logger
-	// BodyTimeout is how long a body may stand still; 0 means 1 min. HeaderTimeout is how long a
-	// request may take to be read up to its body; 0 means 10 s.
-	BodyTimeout, HeaderTimeout time.Duration
+	// BodyTimeout is how long the body of a request may take; of what admins alone may send, how long it may stand still.
+	// 0 means 1 min. HeaderTimeout is how long a request may take to be read up to its body; 0 means 10 s. WriteTimeout is
+	// how long a client may take nothing of a response; 0 means 30 s.
+	BodyTimeout, HeaderTimeout, WriteTimeout time.Duration
 }
 
 // Server serves a JobManager's interface. Its methods may be called by any goroutine.
@@ -96,6 +97,7 @@ func New(m *jobmanager.Manager, o Options) *Server {
 	o.ArtifactBytesMax = cmp.Or(o.ArtifactBytesMax, restapi.ArtifactBytesMax)
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, time.Minute)
 	o.HeaderTimeout = cmp.Or(o.HeaderTimeout, 10*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
 	o.SessionLife = cmp.Or(o.SessionLife, 8*time.Hour)
 	if o.Clock == nil {
 		o.Clock = clock.System{}
