@@ -24,6 +24,7 @@ import (
 	"github.com/flott-dev/flott/client"
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/datagen"
+	"github.com/flott-dev/flott/internal/access"
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/rest/resttest"
@@ -352,9 +353,33 @@ func TestTokens(t *testing.T) {
 	s, _ := site(t, rest.Options{Token: "right"}, 0, 0)
 	for token, ok := range map[string]bool{"": false, "wrong": false, "right": true} {
 		_, err := connect(t, s.URL, client.Options{Token: token}).Jobs(context.Background())
+		if errors.Is(err, client.ErrForbidden) {
+			t.Errorf("token %q is forbidden: %v", token, err)
+		}
 		if ok != (err == nil) || !ok && (!errors.Is(err, client.ErrUnauthorized) || !strings.Contains(err.Error(), "token")) {
 			t.Errorf("token %q: %v", token, err)
 		}
+	}
+}
+
+// TestRoles: a client with too small a role is told which one is needed.
+func TestRoles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(path, []byte("viewer grafana the-token-of-grafana\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := access.OpenTokens(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := site(t, rest.Options{Tokens: tokens}, 0, 0)
+	c := connect(t, s.URL, client.Options{Token: "the-token-of-grafana"})
+	if _, err := c.Jobs(context.Background()); err != nil {
+		t.Errorf("a viewer looks: %v", err)
+	}
+	err = c.Cancel(context.Background(), strings.Repeat("0", 32))
+	if !errors.Is(err, client.ErrForbidden) || errors.Is(err, client.ErrUnauthorized) || !strings.Contains(err.Error(), `the role operator is needed for this, and "grafana" has the role viewer`) {
+		t.Errorf("a viewer cancels: %v", err)
 	}
 }
 

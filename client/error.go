@@ -27,6 +27,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrUnauthorized is in the error when the token is missing or wrong.
 	ErrUnauthorized = errors.New("unauthorized")
+	// ErrForbidden is in the error when the client may not do this: who it is has too small a role, or nobody may.
+	ErrForbidden = errors.New("forbidden")
 	// ErrCanceled is the result of a job that was cancelled.
 	ErrCanceled = errors.New("the job was cancelled")
 )
@@ -51,15 +53,19 @@ func (e *Error) Error() string {
 		text += " Give the client that address too, after a comma"
 	}
 	if e.Status == http.StatusUnauthorized {
-		text += "; give the client the JobManager's token"
+		text += "; give the client a token that the JobManager knows (flott takes it from FLOTT_TOKEN)"
+	}
+	if e.Status == http.StatusForbidden && len(e.Messages) == 0 { // answers to HEAD have no body
+		text += "; this may do only who has a token of a greater role, such as admin"
 	}
 	return text
 }
 
-// Is makes a refusal be ErrNotFound or ErrUnauthorized.
+// Is makes a refusal be ErrNotFound, ErrUnauthorized or ErrForbidden.
 func (e *Error) Is(target error) bool {
 	return target == ErrNotFound && e.Status == http.StatusNotFound ||
-		target == ErrUnauthorized && e.Status == http.StatusUnauthorized
+		target == ErrUnauthorized && e.Status == http.StatusUnauthorized ||
+		target == ErrForbidden && e.Status == http.StatusForbidden
 }
 
 // errorBytesMax is how much of a refusal is read.

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/flott-dev/flott/internal/redact"
 )
 
 // Entry is an option with the value that it has.
@@ -54,7 +56,7 @@ func (e Entry) Matches(part string) bool {
 
 // shown is the text of a value without secrets.
 func (v *value) shown(key string) string {
-	if isSecret(key) {
+	if redact.IsSecret(key) {
 		return Redacted
 	}
 	pairs, ok := v.parsed.(map[string]string)
@@ -64,20 +66,10 @@ func (v *value) shown(key string) string {
 	var items []string
 	for _, k := range slices.Sorted(maps.Keys(pairs)) {
 		item := pairs[k]
-		if isSecret(k) {
+		if redact.IsSecret(k) {
 			item = Redacted
 		}
 		items = append(items, k+":"+item)
 	}
 	return strings.Join(items, ",")
-}
-
-// secretWords make a key that of a secret: those of Flink's GlobalConfiguration, and those of access keys.
-var secretWords = []string{
-	"password", "secret", "token", "apikey", "api-key", "access-key", "account.key", "auth-params", "service-key", "basic-auth", "jaas.config", "http-headers",
-}
-
-func isSecret(key string) bool {
-	key = strings.ToLower(key)
-	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(key, w) })
 }

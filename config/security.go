@@ -36,4 +36,18 @@ var (
 		Key:  "security.ssl.rest.ca-file",
 		Text: "Certificates, in PEM, of who vouches for the REST interface, and for its clients if they are asked. By default clients trust the system's.",
 	}))
+	RestCredentials = define(Text(Doc{
+		Key: "security.rest.credentials-file",
+		Text: "A file with who may use the REST interface, one a line: a role (viewer, operator or admin), a name, and a token or `sha256:` with the hexadecimal digits of its hash. Only its owner may be able to read it, " +
+			"or root and a group. It is read anew when it has changed. The token of `FLOTT_TOKEN` is an admin's besides.",
+	}))
+	RestCertificateRoles = define(Pairs(Doc{
+		Key: "security.rest.certificate-roles",
+		Text: "The roles of clients by the common names of their certificates, such as `Grafana:viewer,Flott JobManager:admin`; TaskManagers fetch programs with theirs, as admins. Others have none. By default whoever has a certificate is an admin, " +
+			"or, where there are tokens, shows one besides.",
+	}))
+	RestSessionLife = define(Duration(Doc{
+		Key: "security.rest.session.lifetime", Default: "8 h",
+		Text: "How long a browser may go on after a token was shown in it.",
+	}))
 )

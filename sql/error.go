@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/flott-dev/flott/internal/redact"
 	"github.com/flott-dev/flott/sql/internal/ast"
 	"github.com/flott-dev/flott/sql/internal/bind"
 	"github.com/flott-dev/flott/sql/internal/catalog"
@@ -123,6 +124,6 @@ func (e *Error) at(text string, s ast.Span) {
 	}
 	e.Line = strings.Count(text[:begin], "\n") + 1
 	e.Column = utf8.RuneCountInString(text[begin:s.From]) + 1
-	e.Text = text[begin:end]
+	e.Text = redact.Statement(text)[begin:end]
 	e.Width = utf8.RuneCountInString(text[s.From:max(s.From, min(s.To, end))])
 }

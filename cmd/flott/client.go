@@ -16,8 +16,6 @@ import (
 	"github.com/flott-dev/flott/internal/certificate"
 	"github.com/flott-dev/flott/internal/ha/configured"
 	"github.com/flott-dev/flott/internal/process"
-	"github.com/flott-dev/flott/internal/rest"
-	"github.com/flott-dev/flott/internal/restapi"
 )
 
 // clientFlags are the options of commands that talk to a JobManager.
@@ -318,19 +316,6 @@ func absolutePath(path string) string {
 		return path
 	}
 	return wd + "/" + path
-}
-
-// restServer is the REST interface of a JobManager that does not lead yet.
-// What depends on the process's own options is in o.
-func restServer(programs rest.Artifacts, c *config.Configuration, o rest.Options) *rest.Server {
-	o.Artifacts, o.Token, o.Version = programs, os.Getenv("FLOTT_TOKEN"), version
-	o.Config = func() (all []restapi.KeyValue) {
-		for _, e := range c.Entries() {
-			all = append(all, restapi.KeyValue{Key: e.Key, Value: e.Value})
-		}
-		return all
-	}
-	return rest.New(nil, o)
 }
 
 // fetchArtifact gets executables from a JobManager with a URL.

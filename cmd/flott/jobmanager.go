@@ -120,7 +120,7 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	secure, err := certificate.RestServer(c)
+	visitors, err := restAccess(c)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	}
 	defer rpc.Close()
 	web, err := process.Listen(ctx, config.RestAddress.Get(c), config.RestPort.Get(c),
-		process.Security{Credentials: certificate.Authenticates(secure) || os.Getenv("FLOTT_TOKEN") != "", Insecure: j.Insecure})
+		process.Security{Credentials: visitors.Authenticates(), Insecure: j.Insecure})
 	if err != nil {
 		return fmt.Errorf("rest: %w", err)
 	}
@@ -152,9 +152,8 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	leader := leaderURL{}
-	server := restServer(programsOf(artifacts, blobs), c, rest.Options{
-		TLS: secure, LogFile: child.LogPath(), Insecure: j.Insecure, Shutdown: stop, Leader: leader.get,
-	})
+	visitors.LogFile, visitors.Insecure, visitors.Shutdown, visitors.Leader = child.LogPath(), j.Insecure, stop, leader.get
+	server := restServer(programsOf(artifacts, blobs), c, visitors)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(web) }()
 	defer server.Close()

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	switch {
-	case os.Getenv(control.WorkerVariable) != "" && os.Getenv(jobVariable)+os.Getenv(batchVariable)+os.Getenv(flottVariable)+os.Getenv(windowsVariable) == "":
+	case os.Getenv(control.WorkerVariable) != "" && os.Getenv(jobVariable)+os.Getenv(batchVariable)+os.Getenv(flottVariable)+os.Getenv(windowsVariable)+os.Getenv(panicVariable) == "":
 		fmt.Fprintln(os.Stderr, "a worker has not got the variable that says what it is")
 		os.Exit(1)
 	case os.Getenv(jobVariable) != "":
@@ -29,6 +29,12 @@ func TestMain(m *testing.M) {
 		return
 	case os.Getenv(windowsVariable) != "":
 		if err := windowsJob(os.Getenv(windowsVariable)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	case os.Getenv(panicVariable) != "":
+		if err := panicJob(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/redact"
 )
 
 // Server says which server is asked, and how. URL is needed.
@@ -39,7 +40,7 @@ const (
 func (s *Server) check() (errs []error) {
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		errs = append(errs, fmt.Errorf("%q ('url') is not like http://host/path", s.URL))
+		errs = append(errs, fmt.Errorf("%q ('url') is not like http://host/path", redact.URL(s.URL)))
 	}
 	if s.Timeout == 0 {
 		s.Timeout = defaultTimeout
@@ -91,6 +92,10 @@ func (c *client) do(ctx context.Context, request func() (*http.Request, error)) 
 		}
 		pause := backoff
 		answer, err := c.http.Do(r.WithContext(ctx))
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = fmt.Errorf("%s %s: %w", failed.Op, redact.URL(c.URL), failed.Err) // failed has all of the URL
+		}
 		if err == nil {
 			if answer.StatusCode < 400 {
 				return answer, nil
@@ -109,7 +114,7 @@ func (c *client) do(ctx context.Context, request func() (*http.Request, error)) 
 		case time.Since(began) > c.RetryTimeout:
 			return nil, fmt.Errorf("http: the server has not answered for %v ('retry.timeout'): %w", c.RetryTimeout, err)
 		case !warned:
-			slog.Warn("flott: http: a request is made again", "url", c.URL, "cause", err)
+			slog.Warn("flott: http: a request is made again", "url", redact.URL(c.URL), "cause", err)
 		}
 		if !clock.Wait(ctx, pause) {
 			return nil, context.Cause(ctx)
@@ -122,7 +127,7 @@ func (c *client) do(ctx context.Context, request func() (*http.Request, error)) 
 func (c *client) refused(answer *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 300))
 	answer.Body.Close()
-	err := fmt.Errorf("http: %s answers %s: %s", c.URL, answer.Status, strings.TrimSpace(string(text)))
+	err := fmt.Errorf("http: %s answers %s: %s", redact.URL(c.URL), answer.Status, strings.TrimSpace(string(text)))
 	switch code := answer.StatusCode; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return &refusal{fmt.Errorf("%w; look at 'token' and 'headers'", err)}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/redact"
 )
 
 // EventOptions say which events are read. URL is needed.
@@ -73,7 +74,7 @@ func (o *EventOptions) run(ctx context.Context, at position, b *buffer) error {
 		kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 		if answer.StatusCode != http.StatusOK || kind != "text/event-stream" {
 			answer.Body.Close()
-			return fmt.Errorf("http: %s answers %s with %q, not with text/event-stream", o.URL, answer.Status, kind)
+			return fmt.Errorf("http: %s answers %s with %q, not with text/event-stream", redact.URL(o.URL), answer.Status, kind)
 		}
 		err = s.read(ctx, answer, b)
 		answer.Body.Close()
@@ -140,7 +141,7 @@ func (s *eventStream) read(ctx context.Context, answer *http.Response, b *buffer
 }
 
 func (s *eventStream) tooLarge() error {
-	return fmt.Errorf("http: an event of %s has more than %d bytes ('body.max-size')", s.o.URL, s.o.EventBytesMax)
+	return fmt.Errorf("http: an event of %s has more than %d bytes ('body.max-size')", redact.URL(s.o.URL), s.o.EventBytesMax)
 }
 
 // splitLines ends lines at \n, \r\n and \r, without waiting for what is behind a \r.

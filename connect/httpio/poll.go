@@ -13,6 +13,7 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/redact"
 )
 
 // PollOptions say what is asked for, and how often. URL is needed.
@@ -97,12 +98,12 @@ func (o *PollOptions) ask(ctx context.Context, c *client, at position, b *buffer
 	late := time.AfterFunc(o.Timeout, func() { answer.Body.Close() })
 	body, err := io.ReadAll(io.LimitReader(answer.Body, o.BodyBytesMax+1))
 	if late.Stop(); err != nil {
-		slog.Warn("flott: http: an answer was cut off; it is asked for again", "url", o.URL, "cause", err)
+		slog.Warn("flott: http: an answer was cut off; it is asked for again", "url", redact.URL(o.URL), "cause", err)
 		clock.Wait(ctx, backoffMin)
 		return at, false, nil
 	}
 	if int64(len(body)) > o.BodyBytesMax {
-		return at, false, fmt.Errorf("http: the answer of %s has more than %d bytes ('body.max-size')", o.URL, o.BodyBytesMax)
+		return at, false, fmt.Errorf("http: the answer of %s has more than %d bytes ('body.max-size')", redact.URL(o.URL), o.BodyBytesMax)
 	}
 	tag := answer.Header.Get("ETag")
 	next = position{Cursor: at.Cursor, Tag: tag}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/internal/redact"
 )
 
 // SinkOptions say where is posted, and how much at once. URL is needed.
@@ -146,7 +147,7 @@ func (p *poster) post() error {
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20))
 	answer.Body.Close()
 	if answer.StatusCode >= 300 {
-		return fmt.Errorf("http: %s answers %s: the records are not known to be taken", p.o.URL, answer.Status)
+		return fmt.Errorf("http: %s answers %s: the records are not known to be taken", redact.URL(p.o.URL), answer.Status)
 	}
 	p.body, p.rows = p.body[:0], 0
 	return nil

@@ -107,10 +107,10 @@ func (c *table) server() (Server, error) {
 		URL: urlOption.Get(c.values), Token: tokenOption.Get(c.values), Timeout: timeoutOption.Get(c.values), RetryTimeout: retryOption.Get(c.values),
 		Header: map[string]string{},
 	}
-	for h := range strings.SplitSeq(headersOption.Get(c.values), ";") {
+	for i, h := range strings.Split(headersOption.Get(c.values), ";") {
 		name, value, ok := strings.Cut(h, ":")
 		if name = strings.TrimSpace(name); !ok && name != "" {
-			return s, fmt.Errorf("'headers' has %q, which is not like Name: value", strings.TrimSpace(h))
+			return s, fmt.Errorf("header %d of 'headers' is not like Name: value", i+1)
 		}
 		if name != "" {
 			s.Header[name] = strings.TrimSpace(value)

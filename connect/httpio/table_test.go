@@ -131,7 +131,7 @@ func TestTableErrors(t *testing.T) {
 		{"url", "host", "('url') is not like http://host/path"},
 		{"scan.mode", "push", "scan.mode"},
 		{"scan.cursor.header", "Next", "a cursor comes in a header ('scan.cursor.header') and goes in a parameter"},
-		{"headers", "x", `'headers' has "x", which is not like Name: value`},
+		{"headers", "x", `header 1 of 'headers' is not like Name: value`},
 		{"format", "jsn", "there is no format 'jsn'; did you mean 'json'?"},
 		{"ulr", "x", "did you mean"},
 	} {

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/redact"
 )
 
 // Connection says where the servers are and how one logs in. Servers are needed.
@@ -113,13 +114,13 @@ func (c *Connection) dial(ctx context.Context) (*client, error) {
 			return nil, c.explain(err)
 		}
 		if !warned {
-			slog.Warn("flott: nats: no server answers; this is tried again", "servers", c.Servers, "cause", err)
+			slog.Warn("flott: nats: no server answers; this is tried again", "servers", redact.URLs(c.Servers), "cause", err)
 		}
 		if !clock.Wait(waiting, retryBackoff) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			return nil, fmt.Errorf("nats: no server at %s has answered within %v ('connect.timeout'): %w", strings.Join(c.Servers, ", "), c.Timeout, err)
+			return nil, fmt.Errorf("nats: no server at %s has answered within %v ('connect.timeout'): %w", redact.URLs(c.Servers), c.Timeout, err)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // Package rest is the HTTP interface of a JobManager: Flink's paths and JSON for what there is here, and
 // below /flott what Flott adds. docs/rest.md has the table.
 //
-//	request ─▶ guard: panics, host, origin, token, version ─▶ routes ─▶ a Manager's views ─▶ restapi ─▶ JSON
+//	request ─▶ guard: panics, origin, host, version, role ─▶ routes ─▶ a Manager's views ─▶ restapi ─▶ JSON
 //	                                                             │
 //	                                                             ├─▶ operations: savepoints and the like,
 //	                                                             │   which a client asks about by an id
@@ -20,10 +20,11 @@
 //     own name the address 127.0.0.1 is refused by that, and one of another origin by its Origin.
 //   - The store of artifacts is given a reader that fails at its end if the content does not have the
 //     hash. What a store keeps although its reader has failed is the store's mistake.
-//   - Deadlines move with the bytes: a body may take long, but not stand still. The wait for the end of a
-//     job has none but its own.
 //   - A feed lives as long as somebody follows it, and keeps the last event of each kind only: who is slow
 //     misses what was between, and holds up neither the feed nor the others. The time of an event is its id,
 //     not in its data, so that what has not changed is the same.
+//   - The deadline of a body counts also where no handler reads it, since the server reads it before it answers.
+//     It moves with the bytes where only admins send some: an executable may take long, but not stand still. So do
+//     deadlines of responses. The wait for the end of a job has none but its own.
 //   - An operation outlives the request that has begun it, and ends with the server.
 package rest

@@ -151,7 +151,7 @@ func (f *feed) since(version int) (events []event, now int, gone bool, changed <
 }
 
 // follow sends a viewer the events of a feed until one of both has ended. A viewer that does not keep up misses those in
-// between; one that takes nothing for BodyTimeout is left.
+// between; one that takes nothing for WriteTimeout is left.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request, key string, read func(time.Time) ([]part, error)) error {
 	w.Header().Set("Content-Type", "text/event-stream; charset=UTF-8")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies
@@ -160,7 +160,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request, key string, read
 	}
 	f := s.feeds.join(s.ctx, key, s.o.EventInterval, read)
 	defer s.feeds.leave(key, f)
-	out := &movingWriter{w, http.NewResponseController(w), s.o.BodyTimeout}
+	out, c := slowWriter{w, s.o.WriteTimeout}, http.NewResponseController(w)
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()
 	var b bytes.Buffer
@@ -170,7 +170,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request, key string, read
 		for _, e := range events {
 			fmt.Fprintf(&b, "id: %d\nevent: %s\ndata: %s\n\n", e.now, e.kind, e.data) // JSON has no line ends
 		}
-		if _, err := out.Write(b.Bytes()); err != nil || out.c.Flush() != nil || gone {
+		if _, err := out.Write(b.Bytes()); err != nil || c.Flush() != nil || gone {
 			return nil // who does not read is gone
 		}
 		b.Reset()

@@ -1,13 +1,23 @@
 package rest
 
-import "github.com/flott-dev/flott/internal/openapi"
+import (
+	"github.com/flott-dev/flott/internal/access"
+	"github.com/flott-dev/flott/internal/openapi"
+)
 
 // Describe describes all routes.
 func Describe() *openapi.Document { return describe(routes, "0.1.0") }
 
-// EachRoute calls f with the method and the path of each route.
-func EachRoute(f func(method, path string)) {
+// Route is an entry of the table of routes.
+type Route struct {
+	Method, Path string
+	Role         access.Role
+}
+
+// Routes are all entries.
+func Routes() (all []Route) {
 	for _, r := range routes {
-		f(r.method, r.path)
+		all = append(all, Route{r.method, r.path, r.role})
 	}
+	return all
 }

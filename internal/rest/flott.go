@@ -116,25 +116,11 @@ func (s *Server) getArtifact(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer in.Close()
-	out := &movingWriter{w, http.NewResponseController(w), s.o.BodyTimeout}
-	if _, err := io.Copy(out, in); err != nil {
+	if _, err := io.Copy(slowWriter{w, s.o.WriteTimeout}, in); err != nil {
 		s.o.Log.Warn("flott: an artifact was not sent whole", "hash", hash, "error", err)
 		panic(http.ErrAbortHandler) // so that the client does not take it for whole
 	}
 	return nil
-}
-
-// movingWriter is a response that may take long, as long as it moves.
-type movingWriter struct {
-	io.Writer
-	c       *http.ResponseController
-	timeout time.Duration
-}
-
-// Write gives the next bytes time to go.
-func (w *movingWriter) Write(p []byte) (int, error) {
-	_ = w.c.SetWriteDeadline(time.Now().Add(w.timeout))
-	return w.Writer.Write(p)
 }
 
 // putArtifact stores an artifact.

@@ -1,12 +1,12 @@
 package rest
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -19,27 +19,46 @@ import (
 // Handler is all that the server answers.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
+	byPattern := map[string]route{}
 	for _, r := range routes {
+		byPattern[r.method+" "+r.path] = r
 		mux.Handle(r.method+" "+r.path, s.handle(r))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, refusal{http.StatusNotFound, "Unable to load requested file " + r.URL.Path + "."})
-	})
+	byPattern["/"] = route{role: viewers} // strangers do not even hear what there is
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.refuse(w, unknownPath(r)) })
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, refusal{http.StatusForbidden, "a page of another origin may not do this"})
 	}))
 	guarded := origins.Handler(s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.leads.Load() {
-			mux.ServeHTTP(w, r)
-		} else {
+		_, pattern := mux.Handler(r)
+		to, ok := byPattern[pattern]
+		if !ok {
+			to = byPattern["/"]
+		}
+		r, err := s.permit(r, to)
+		switch {
+		case err != nil:
+			s.refuse(w, err)
+		case path.Clean(r.URL.EscapedPath()) != r.URL.EscapedPath():
+			s.refuse(w, unknownPath(r)) // the mux would redirect to what it may have meant
+		case !s.leads.Load() && to.path != healthPath:
 			s.standBy(w, r)
+		default:
+			if body, ok := r.Body.(*slowBody); ok {
+				body.moves = to.role == admins
+			}
+			mux.ServeHTTP(w, r)
 		}
 	})))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recover(w, r)
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+func unknownPath(r *http.Request) error {
+	return notFound("Unable to load requested file %s.", r.URL.Path)
 }
 
 // recover answers a request whose handler has panicked.
@@ -68,18 +87,23 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			r = r.Clone(r.Context())
 			r.URL.Path, r.URL.RawPath = "/"+path, strings.TrimPrefix(r.URL.RawPath, "/v1")
 		}
-		for _, check := range []func(*http.Request) error{s.checkHost, s.checkToken, s.checkVersion} {
+		for _, check := range []func(*http.Request) error{s.checkHost, s.checkVersion} {
 			if err := check(r); err != nil {
-				if statusOf(err) == http.StatusUnauthorized {
-					h.Set("WWW-Authenticate", "Bearer")
-				}
 				s.refuse(w, err)
 				return
 			}
 		}
+		if r.ContentLength < 0 {
+			// It may have had a length, too, by which a proxy takes what comes behind it for a part of it.
+			h.Set("Connection", "close")
+		}
 		c := http.NewResponseController(w)
 		_ = c.SetWriteDeadline(time.Time{})
-		r.Body = &movingBody{r.Body, c, s.o.BodyTimeout}
+		if r.ContentLength != 0 {
+			// Also where the handler does not read it: the server does, before it answers.
+			_ = c.SetReadDeadline(time.Now().Add(s.o.BodyTimeout))
+			r.Body = &slowBody{ReadCloser: r.Body, c: c, timeout: s.o.BodyTimeout}
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -87,7 +111,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // checkHost refuses requests that do not know whom they talk to.
 func (s *Server) checkHost(r *http.Request) error {
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if len(s.o.Hosts) == 0 && (s.o.Token != "" || local != nil && !isLoopback(local)) {
+	if len(s.o.Hosts) == 0 && (s.o.tokens() || local != nil && !isLoopback(local)) {
 		return nil
 	}
 	host := r.Host
@@ -100,22 +124,6 @@ func (s *Server) checkHost(r *http.Request) error {
 		return nil
 	}
 	return refusal{http.StatusForbidden, fmt.Sprintf("the server is not called %q", r.Host)}
-}
-
-// checkToken compares the token in constant time, and does not tell how long it is.
-func (s *Server) checkToken(r *http.Request) error {
-	if s.o.Token == "" {
-		return nil
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	want, got := sha256.Sum256([]byte(s.o.Token)), sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
-		return nil
-	}
-	if token == "" {
-		return refusal{http.StatusUnauthorized, "a token is needed: Authorization: Bearer …"}
-	}
-	return refusal{http.StatusUnauthorized, "the token is not the right one"}
 }
 
 // checkVersion refuses clients of Flott that are too far apart. Others say nothing of their version.
@@ -136,15 +144,22 @@ func (s *Server) checkVersion(r *http.Request) error {
 	return nil
 }
 
-// movingBody is a body that may take long, as long as it moves.
-type movingBody struct {
+// slowBody is a body that must come in time: in all, or if it moves, its next bytes, as executables are large.
+type slowBody struct {
 	io.ReadCloser
 	c       *http.ResponseController
 	timeout time.Duration
+	moves   bool
 }
 
-// Read gives the next bytes time to come.
-func (b *movingBody) Read(p []byte) (int, error) {
-	_ = b.c.SetReadDeadline(time.Now().Add(b.timeout))
-	return b.ReadCloser.Read(p)
+// Read gives bytes time to come. After the end, what the handler does has no deadline.
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.moves {
+		_ = b.c.SetReadDeadline(time.Now().Add(b.timeout))
+	}
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.c.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

@@ -69,7 +69,7 @@ func (s *Server) jobManagerLogs(r *http.Request) (*restapi.Logs, error) {
 }
 
 func (s *Server) jobManagerLog(w http.ResponseWriter, r *http.Request) error {
-	return serveLog(w, r, s.ownLogs, r.PathValue("filename"))
+	return s.serveLog(w, r, s.ownLogs, r.PathValue("filename"))
 }
 
 func (s *Server) taskManagerLogs(r *http.Request) (*restapi.Logs, error) {
@@ -77,7 +77,7 @@ func (s *Server) taskManagerLogs(r *http.Request) (*restapi.Logs, error) {
 }
 
 func (s *Server) taskManagerLog(w http.ResponseWriter, r *http.Request) error {
-	return serveLog(w, r, s.logsOfTaskManager(r), r.PathValue("filename"))
+	return s.serveLog(w, r, s.logsOfTaskManager(r), r.PathValue("filename"))
 }
 
 func listLogs(r *http.Request, source logSource) (*restapi.Logs, error) {
@@ -93,7 +93,7 @@ func listLogs(r *http.Request, source logSource) (*restapi.Logs, error) {
 }
 
 // serveLog answers with a file, or the parts of it that the request names; without a name with the process's own log.
-func serveLog(w http.ResponseWriter, r *http.Request, source logSource, name string) error {
+func (s *Server) serveLog(w http.ResponseWriter, r *http.Request, source logSource, name string) error {
 	if name == "" {
 		l, err := source(r.Context(), control.ReadLog{})
 		if err != nil {
@@ -111,7 +111,7 @@ func serveLog(w http.ResponseWriter, r *http.Request, source logSource, name str
 	}
 	f.bytes = info.Bytes
 	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
-	http.ServeContent(w, r, name, info.Modified, f)
+	http.ServeContent(slowWriter{w, s.o.WriteTimeout}, r, name, info.Modified, f)
 	return nil
 }
 

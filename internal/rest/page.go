@@ -89,7 +89,7 @@ func (s *Server) page(next http.Handler) http.Handler {
 			data, tag = f.zipped, strings.TrimSuffix(tag, `"`)+`-gzip"`
 		}
 		h.Set("ETag", tag)
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.WriteTimeout))
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 	})
 }

@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -33,17 +35,20 @@ func notFound(format string, args ...any) error {
 
 func statusOf(err error) int {
 	var r refusal
+	var guesses tooMany
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &r):
 		return r.status
+	case errors.As(err, &guesses):
+		return http.StatusTooManyRequests
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, jobmanager.ErrUnknownJob):
 		return http.StatusNotFound
 	case errors.Is(err, jobmanager.ErrEnded), errors.Is(err, jobmanager.ErrSuspended):
 		return http.StatusConflict
-	case errors.Is(err, jobmanager.ErrRecovering):
+	case errors.Is(err, jobmanager.ErrRecovering), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
@@ -51,18 +56,22 @@ func statusOf(err error) int {
 
 // refuse answers with an error.
 func (s *Server) refuse(w http.ResponseWriter, err error) {
+	var guesses tooMany
+	switch {
+	case statusOf(err) == http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	case errors.As(err, &guesses):
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(guesses.wait.Seconds()))))
+	}
 	s.write(w, statusOf(err), restapi.Errors{Errors: []string{err.Error()}})
 }
-
-// writeTimeout is how long a client may take nothing of a response.
-const writeTimeout = 30 * time.Second
 
 func (s *Server) write(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // our own types only
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.WriteTimeout))
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // who does not read is gone
@@ -134,4 +143,16 @@ func queryNumber(r *http.Request, name string, absent int) (int, error) {
 			"value %q.", name, text)
 	}
 	return n, nil
+}
+
+// slowWriter is a response that may take long, as long as it moves.
+type slowWriter struct {
+	http.ResponseWriter
+	timeout time.Duration
+}
+
+// Write gives the next bytes time to go.
+func (w slowWriter) Write(p []byte) (int, error) {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.timeout))
+	return w.ResponseWriter.Write(p)
 }

@@ -4,12 +4,14 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/flott-dev/flott/internal/access"
 	"github.com/flott-dev/flott/internal/openapi"
 )
 
 // route is one thing that can be asked for.
 type route struct {
 	method, path, about string
+	role                access.Role // the least that may use it
 	serve               func(s *Server, w http.ResponseWriter, r *http.Request) error
 
 	// What openapi.json says of it. The types are those of serve.
@@ -34,9 +36,9 @@ var (
 
 func jsonOf[T any]() body { return body{json: reflect.TypeFor[T](), media: "application/json"} }
 
-// get is a route that answers GET with JSON.
+// get is a route that answers GET with JSON, to viewers. All others are for admins, unless by says otherwise.
 func get[Out any](path string, answer func(*Server, *http.Request) (Out, error), about string, query ...openapi.Parameter) route {
-	return bare("GET", path, http.StatusOK, answer, about, query...)
+	return bare("GET", path, http.StatusOK, answer, about, query...).by(viewers)
 }
 
 // bare is a route that looks at no body, and answers with JSON.
@@ -44,7 +46,7 @@ func bare[Out any](method, path string, status int, answer func(*Server, *http.R
 	query ...openapi.Parameter,
 ) route {
 	return route{
-		method: method, path: path, about: about, query: query, gives: jsonOf[Out](), statuses: []int{status},
+		method: method, path: path, about: about, role: admins, query: query, gives: jsonOf[Out](), statuses: []int{status},
 		serve: func(s *Server, w http.ResponseWriter, r *http.Request) error {
 			out, err := answer(s, r)
 			if err != nil {
@@ -70,7 +72,7 @@ func taking[In, Out any](method, path string, status int, answer func(*Server, *
 
 // raw is a route that reads and writes bodies by itself.
 func raw(method, path string, gives body, serve func(*Server, http.ResponseWriter, *http.Request) error, about string) route {
-	return route{method: method, path: path, about: about, gives: gives, statuses: []int{http.StatusOK}, serve: serve}
+	return route{method: method, path: path, about: about, role: admins, gives: gives, statuses: []int{http.StatusOK}, serve: serve}
 }
 
 // taking is the route with a body that it reads by itself.
@@ -79,9 +81,21 @@ func (r route) taking(b body) route {
 	return r
 }
 
+// by is the route for those of a role, and of higher ones.
+func (r route) by(role access.Role) route {
+	r.role = role
+	return r
+}
+
 // or is the route with a further status of success.
 func (r route) or(status int) route {
 	r.statuses = append(r.statuses, status)
+	return r
+}
+
+// only is the route with another status of success.
+func (r route) only(status int) route {
+	r.statuses = []int{status}
 	return r
 }
 

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flott-dev/flott/internal/access"
+	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/jobmanager"
 	"github.com/flott-dev/flott/internal/openapi"
 	"github.com/flott-dev/flott/internal/restapi"
@@ -36,13 +38,23 @@ type Options struct {
 	Artifacts Artifacts
 	// ArtifactBytesMax is how large one may be; 0 means 2 GiB.
 	ArtifactBytesMax int64
-	// Token is what clients must show, as Authorization: Bearer; "" lets everybody in who reaches the server.
+	// Token is what an admin shows, as Authorization: Bearer; "" for none. Without Token, Tokens and certificates of
+	// clients everybody who reaches the server is an admin.
 	Token string
+	// Tokens are those of others, with their roles; nil for none.
+	Tokens *access.Tokens
+	// CertificateRoles are the roles of clients by the common names of their certificates; others have none. If it is nil,
+	// whoever has a certificate is an admin, unless there are tokens: then one is wanted besides.
+	CertificateRoles map[string]access.Role
+	// SessionLife is how long a browser's session lasts; 0 means 8 h.
+	SessionLife time.Duration
+	// Clock is for sessions and for the limit to wrong tokens; nil is the system's.
+	Clock clock.Clock
 	// TLS makes the server speak TLS. It has the certificate. It may ask clients for theirs, and then has to verify them.
 	TLS *tls.Config
-	// Insecure lets a server without Token and certificates of clients listen on addresses that other machines reach.
+	// Insecure lets a server without tokens and certificates of clients listen on addresses that other machines reach.
 	Insecure bool
-	// Hosts are further names that requests may call the server by, such as that of a proxy. With a token
+	// Hosts are further names that requests may call the server by, such as that of a proxy. With tokens
 	// and no Hosts, any will do.
 	Hosts []string
 	// Version and Commit are those of the program.
@@ -59,11 +71,12 @@ type Options struct {
 	Shutdown func()
 	// Log hears of panics; nil is slog.Default.
 	Log *slog.Logger
-	// BodyTimeout is how long a body may stand still; 0 means 1 min. HeaderTimeout is how long a
-	// request may take to be read up to its body; 0 means 10 s.
-	BodyTimeout, HeaderTimeout time.Duration
 	// EventInterval is the least time between two events about one thing; 0 means 1 s.
 	EventInterval time.Duration
+	// BodyTimeout is how long the body of a request may take; of what admins alone may send, how long it may stand still.
+	// 0 means 1 min. HeaderTimeout is how long a request may take to be read up to its body; 0 means 10 s. WriteTimeout is
+	// how long a client may take nothing of a response; 0 means 30 s.
+	BodyTimeout, HeaderTimeout, WriteTimeout time.Duration
 }
 
 // Server serves a JobManager's interface. Its methods may be called by any goroutine.
@@ -75,6 +88,8 @@ type Server struct {
 	operations operations
 	document   func() *openapi.Document // made when it is asked for
 	feeds      feeds
+	sessions   *access.Sessions
+	guesses    *access.Guesses
 	ctx        context.Context
 	end        context.CancelFunc
 }
@@ -89,7 +104,12 @@ func New(m *jobmanager.Manager, o Options) *Server {
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, time.Minute)
 	o.HeaderTimeout = cmp.Or(o.HeaderTimeout, 10*time.Second)
 	o.EventInterval = cmp.Or(o.EventInterval, time.Second)
-	s := &Server{o: o, m: m}
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
+	o.SessionLife = cmp.Or(o.SessionLife, 8*time.Hour)
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	s := &Server{o: o, m: m, sessions: access.NewSessions(o.Clock, o.SessionLife), guesses: access.NewGuesses(o.Clock)}
 	s.leads.Store(m != nil)
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.operations.ctx = s.ctx
@@ -126,8 +146,7 @@ var ErrInsecure = errors.New("without a token or certificates of clients the RES
 
 // Serve answers requests until Close. It refuses an address that other machines reach if clients have to show neither a token nor a certificate.
 func (s *Server) Serve(l net.Listener) error {
-	certificates := s.o.TLS != nil && s.o.TLS.ClientAuth >= tls.RequireAnyClientCert
-	if s.o.Token == "" && !certificates && !s.o.Insecure && !isLoopback(l.Addr()) {
+	if !s.o.Authenticates() && !s.o.Insecure && !isLoopback(l.Addr()) {
 		l.Close()
 		return fmt.Errorf("%w, not on %v: whoever reaches it can run code on the cluster; configure a token, "+
 			"or certificates of clients, or say --insecure", ErrInsecure, l.Addr())

@@ -38,6 +38,9 @@ const (
 	VersionHeader  = "Flott-Version"
 )
 
+// CSRFHeader is a header of a session's requests that change something: see Session.
+const CSRFHeader = "Flott-CSRF"
+
 // Number is a float that may be NaN, which JSON has no number for.
 type Number float64
 
