@@ -96,7 +96,7 @@ func TestPorts(t *testing.T) {
 			if c != nil {
 				nc = tls.Client(nc, c)
 			}
-			_, _ = io.WriteString(nc, "GET /overview HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			_, _ = io.WriteString(nc, "GET /overview HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 			answer, err := io.ReadAll(nc)
 			refused := c == nil && !bytes.Contains(answer, []byte(" 200 ")) || len(answer) == 0
 			if netErr, ok := err.(net.Error); !refused || ok && netErr.Timeout() {
