@@ -399,16 +399,18 @@ func (s *sourceCore) setIdle(st *splitState, idle bool) {
 		return
 	}
 	st.idle = idle
-	all := len(s.splits) > 0
+	all, most := len(s.splits) > 0, s.watermark
 	for _, o := range s.splits {
-		all = all && o.idle
+		all, most = all && o.idle, max(most, o.watermark)
 	}
-	if !all {
-		if c := s.combined(); c > s.watermark {
-			s.watermark = c
-			s.mark(c)
-			s.out.Flush()
-		}
+	c := s.combined()
+	if all {
+		c = most // as if they had become idle in the order of their watermarks, whichever is looked at first
+	}
+	if c > s.watermark {
+		s.watermark = c
+		s.mark(c)
+		s.out.Flush()
 	}
 	if all != s.idle {
 		s.idle = all
