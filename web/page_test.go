@@ -127,6 +127,13 @@ func TestPage(t *testing.T) {
 	b.until("[...document.querySelectorAll('.node .big b')].some((e) => /^[1-9].*\\/s$/.test(e.textContent))")
 	b.until("document.querySelectorAll('.edge path').length === 1")
 
+	b.has(".explained", "nothing limits the job")
+	b.has(".explained", "the watermark is that of")
+	b.do(click(".explained summary"))
+	b.until("document.querySelector('.explained li').getClientRects().length > 0")
+	b.has(".explained li", "no vertex waits for another")
+	b.do(click(".explained summary"))
+
 	b.do(click(".node"))
 	b.until("document.querySelectorAll('.panel table.subtasks tbody tr').length === 2")
 	b.has(".panel", "numbers")

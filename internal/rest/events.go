@@ -201,7 +201,7 @@ func (s *Server) jobEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	m := meter{}
-	return s.follow(w, r, v.ID, func(time.Time) ([]part, error) {
+	return s.follow(w, r, v.ID, func(now time.Time) ([]part, error) {
 		v, err := s.m.View(v.ID)
 		if err != nil {
 			return nil, err
@@ -212,6 +212,7 @@ func (s *Server) jobEvents(w http.ResponseWriter, r *http.Request) error {
 			{restapi.PlanEvent, planVertices(v)},
 			{restapi.VerticesEvent, m.vertices(v)},
 			{restapi.ScalingEvent, scalingOf(v)},
+			{restapi.DiagnosisEvent, diagnosisOf(v, now)},
 			{restapi.ExceptionsEvent, exceptionsOf(v, exceptionsMost)},
 		}
 		if !v.Settings.Batch {

@@ -44,3 +44,15 @@ type WatermarkLink struct {
 	Watermark *int64     `json:"watermark"`
 	Since     int64      `json:"since"`
 }
+
+// Diagnosis is both in short: what followers of a job are told.
+type Diagnosis struct {
+	Limit            string      `json:"limit"`
+	Vertex           *VertexName `json:"vertex,omitempty"`
+	Bottleneck       string      `json:"bottleneck"`
+	Evidence         []string    `json:"evidence"`
+	BottleneckAdvice string      `json:"bottleneck-advice,omitempty"`
+	Hold             string      `json:"hold"`
+	Watermark        string      `json:"watermark"`
+	WatermarkAdvice  string      `json:"watermark-advice,omitempty"`
+}

@@ -16,6 +16,7 @@ const (
 	CheckpointsEvent EventKind = "checkpoints" // Checkpoints
 	ExceptionsEvent  EventKind = "exceptions"  // ExceptionHistory
 	ScalingEvent     EventKind = "scaling"     // Scaling
+	DiagnosisEvent   EventKind = "diagnosis"   // Diagnosis
 	SubtasksEvent    EventKind = "subtasks"    // []SubtaskLoad
 	GoneEvent        EventKind = "gone"        // Errors: what was followed is not there any more; it is the last event
 )

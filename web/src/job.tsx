@@ -10,7 +10,7 @@ import { serverNow, useEvents, useTick } from './live'
 import { JobLogs } from './logs'
 import { Empty, Name, Spark, State } from './parts'
 import { ScalingTab } from './scaling'
-import type { Job, JobEvents } from './types'
+import type { Diagnosis, Job, JobEvents } from './types'
 import { VertexPanel } from './vertex'
 import { VertexTable } from './vertices'
 
@@ -43,6 +43,7 @@ export function JobPage({ id, tab, rest }: { id: string; tab: string; rest: stri
       {shown === '' ? (
         <>
           <Strip all={all} now={now} history={history.current} />
+          {job['end-time'] < 0 && all.diagnosis && <Explained of={all.diagnosis} job={id} />}
           <Graph job={id} plan={all.plan} loads={all.vertices} now={now} selected={selected} />
           <VertexTable job={id} plan={all.plan} loads={all.vertices} now={now} selected={selected} />
           {selected && <VertexPanel key={selected} job={id} id={selected} plan={all.plan} loads={all.vertices} history={history.current} />}
@@ -79,6 +80,30 @@ function Head({ job, all }: { job: Job; all: JobEvents }) {
       {job['waiting-reason'] && <p class="notice warn">{text(job['waiting-reason'], 2000)}</p>}
       {job.cause && <p class="notice bad">{text(job.cause.split('\n')[0]!, 600)} <a href={`#/jobs/${job.jid}/exceptions`}>Exceptions</a></p>}
     </header>
+  )
+}
+
+// Explained says what limits a job, and what holds its watermark back, with what that is concluded from and what helps.
+function Explained({ of, job }: { of: Diagnosis; job: string }) {
+  return (
+    <section class="explained" aria-label="What limits the job, and what holds its watermark back">
+      <details>
+        <summary>
+          <b>Speed</b> {text(of.bottleneck, 300)}
+        </summary>
+        <ul>
+          {of.evidence.map((e) => <li key={e}>{text(e, 400)}</li>)}
+          {of['bottleneck-advice'] && <li class="advice">{text(of['bottleneck-advice'], 400)}</li>}
+          {of.vertex && <li><a href={`#/jobs/${job}/vertex/${of.vertex.id}`}>{text(of.vertex.name, 120)}</a></li>}
+        </ul>
+      </details>
+      <details>
+        <summary>
+          <b>Event time</b> {text(of.watermark, 300)}
+        </summary>
+        <ul>{of['watermark-advice'] ? <li class="advice">{text(of['watermark-advice'], 400)}</li> : <li>nothing is to be done</li>}</ul>
+      </details>
+    </section>
   )
 }
 

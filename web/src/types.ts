@@ -134,11 +134,24 @@ export interface Scaling {
 // ClusterEvents are the events of the cluster, by their names; likewise of a job and of a vertex.
 export interface ClusterEvents { cluster: Cluster; jobs: Job[] }
 
+// Diagnosis says what limits a job, and what holds its watermark back.
+export interface Diagnosis {
+  limit: 'UNKNOWN' | 'NONE' | 'OPERATOR' | 'SKEW' | 'SOURCE'
+  vertex?: { id: string; name: string }
+  bottleneck: string
+  evidence: string[]
+  'bottleneck-advice'?: string
+  hold: 'UNKNOWN' | 'NO_WATERMARK' | 'SPLIT' | 'VERTEX' | 'IDLE' | 'ENDED'
+  watermark: string
+  'watermark-advice'?: string
+}
+
 export interface JobEvents {
   job: Job
   plan: PlanVertex[]
   vertices: VertexLoad[]
   scaling: Scaling
+  diagnosis: Diagnosis
   exceptions: Exceptions
   checkpoints: Checkpoints
 }
