@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -246,7 +247,11 @@ func (p *planter) answers(url, token string) (n int) {
 		}
 		defer resp.Body.Close()
 		defer http.DefaultClient.CloseIdleConnections()
-		body, err := io.ReadAll(resp.Body)
+		read := io.ReadAll
+		if strings.HasSuffix(path, "/events") {
+			read = firstEvents
+		}
+		body, err := read(resp.Body)
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -292,6 +297,18 @@ func (p *planter) answers(url, token string) (n int) {
 		}
 	}
 	return n
+}
+
+// firstEvents reads the events that come at once, of a stream that has no end.
+func firstEvents(r io.Reader) (all []byte, err error) {
+	b := bufio.NewReaderSize(r, 1<<20)
+	for {
+		line, err := b.ReadBytes('\n')
+		all = append(all, line...)
+		if err != nil || len(line) == 1 && b.Buffered() == 0 {
+			return all, err
+		}
+	}
 }
 
 // valuesOf are the texts below a key, of objects in the first list of an object.
