@@ -51,14 +51,6 @@ type Watermark struct {
 	Advice string
 }
 
-// watermarkOf is a task's, None for none.
-func watermarkOf(a *jobmanager.Attempt) int64 {
-	if w := a.Counters.Watermark; w != 0 && w != batch.MinTime {
-		return w
-	}
-	return None
-}
-
 // slowest is the link of a vertex, and whether some of its subtasks take part: those that run and are not idle sources.
 func slowest(v *jobmanager.JobView, vertex int) (l Link, some, idle bool) {
 	l = Link{Vertex: vertex, Watermark: math.MaxInt64}
@@ -71,7 +63,7 @@ func slowest(v *jobmanager.JobView, vertex int) (l Link, some, idle bool) {
 			idle = true
 			continue
 		}
-		if w := watermarkOf(t); !some || w < l.Watermark {
+		if w := t.Watermark(); !some || w < l.Watermark {
 			some, l.Subtask, l.Watermark, l.Since = true, i, w, time.Unix(0, t.Marked)
 		}
 	}
@@ -201,7 +193,7 @@ func (w *Watermark) widest() (gap int64, at int) {
 // ahead is how far the furthest subtask of a source is ahead of a watermark.
 func ahead(v *jobmanager.VertexView, of int64) (by int64) {
 	for i := range v.Subtasks {
-		if m := watermarkOf(&v.Subtasks[i].Attempt); m != None && m < batch.MaxTime {
+		if m := v.Subtasks[i].Watermark(); m != None && m < batch.MaxTime {
 			by = max(by, m-of)
 		}
 	}

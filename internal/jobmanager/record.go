@@ -2,6 +2,7 @@ package jobmanager
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -58,22 +59,19 @@ type Attempt struct {
 	Marked int64
 }
 
-// Load is how a task has spent its time, in nanoseconds, and what went through it meanwhile.
-type Load struct {
-	Busy, Backpressured, Idle int64
-	RecordsIn, RecordsOut     int64
+// Watermark is what was heard last, in milliseconds since 1970; the least number for none.
+func (a *Attempt) Watermark() int64 {
+	if a.Counters.Watermark == 0 {
+		return math.MinInt64
+	}
+	return a.Counters.Watermark
 }
+
+// Load is how a task has spent its time, in nanoseconds.
+type Load struct{ Busy, Backpressured, Idle int64 }
 
 // All is the time of which the parts are told, 0 if nothing is known.
 func (l *Load) All() int64 { return l.Busy + l.Backpressured + l.Idle }
-
-// PerSecond is how much of something there was for each second.
-func (l *Load) PerSecond(n int64) float64 {
-	if all := l.All(); all > 0 {
-		return float64(n) / float64(all) * 1e9
-	}
-	return 0
-}
 
 func (a *Attempt) enter(s TaskState, now int64) {
 	if a.State.Done() || s < a.State || a.Entered[s] != 0 {
@@ -437,10 +435,7 @@ func (r *record) sampled(s control.Sample) {
 	}
 	t.Recent = Load{}
 	if old := t.Counters; !s.Ended {
-		t.Recent = Load{
-			s.Busy - old.Busy, s.Backpressured - old.Backpressured, s.Idle - old.Idle,
-			s.RecordsIn - old.RecordsIn, s.RecordsOut - old.RecordsOut,
-		}
+		t.Recent = Load{s.Busy - old.Busy, s.Backpressured - old.Backpressured, s.Idle - old.Idle}
 	}
 	now := r.now()
 	if t.Marked == 0 || s.Watermark != t.Counters.Watermark {

@@ -69,7 +69,7 @@ func TestRecord(t *testing.T) {
 		len(v.Failures[0].Later) != 1 || v.Failures[0].Later[0].Task != "v1 (1/2)" {
 		t.Errorf("failures %+v", v.Failures)
 	}
-	if a := v.Vertices[0].Subtasks[1]; a.Recent != (Load{Busy: 20, Idle: 5, RecordsIn: 7}) || a.Marked != time.Unix(102, 0).UnixNano() || a.Counters.RecordsIn != 7 {
+	if a := v.Vertices[0].Subtasks[1]; a.Recent != (Load{Busy: 20, Idle: 5}) || a.Marked != time.Unix(102, 0).UnixNano() || a.Counters.RecordsIn != 7 {
 		t.Errorf("counters %+v", a.Attempt)
 	}
 	step()

@@ -174,7 +174,7 @@ func (m *meter) vertices(v *jobmanager.JobView) []restapi.VertexLoad {
 
 // shares is how an attempt that runs has spent its time between its last two reports.
 func shares(a *jobmanager.Attempt) (busy, backpressured, idle float64, ok bool) {
-	all := float64(a.Recent.Busy + a.Recent.Backpressured + a.Recent.Idle)
+	all := float64(a.Recent.All())
 	if all <= 0 || a.State != jobmanager.TaskRunning {
 		return 0, 0, 0, false
 	}
@@ -232,7 +232,7 @@ func (m *meter) load(v *jobmanager.JobView, vertex, from, to int) (out restapi.L
 func watermarkOf(subtasks []jobmanager.SubtaskView) (least *int64, done bool) {
 	w := int64(math.MaxInt64)
 	for i := range subtasks {
-		w = min(w, watermark(&subtasks[i].Attempt))
+		w = min(w, subtasks[i].Watermark())
 	}
 	switch w {
 	case math.MinInt64:

@@ -92,7 +92,7 @@ func (s *Server) jobMetrics(r *http.Request) ([]restapi.Metric, error) {
 // taskMetrics are a subtask's counters by Flink's names.
 func taskMetrics(a *jobmanager.Attempt) map[string]int64 {
 	c, perSecond := &a.Counters, func(part int64) int64 {
-		if all := a.Recent.Busy + a.Recent.Backpressured + a.Recent.Idle; all > 0 {
+		if all := a.Recent.All(); all > 0 {
 			return int64(float64(part) / float64(all) * 1000)
 		}
 		return 0
@@ -103,7 +103,7 @@ func taskMetrics(a *jobmanager.Attempt) map[string]int64 {
 		"backPressuredTimeMsPerSecond": perSecond(a.Recent.Backpressured),
 		"accumulateBusyTimeMs":         c.Busy / 1e6, "accumulateIdleTimeMs": c.Idle / 1e6,
 		"accumulateBackPressuredTimeMs": c.Backpressured / 1e6,
-		"currentInputWatermark":         watermark(a),
+		"currentInputWatermark":         a.Watermark(),
 	}
 	if b := c.Backlog; b != nil && b.Records >= 0 {
 		values["pendingRecords"] = b.Records
@@ -112,15 +112,6 @@ func taskMetrics(a *jobmanager.Attempt) map[string]int64 {
 		values["pendingBytes"] = b.Bytes
 	}
 	return values
-}
-
-// watermark is a task's, the least number for none.
-func watermark(a *jobmanager.Attempt) int64 {
-	const none = -1 << 63
-	if a.Counters.Watermark == 0 {
-		return none
-	}
-	return a.Counters.Watermark
 }
 
 func (s *Server) vertexMetrics(r *http.Request) ([]restapi.Metric, error) {
@@ -220,7 +211,7 @@ func (s *Server) watermarks(r *http.Request) ([]restapi.Metric, error) {
 	out := []restapi.Metric{}
 	for i := range v.Subtasks {
 		out = append(out, restapi.Metric{
-			ID: strconv.Itoa(i) + ".currentInputWatermark", Value: number(watermark(&v.Subtasks[i].Attempt)),
+			ID: strconv.Itoa(i) + ".currentInputWatermark", Value: number(v.Subtasks[i].Watermark()),
 		})
 	}
 	return out, nil

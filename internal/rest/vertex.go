@@ -350,7 +350,7 @@ func (s *Server) backpressure(r *http.Request) (*restapi.Backpressure, error) {
 		t := &v.Subtasks[i]
 		out.EndTimestamp = max(out.EndTimestamp, t.Sampled/1e6)
 		b := restapi.SubtaskBackpressure{Subtask: i, Attempt: t.Number}
-		if all := float64(t.Recent.Busy + t.Recent.Backpressured + t.Recent.Idle); all > 0 {
+		if all := float64(t.Recent.All()); all > 0 {
 			b.Busy, b.Idle = float64(t.Recent.Busy)/all, float64(t.Recent.Idle)/all
 			b.Ratio = float64(t.Recent.Backpressured) / all
 		}

@@ -69,10 +69,11 @@ func (s *Stats) update(t *Task) {
 	s.bytesOut.Store(bytes)
 }
 
-// setSlowest allocates when the split is another one.
+// setSlowest allocates when the split is another one only.
 func (s *Stats) setSlowest(split string) {
 	if old := s.slowest.Load(); old == nil || *old != split {
-		s.slowest.Store(&split)
+		other := split
+		s.slowest.Store(&other)
 	}
 }
 
