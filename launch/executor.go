@@ -22,6 +22,13 @@ func (e executor) Start(ctx context.Context, env *stream.Env, name string) (stre
 // controlled is a job as a stream.Controlled.
 type controlled struct{ *Job }
 
+func (c controlled) ID() string {
+	if c.remote == nil {
+		return ""
+	}
+	return c.remote.id
+}
+
 func (c controlled) State() string { return string(c.Job.State()) }
 
 func (c controlled) StopWithSavepoint(ctx context.Context, dir string, drain bool) (string, error) {

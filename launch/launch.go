@@ -62,6 +62,13 @@ func TempDir(dir string) Option { return func(o *job.Options) { o.TempDir = dir 
 // svg, instead of running it.
 const ExplainVariable = "FLOTT_EXPLAIN"
 
+// Program says how workers of a job on a cluster come to it: by this executable with these arguments, in which call of
+// Run or Start, of which the first is 1. By default that is as in this process. It is for servers, which start jobs as they are
+// asked to: with the arguments a program that does only that.
+func Program(arguments []string, call int) Option {
+	return func(o *job.Options) { o.Program, o.Call = arguments, call }
+}
+
 // BatchRows makes sources read batches of n records. Tests use small ones to meet every boundary.
 func BatchRows(n int) Option { return func(o *job.Options) { o.BatchRows = n } }
 

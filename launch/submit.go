@@ -84,12 +84,16 @@ func submit(ctx context.Context, c *client.Client, name string, call int, plan *
 	if err != nil {
 		return nil, err
 	}
+	args := os.Args[1:]
+	if opts.Call > 0 {
+		args, call = opts.Program, opts.Call
+	}
 	sub := &control.Submission{
 		ID: newJobID(), Name: name, Graph: plan.JobGraph(), Submitted: time.Now().UnixNano(),
 		Settings: settingsOf(plan, opts, s),
 		Program: control.Program{
 			Hash: program.Hash, Platform: runtime.GOOS + "/" + runtime.GOARCH, Version: Version(),
-			Args: os.Args[1:], Env: []string{PropertiesVariable + "=" + environment.Text()}, Call: call, Dir: dir,
+			Args: args, Env: []string{PropertiesVariable + "=" + environment.Text()}, Call: call, Dir: dir,
 		},
 	}
 	for _, n := range opts.Environment {

@@ -73,13 +73,21 @@ func (s *Session) start(ctx context.Context, env *stream.Env, name string, isDet
 		cancel()
 		return nil, err
 	}
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // it never fails
-	j := &job{id: hex.EncodeToString(id), name: name, began: time.Now(), running: r, cancel: cancel, isDetached: isDetached}
+	j := &job{id: idOf(r), name: name, began: time.Now(), running: r, cancel: cancel, isDetached: isDetached}
 	s.forget()
 	s.started++
 	s.jobs = append(s.jobs, j)
 	return j, nil
+}
+
+// idOf is the id of a job: that of the cluster, or a new one.
+func idOf(r stream.Running) string {
+	if c, ok := r.(stream.Controlled); ok && c.ID() != "" {
+		return c.ID()
+	}
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // it never fails
+	return hex.EncodeToString(id)
 }
 
 // forget forgets the jobs that have ended first, when there are many.

@@ -17,6 +17,9 @@ type Result struct {
 	Schema *row.Schema
 	// Message says what was done, for statements without rows.
 	Message string
+	// Defines reports whether the statement has changed the session: its tables, functions, options, or what names mean.
+	// The statements that have, run again, make another session the same.
+	Defines bool
 
 	rows    *collector
 	job     *job          // that belongs to the statement
@@ -33,6 +36,9 @@ func (r *Result) JobID() string {
 	}
 	return r.id
 }
+
+// IsQuery reports whether the statement is a query.
+func (r *Result) IsQuery() bool { return r.rows != nil }
 
 // IsChangelog reports whether rows are changes of a result that goes on, as those of a query in streaming mode are.
 func (r *Result) IsChangelog() bool { return r.rows != nil && r.changes }

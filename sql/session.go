@@ -142,7 +142,7 @@ func (s *Session) Execute(ctx context.Context, text string, args ...Param) (*Res
 		return nil, errorOf(text, err)
 	}
 	defer func() { s.params = nil }()
-	r, err := s.execute(ctx, x, text)
+	r, err := s.run(ctx, x, text)
 	return r, errorOf(text, err)
 }
 
@@ -159,7 +159,7 @@ func (s *Session) Script(ctx context.Context, text string, each func(statement s
 			return errorOf(text, err)
 		}
 		s.mu.Lock()
-		r, err := s.execute(ctx, x, text)
+		r, err := s.run(ctx, x, text)
 		s.mu.Unlock()
 		if err != nil {
 			return errorOf(text, err)

@@ -16,6 +16,33 @@ import (
 	"github.com/flott-dev/flott/sql/internal/physical"
 )
 
+// run runs a statement of a text, and notes whether it defines something.
+func (s *Session) run(ctx context.Context, x ast.Statement, text string) (*Result, error) {
+	definesSomething := s.defines(x)
+	r, err := s.execute(ctx, x, text)
+	if err != nil || !definesSomething {
+		return r, err
+	}
+	defining := *r
+	defining.Defines = true
+	return &defining, nil
+}
+
+// defines reports whether a statement changes the session, if it does not fail.
+func (s *Session) defines(x ast.Statement) bool {
+	switch x := x.(type) {
+	case *ast.Execute:
+		return s.defines(x.Statement)
+	case *ast.Insert:
+		return s.collecting
+	case *ast.Set:
+		return x.Key != nil
+	case *ast.QueryStmt, *ast.StatementSet, *ast.ExecutePlan, *ast.CompilePlan, *ast.Explain, *ast.Show, *ast.Describe, *ast.StopJob:
+		return false
+	}
+	return true
+}
+
 // execute runs a statement of a text.
 func (s *Session) execute(ctx context.Context, x ast.Statement, text string) (*Result, error) {
 	s.catalog.Refresh(ctx)

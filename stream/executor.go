@@ -24,6 +24,8 @@ type Running interface {
 // launch.Executor are.
 type Controlled interface {
 	Running
+	// ID is the job's name at the JobManager that it was handed over to; it is empty for a job in this process.
+	ID() string
 	// State is the phase that the job is in: RUNNING, FINISHED, FAILED, CANCELED and others on the way.
 	State() string
 	// StopWithSavepoint ends the job with a savepoint in a new directory below dir, or below the job's own one if that is

@@ -113,6 +113,9 @@ type Options struct {
 	OverflowBytes int64
 	// Environment names variables that workers on a cluster get.
 	Environment []string
+	// Program has the arguments by which workers on a cluster come to the job, if Call is set: in that call of launch.Start.
+	Program []string
+	Call    int
 	// Configuration is what launch was given besides; the job does not look at it.
 	Configuration *config.Configuration
 }
