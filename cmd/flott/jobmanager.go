@@ -153,11 +153,17 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	defer stop()
 	leader := leaderURL{}
 	visitors.LogFile, visitors.Insecure, visitors.Shutdown, visitors.Leader = child.LogPath(), j.Insecure, stop, leader.get
+	url := scheme(c) + advertised(web.Addr(), config.JobManagerAddress.Get(c))
+	if visitors.Authenticates() {
+		visitors.Inside = secret()
+	}
+	queries := newSQLGateway(dir, url, visitors.Inside, c)
+	defer queries.Close()
+	visitors.SQL = queries
 	server := restServer(programsOf(artifacts, blobs), c, visitors)
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(web) }()
 	defer server.Close()
-	url := scheme(c) + advertised(web.Addr(), config.JobManagerAddress.Get(c))
 	ready := func() error {
 		return child.Ready(map[string]string{"rpc": rpc.Addr().String(), "rest": scheme(c) + web.Addr().String()})
 	}

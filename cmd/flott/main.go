@@ -40,6 +40,7 @@ type commands struct {
 	Graph       graphCmd       `cmd:"" help:"Draw the graph of a job."`
 	Config      configCmd      `cmd:"" help:"Print the options that jobs get, and where they come from."`
 	State       stateCmd       `cmd:"" help:"Look into checkpoints and savepoints, and rewrite them."`
+	SQLGateway  sqlGatewayCmd  `cmd:"" name:"sql-gateway" hidden:""`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 

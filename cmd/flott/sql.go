@@ -87,7 +87,7 @@ func (c *sqlCmd) text() (string, error) {
 		if c.File != "" {
 			return "", errors.New("give either -f or -e")
 		}
-		return strings.Join(c.Execute, ";\n"), nil
+		return strings.Join(c.Execute, "\n;\n"), nil // the last line of one may be a comment
 	}
 	if c.File == "" || c.File == "-" {
 		data, err := io.ReadAll(os.Stdin)

@@ -83,9 +83,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set(restapi.VersionHeader, s.o.Version)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		if path, ok := strings.CutPrefix(r.URL.Path, "/v1/"); ok {
+		if path := unversioned(r.URL.Path); path != r.URL.Path {
 			r = r.Clone(r.Context())
-			r.URL.Path, r.URL.RawPath = "/"+path, strings.TrimPrefix(r.URL.RawPath, "/v1")
+			r.URL.Path = path
+			if r.URL.RawPath != "" {
+				r.URL.RawPath = r.URL.RawPath[len("/v1"):]
+			}
 		}
 		for _, check := range []func(*http.Request) error{s.checkHost, s.checkVersion} {
 			if err := check(r); err != nil {

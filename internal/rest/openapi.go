@@ -19,14 +19,18 @@ var (
 	cancelMode    = queryParameter("mode", "how the job ends: cancelled, or by the end of its sources' input", &openapi.Schema{Type: "string", Enum: []string{"cancel", finishMode}})
 	fromVertex    = queryParameter("vertex", "the id of a vertex, whose watermark is explained; without it that of the job", matching(hex32))
 	maxExceptions = queryParameter("maxExceptions", fmt.Sprintf("how many failures at most; %d if it is absent", exceptionsMost), fromOn(1))
+	rowFormat     = queryParameter("rowFormat", "how fields are written; JSON if it is absent", &openapi.Schema{Type: "string", Enum: []string{"JSON", "PLAIN_TEXT"}})
 	awaitTimeout  = queryParameter("timeout", "how long to wait, in milliseconds, at most a minute; a minute if it is absent", fromOn(1))
 )
 
 // pathParameters are the forms of what stands in paths, by their names.
 var pathParameters = map[string]*openapi.Schema{
 	"jobid": matching(hex32), "vertexid": matching(hex32), "triggerid": matching(hex32), "sha256": matching(hex64),
+	"sessionhandle": matching(uuid), "operationhandle": matching(uuid), "resulttoken": fromOn(0),
 	"subtaskindex": fromOn(0), "attempt": fromOn(0), "checkpointid": fromOn(0), "taskmanagerid": word, "filename": word,
 }
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 var word = &openapi.Schema{Type: "string"}
 

@@ -20,7 +20,7 @@ const (
 const healthPath = "/flott/health"
 
 // routes are all that can be asked for, each also below /v1. docs/rest.md is made of them.
-var routes = []route{
+var routes = append([]route{
 	get("/config", (*Server).dashboard, "what a dashboard asks for first"),
 	get("/overview", (*Server).overview, "the cluster in numbers"),
 	bare("DELETE", "/cluster", 200, (*Server).shutdown, "ends the cluster"),
@@ -89,7 +89,7 @@ var routes = []route{
 	raw("GET", "/flott/jobs/{jobid}/vertices/{vertexid}/events", eventStream, (*Server).vertexEvents, "the same of a vertex: `subtasks`").by(viewers),
 	raw("GET", "/flott/artifacts/{sha256}", octets, (*Server).getArtifact, "an executable; `HEAD` tells whether it is there"),
 	raw("PUT", "/flott/artifacts/{sha256}", jsonOf[restapi.Empty](), (*Server).putArtifact, "stores one: 201, or 200 if it was there").taking(octets).or(http.StatusCreated),
-}
+}, sqlRoutes...)
 
 // none is the body of what has nothing to say.
 var none = &restapi.Empty{}

@@ -65,6 +65,10 @@ type Options struct {
 	Leader func() string
 	// LogFile is the JobManager's log, "" if it is no file.
 	LogFile string
+	// SQL serves sessions of SQL, below /sessions, to admins; nil serves none.
+	SQL http.Handler
+	// Inside is a token of programs that this process runs for admins, which lets them in as such; "" for none.
+	Inside string
 	// Config is the effective options of the JobManager, without secrets; nil shows none.
 	Config func() []restapi.KeyValue
 	// Shutdown is called when a client asks for the end of the cluster; nil refuses. It does not block.
