@@ -6,6 +6,7 @@ import { Dialog, Toasts } from './dialog'
 import { JobPage } from './job'
 import { useConnection } from './live'
 import { ManagerPage } from './manager'
+import { SQLPage } from './sql'
 import { TaskManagerPage } from './taskmanager'
 import { nextTheme, theme } from './theme'
 
@@ -36,7 +37,8 @@ function App() {
         {page === 'jobs' && rest[0] ? <JobPage key={rest[0]} id={rest[0]} tab={rest[1] ?? ''} rest={rest.slice(2)} />
           : page === 'taskmanagers' && rest[0] ? <TaskManagerPage key={rest[0]} id={rest[0]} />
             : page === 'jobmanager' ? <ManagerPage tab={rest[0] ?? ''} />
-              : <ClusterPage />}
+              : page === 'sql' ? <SQLPage />
+                : <ClusterPage />}
       </main>
       <TokenDialog />
       <Toasts />
@@ -56,7 +58,8 @@ function Top({ page }: { page: string }) {
         <span>Flott</span>
       </a>
       <nav aria-label="Pages">
-        <a href="#/" aria-current={page !== 'jobmanager' ? 'page' : undefined}>Cluster</a>
+        <a href="#/" aria-current={page !== 'jobmanager' && page !== 'sql' ? 'page' : undefined}>Cluster</a>
+        <a href="#/sql" aria-current={page === 'sql' ? 'page' : undefined}>SQL</a>
         <a href="#/jobmanager" aria-current={page === 'jobmanager' ? 'page' : undefined}>JobManager</a>
       </nav>
       <div class={c.live ? 'link live' : c.why ? 'link lost' : 'link'} role="status" title={c.why}>
