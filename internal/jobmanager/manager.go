@@ -73,6 +73,8 @@ type Manager struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	now    func() int64 // in nanoseconds, evenly
+	// background is o.Runner, if that runs goroutines of ours.
+	background *worker.Background
 
 	// The rest belongs to the actor.
 	records *ha.Jobs // nil if nothing is recorded
@@ -117,8 +119,10 @@ func New(o Options) *Manager {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
+	var background *worker.Background
 	if o.Runner == nil {
-		o.Runner = worker.Goroutines{}
+		background = &worker.Background{Runner: worker.Goroutines{}}
+		o.Runner = background
 	}
 	if o.Open == nil {
 		o.Open = blob.Open
@@ -137,7 +141,7 @@ func New(o Options) *Manager {
 	}
 	m := &Manager{
 		o: o, pool: schedule.NewPool(o.Pool, o.Epoch, false), tms: map[string]*taskManager{},
-		jobs: map[string]*managed{}, workers: map[string]*member{},
+		jobs: map[string]*managed{}, workers: map[string]*member{}, background: background,
 	}
 	m.actor.Runner, m.now = o.Runner, clock.Steady(o.Clock)
 	if o.Leadership != nil {
@@ -453,7 +457,10 @@ func (m *Manager) accept(nc net.Conn) {
 
 var errEnds = errors.New("the JobManager ends")
 
-// Close ends all connections. Jobs are not told to end.
+// closeTimeout is how long Close waits for what is being stored.
+const closeTimeout = 10 * time.Second
+
+// Close ends all connections, and waits for what is being stored. Jobs are not told to end.
 func (m *Manager) Close() {
 	if m.history != nil {
 		m.do(m.keepDecided)
@@ -461,8 +468,11 @@ func (m *Manager) Close() {
 	}
 	m.cancel()
 	m.conns.Lock()
-	defer m.conns.Unlock()
 	for c := range m.conns.all {
 		c.Abort(errEnds)
+	}
+	m.conns.Unlock()
+	if m.background != nil {
+		m.background.Wait(closeTimeout)
 	}
 }

@@ -166,10 +166,12 @@ func (tm *TaskManager) log(r *control.ReadLog) *control.Log {
 func (c *Cluster) work(ctx context.Context, s *control.StartWorker) error {
 	plan, settings := c.plan()
 	l := listen(c.t)
+	background := &worker.Background{Runner: worker.Goroutines{}}
+	defer background.Wait(time.Minute) // before its directories go
 	o := worker.AgentOptions{
 		Options: worker.Options{
 			Job: s.Job.Name, Clock: clock.System{}, AtLeastOnce: settings.AtLeastOnce,
-			AlignedTimeout: settings.AlignedTimeout, TempDir: c.t.TempDir(),
+			AlignedTimeout: settings.AlignedTimeout, TempDir: c.t.TempDir(), Runner: background,
 		},
 		Hello: control.Hello{Job: s.Job.ID},
 		Dial:  c.dial(s.Name), Listener: l, Advertise: l.Addr().String(),
