@@ -21,3 +21,6 @@ func Routes() (all []Route) {
 	}
 	return all
 }
+
+// Forget has all answers be made anew.
+func (s *Server) Forget() { s.kept.forget() }

@@ -49,6 +49,9 @@ func (s *Server) Handler() http.Handler {
 				body.moves = to.role == admins
 			}
 			mux.ServeHTTP(w, r)
+			if changes(r) {
+				s.kept.forget()
+			}
 		}
 	})))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

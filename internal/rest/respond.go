@@ -71,6 +71,11 @@ func (s *Server) write(w http.ResponseWriter, status int, body any) {
 	if err != nil {
 		panic(err) // our own types only
 	}
+	s.writeText(w, status, text)
+}
+
+// writeText answers with JSON.
+func (s *Server) writeText(w http.ResponseWriter, status int, text []byte) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.WriteTimeout))
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(status)

@@ -92,6 +92,7 @@ type Server struct {
 	operations operations
 	document   func() *openapi.Document // made when it is asked for
 	feeds      feeds
+	kept       keptAnswers
 	sessions   *access.Sessions
 	guesses    *access.Guesses
 	ctx        context.Context
