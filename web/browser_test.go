@@ -121,10 +121,14 @@ func eval[T any](b *browser, expression string) T {
 	return v
 }
 
-// until waits until an expression is true.
+// until waits until an expression is true, also of a page that is being loaded anew.
 func (b *browser) until(expression string) {
 	b.t.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(waitMax))); err != nil {
+	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(waitMax)))
+	for err != nil && (strings.Contains(err.Error(), "Inspected target navigated") || strings.Contains(err.Error(), "Cannot find context")) {
+		_, err = chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(waitMax)))
+	}
+	if err != nil {
 		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
 		b.t.Fatalf("this does not come: %s: %v\nThe page has:\n%s\nConsole: %q", expression, err, text[:min(len(text), 3000)], b.console())
 	}

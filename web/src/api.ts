@@ -1,23 +1,57 @@
-// All that is asked of the JobManager goes through here: the only place that knows the token.
+// All that is asked of the JobManager goes through here: the only place that knows of sessions. The token that begins one is not kept:
+// the browser has the session's id in a cookie that no script can read, and this page a value that changes have to show besides.
 
-import { tab } from './storage'
+export interface Session { name: string; role: string; csrf?: string; ends?: number }
 
-const key = 'flott-token'
-let token = tab.get(key)
+let session: Promise<Session> | null = null // of the browser, once it was asked for
 let waiting: (() => void)[] = []
-let ask: (wrong: boolean) => void = () => {}
+let ask: (why: string) => void = () => {}
+let drawn: (s: Session | null) => void = () => {}
 
-// onTokenNeeded is told when a token is needed, and whether one was refused.
-export function onTokenNeeded(f: (wrong: boolean) => void) {
+// onTokenNeeded is told when a token is needed, and why the last one was not taken.
+export function onTokenNeeded(f: (why: string) => void) {
   ask = f
 }
 
-// setToken is the user's answer. It is kept as long as the tab.
-export function setToken(t: string) {
-  token = t
-  tab.set(key, t)
+// onSession is told who the page is for.
+export function onSession(f: (s: Session | null) => void) {
+  drawn = f
+}
+
+// signIn begins a session by the user's token.
+export async function signIn(token: string) {
+  const response = await fetch('flott/session', { method: 'POST', body: JSON.stringify({ token }), cache: 'no-store' })
+  if (!response.ok) {
+    ask(response.status === 401 ? 'That is not the token.' : await whyOf(response))
+    return
+  }
+  session = response.json() as Promise<Session>
+  drawn(await session)
   for (const go of waiting.splice(0)) go()
 }
+
+// signOut ends the session, in all tabs.
+export async function signOut() {
+  await tell('DELETE', 'flott/session')
+  session = null
+  location.reload()
+}
+
+// current is who the page is for.
+async function current(): Promise<Session> {
+  session ??= send('flott/session').then((r) => r.json() as Promise<Session>)
+  try {
+    const s = await session
+    drawn(s)
+    return s
+  } catch (e) {
+    session = null
+    throw e
+  }
+}
+
+// hello asks who the page is for.
+export const hello = () => void current().catch(() => {}) // whatever else is asked will say why
 
 // Refused is an answer other than a success.
 export class Refused extends Error {
@@ -28,10 +62,9 @@ export class Refused extends Error {
 
 // send asks until it need not ask for a token any more. Paths are relative: a proxy may serve the page below any path.
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
-  for (;;) {
-    const used = token
+  for (let tries = 0; ; tries++) {
     const headers = new Headers(init.headers)
-    if (used) headers.set('Authorization', 'Bearer ' + used)
+    if (init.method && init.method !== 'GET') headers.set('Flott-CSRF', (await current()).csrf ?? '')
     const response = await fetch(path, { ...init, headers, redirect: 'manual', cache: 'no-store' })
     if (response.type === 'opaqueredirect') { // to another JobManager, which leads now
       location.reload()
@@ -39,24 +72,26 @@ async function send(path: string, init: RequestInit = {}): Promise<Response> {
     }
     if (response.status !== 401) return response
     await response.body?.cancel()
-    if (used !== token) continue // it was given meanwhile
-    ask(used !== '')
+    session = null
+    ask(tries > 1 ? 'The token was taken, but the browser does not keep the session: it must take cookies from here.' : '')
     await new Promise<void>((go) => waiting.push(go))
     init.signal?.throwIfAborted()
+  }
+}
+
+async function whyOf(response: Response): Promise<string> {
+  const text = await response.text()
+  try {
+    return (JSON.parse(text) as { errors: string[] }).errors.join(' ')
+  } catch {
+    return text || response.statusText // of a proxy
   }
 }
 
 async function checked(path: string, init?: RequestInit): Promise<Response> {
   const response = await send(path, init)
   if (response.ok) return response
-  const text = await response.text()
-  let why = text || response.statusText
-  try {
-    why = (JSON.parse(text) as { errors: string[] }).errors.join(' ')
-  } catch {
-    // of a proxy
-  }
-  throw new Refused(response.status, why)
+  throw new Refused(response.status, await whyOf(response))
 }
 
 // get asks for JSON.

@@ -1,11 +1,12 @@
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { onTokenNeeded, setToken } from './api'
+import { hello, onSession, onTokenNeeded, type Session, signIn, signOut } from './api'
 import { ClusterPage } from './cluster'
 import { Dialog, Toasts } from './dialog'
 import { JobPage } from './job'
 import { useConnection } from './live'
 import { ManagerPage } from './manager'
+import { Name } from './parts'
 import { SQLPage } from './sql'
 import { TaskManagerPage } from './taskmanager'
 import { nextTheme, theme } from './theme'
@@ -66,6 +67,7 @@ function Top({ page }: { page: string }) {
         <i aria-hidden="true" />
         <span>{c.live ? 'live' : c.why ? 'reconnecting' : 'connecting'}</span>
       </div>
+      <Who />
       <button class="quiet" type="button" aria-label={`Colours: ${shown}. Change`} title={`Colours: ${shown}`} onClick={() => setShown(nextTheme())}>
         <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
           <circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.4" />
@@ -76,12 +78,28 @@ function Top({ page }: { page: string }) {
   )
 }
 
+// Who is who the page is for, where that is asked.
+function Who() {
+  const [who, setWho] = useState<Session | null>(null)
+  useEffect(() => {
+    onSession(setWho)
+    hello()
+  }, [])
+  if (!who?.csrf) return null
+  return (
+    <>
+      <span class="who" title={`role ${who.role}`}><Name of={who.name} most={40} /></span>
+      <button class="quiet" type="button" onClick={() => void signOut()}>Sign out</button>
+    </>
+  )
+}
+
 // TokenDialog asks for the token when one is needed.
 function TokenDialog() {
   const [open, setOpen] = useState(false)
-  const [wrong, setWrong] = useState(false)
+  const [why, setWhy] = useState('')
   useEffect(() => onTokenNeeded((w) => {
-    setWrong(w)
+    setWhy(w)
     setOpen(true)
   }), [])
   if (!open) return null
@@ -91,14 +109,14 @@ function TokenDialog() {
         e.preventDefault()
         const t = new FormData(e.currentTarget).get('token') as string
         setOpen(false)
-        setToken(t.trim())
+        void signIn(t.trim()).catch((e: Error) => { setWhy(e.message); setOpen(true) })
       }}>
         <label>
           Token
           <input name="token" type="password" autocomplete="off" required autofocus aria-describedby="token-note" />
         </label>
-        <p id="token-note" class={wrong ? 'bad' : 'note'} role={wrong ? 'alert' : undefined}>
-          {wrong ? 'That is not the token.' : 'The one that the JobManager was started with, in FLOTT_TOKEN. It is kept until this tab is closed.'}
+        <p id="token-note" class={why ? 'bad' : 'note'} role={why ? 'alert' : undefined}>
+          {why || 'Yours, or the one that the JobManager was started with, in FLOTT_TOKEN. It begins a session of this browser, and is not kept.'}
         </p>
         <div class="buttons"><button class="primary" type="submit">Sign in</button></div>
       </form>
