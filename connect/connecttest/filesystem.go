@@ -35,6 +35,7 @@ func FileSystem(t *testing.T, o FileSystemOptions) {
 	t.Run("reading", func(t *testing.T) { newFiles(t, o).reading() })
 	t.Run("taken", func(t *testing.T) { newFiles(t, o).taken() })
 	t.Run("abort", func(t *testing.T) { newFiles(t, o).abort() })
+	t.Run("other name", func(t *testing.T) { newFiles(t, o).otherName() })
 	for _, n := range o.Lengths {
 		t.Run(fmt.Sprint("finish ", n), func(t *testing.T) { newFiles(t, o).finish(n) })
 		t.Run(fmt.Sprint("recover ", n), func(t *testing.T) { newFiles(t, o).recover(n) })
@@ -256,6 +257,33 @@ func (f *files) taken() {
 	}
 	if got := f.content("b"); string(got) != "mine" {
 		f.t.Errorf("the file is %q", got)
+	}
+}
+
+// otherName commits a file under a hidden name, and one that was persisted before, under another one than it was created for.
+func (f *files) otherName() {
+	if _, ok := f.FileSystem.(filesystem.Uploader); ok {
+		return
+	}
+	for _, name := range []string{".hidden", "visible"} {
+		w := f.create("d/a")
+		f.write(w, []byte("so"))
+		_, err := w.Persist()
+		f.must("persist", err)
+		f.write(w, []byte("me"))
+		p, err := w.Finish()
+		f.must("finish", err)
+		f.must("close", w.Close())
+		p.Name = "d/" + name
+		for range 2 {
+			f.must("commit", f.Commit(f.ctx, f.dir, []filesystem.Pending{p}))
+			if got := f.content(p.Name); string(got) != "some" {
+				f.t.Errorf("%s has %q", p.Name, got)
+			}
+		}
+	}
+	if got := f.visible("d"); got != "visible" {
+		f.t.Errorf("visible are %s", got)
 	}
 }
 

@@ -1,13 +1,13 @@
 package file
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,7 +18,6 @@ import (
 	options "github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect/filesystem"
 	formats "github.com/flott-dev/flott/format"
-	"github.com/flott-dev/flott/row"
 )
 
 // The options of the compaction of files.
@@ -31,7 +30,7 @@ var (
 		Key: "compaction.file-size", Text: "The size up to which files are merged into one. By default it is `sink.rolling-policy.file-size`.",
 	})
 	compactionParallelismOption = options.Int(options.Doc{
-		Key: "compaction.parallelism", Text: "How many files are made of others at a time, by the one subtask that commits. By default as many as its process has processors.",
+		Key: "compaction.parallelism", Text: "How many files are made of others at a time, by the one subtask that commits. By default as many as its process has processors; more help in object stores.",
 	}, 1, 1<<15)
 )
 
@@ -39,13 +38,13 @@ var (
 type compaction struct {
 	bytes       int64 // of a merged file, at most; 0 if files are not merged
 	parallelism int
-	merge       func(to io.Writer, from []string) error
+	newMerger   func(to io.Writer) (merger, error)
 }
 
 // newCompaction reads the options. What was to be merged before a restore is, whatever they are now.
 func (s *tableSink) newCompaction() error {
 	c := &s.compaction
-	c.parallelism, c.merge = runtime.GOMAXPROCS(0), concatenate
+	c.parallelism, c.newMerger = runtime.GOMAXPROCS(0), newConcatenation
 	if n, ok := compactionParallelismOption.Lookup(s.values); ok {
 		c.parallelism = n
 	}
@@ -58,10 +57,6 @@ func (s *tableSink) newCompaction() error {
 		if c.bytes == 0 {
 			return fmt.Errorf("table %s: compaction.file-size is 0; it is a size such as '128 mb'", s.spec.Name)
 		}
-		if root, _ := filesystem.Split(s.path); root != "" {
-			return fmt.Errorf("table %s: 'auto-compaction' merges files on disks, not in %s; leave it out, and have fewer and larger "+
-				"files by longer intervals of checkpoints", s.spec.Name, root)
-		}
 	}
 	if s.newFileEncoder == nil {
 		return nil
@@ -70,11 +65,12 @@ func (s *tableSink) newCompaction() error {
 	if c.bytes > 0 && err != nil {
 		return fmt.Errorf("table %s: 'auto-compaction' has to read files: %w", s.spec.Name, err)
 	}
-	c.merge = func(to io.Writer, from []string) error {
+	c.newMerger = func(to io.Writer) (merger, error) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return s.rewrite(newDecoder(), to, from)
+		e, err := s.newFileEncoder(to)
+		return &rewriting{decoder: newDecoder(), encoder: e, batch: columns.NewBatch(s.physical), reads: s.format.Reads}, err
 	}
 	return nil
 }
@@ -84,6 +80,19 @@ func (s *tableSink) newFileDecoder() (func() formats.FileDecoder, error) {
 		return nil, fmt.Errorf("files of the format '%s' cannot be read", s.format.Name)
 	}
 	return s.format.NewFileDecoder(&s.formatted)
+}
+
+// Names of files that are merged, and of what becomes of them, begin as Flink's do.
+const (
+	uncompacted = ".uncompacted-"
+	compacted   = "compacted-"
+)
+
+// compactedName is the name of the file that several are merged into, of which one has the name; ok is false for a name
+// that is not of a file to merge.
+func compactedName(name string) (to string, ok bool) {
+	base, ok := strings.CutPrefix(filepath.Base(name), uncompacted)
+	return filepath.Join(filepath.Dir(name), compacted+base), ok
 }
 
 // mergeable begins the committable of a file that is merged with others, as deletion that of a file to delete. It has the
@@ -107,108 +116,21 @@ func decodeMergeable(b []byte) (p filesystem.Pending, most int64, err error) {
 	return p, most, err
 }
 
-// concatenate merges files of records.
-func concatenate(to io.Writer, from []string) error {
-	for _, path := range from {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(to, f)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rewrite merges files of a format that has files of its own.
-func (s *tableSink) rewrite(d formats.FileDecoder, to io.Writer, from []string) error {
-	e, err := s.newFileEncoder(to)
-	if err != nil {
-		return err
-	}
-	b := columns.NewBatch(s.physical)
-	for _, path := range from {
-		if err := s.copyRows(d, e, path, b); err != nil {
-			return fmt.Errorf("%q: %w", path, err)
-		}
-	}
-	return e.Close()
-}
-
-// rewriteRows is how many rows are read at a time.
-const rewriteRows = 1024
-
-func (s *tableSink) copyRows(d formats.FileDecoder, e formats.FileEncoder, path string, b *columns.Batch) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if err := d.Open(formats.File{ReaderAt: f, Name: path, Size: info.Size(), To: info.Size()}, formats.Position{}); err != nil {
-		return err
-	}
-	var places []int32
-	for {
-		b.Reset()
-		if s.format.Reads != row.InsertOnly {
-			b.Kinds = []row.ChangeKind{}
-		}
-		if err := d.Decode(b, rewriteRows); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		places = places[:0]
-		for i := range b.N {
-			places = append(places, int32(i))
-		}
-		if err := e.Encode(b, places); err != nil {
-			return err
-		}
-	}
-}
-
 // compactor commits files, those of a partition merged. What it does is the same each time that it is given the
-// same files, and it goes on wherever it was cut off. Files a, b, c become A, the name that a alone would get:
+// same files, and it goes on wherever it was cut off:
 //
-//	.a .b .c                  as they were written
-//	.a .b .c .a.compacting    not complete: begun anew
-//	.a .b .c .a.compacted     has all rows, so that the others are not needed
-//	.a       .a.compacted
-//	.a                        with all rows, as if the others had not been
-//	 A
+//	                         nothing, or what a file system has of files that are not committed
+//	.u-a .u-b .u-c           committed under hidden names, so that they can be read
+//	.u-a .u-b .u-c .c-a.x    not complete, or not known to be: given up, and begun anew under another name
+//	.u-a .u-b .u-c  c-a      visible, so that the others are not needed
+//	                c-a
 //
-// The first file keeps its hidden name up to the end: it was made exclusively, so that no other job that writes to the
-// directory takes these names.
+// where u is uncompacted and c compacted. Names of files that are merged have a random part: if the visible one is there, no
+// other job has made it. A file with no others to merge it with is made visible as it is, or copied where names are
+// given for good.
 type compactor struct {
 	*committer
 	*compaction
-	files compactorDisk
-}
-
-// compactorDisk is what a compactor does to files; tests put faults into it.
-type compactorDisk struct {
-	create func(path string) (compactedFile, error)
-	rename func(from, to string) error
-	remove func(path string) error
-	sync   func(dir string) error
-}
-
-// compactedFile is what several files are merged into.
-type compactedFile interface {
-	io.WriteCloser
-	Sync() error
-}
-
-var osCompactorDisk = compactorDisk{
-	create: func(path string) (compactedFile, error) { return os.Create(path) },
-	rename: os.Rename, remove: os.Remove, sync: filesystem.SyncDir,
 }
 
 // Commit merges files and makes them visible.
@@ -235,7 +157,7 @@ func (c *compactor) Commit(committables [][]byte) error {
 		}
 		units = append(units, pack(parts, g.most)...)
 	}
-	if err := c.committer.commit(single); err != nil {
+	if err := c.commit(single); err != nil {
 		return err
 	}
 	errs := make([]error, len(units))
@@ -282,84 +204,167 @@ func pack(parts []filesystem.Pending, most int64) (units [][]filesystem.Pending)
 
 // publish makes one visible file of several.
 func (c *compactor) publish(unit []filesystem.Pending) error {
-	first := filepath.Join(c.dir, unit[0].Token)
-	if len(unit) > 1 {
-		if err := c.compact(first, unit); err != nil {
-			return err
-		}
+	target, ok := compactedName(unit[0].Name)
+	if !ok {
+		return c.publishOld(unit)
 	}
-	return c.committer.commit(unit[:1])
-}
-
-// compact leaves the first file with the rows of all, and no other.
-func (c *compactor) compact(first string, unit []filesystem.Pending) error {
-	compacting, compacted, dir := first+".compacting", first+".compacted", filepath.Dir(first)
-	isCompacted, err := exists(compacted)
-	if err != nil {
-		return err
+	// The first file by the name of all is that file if there are no others, and gone if that is visible.
+	first := []filesystem.Pending{{Name: target, Token: unit[0].Token, Bytes: unit[0].Bytes}}
+	_, uploads := c.files.(filesystem.Uploader)
+	if len(unit) == 1 && !uploads {
+		return c.commit(first)
 	}
-	var there []string
-	for _, p := range unit {
-		path := filepath.Join(c.dir, p.Token)
-		ok, err := exists(path)
-		if err != nil {
-			return err
-		}
-		if ok {
-			there = append(there, path)
-		}
-	}
+	done, err := c.exists(target)
 	switch {
-	case isCompacted:
-	case len(there) == 0, len(there) == 1 && there[0] == first:
-		return nil // done before
-	case len(there) < len(unit):
-		return fmt.Errorf("file: of the %d files that are merged into %q only %q are there; were the others deleted?", len(unit), unit[0].Name, there)
-	default:
-		if err := c.write(compacting, there); err != nil {
-			return fmt.Errorf("file: merge %d files into %q: %w", len(unit), compacting, err)
-		}
-		if err := errors.Join(c.files.rename(compacting, compacted), c.files.sync(dir)); err != nil {
-			return fmt.Errorf("file: merge files: %w", err)
-		}
+	case err != nil:
+	case !done:
+		err = c.merge(target, unit)
+	case !uploads: // a process that was killed may not have made the name durable
+		err = c.files.Commit(c.ctx, c.dir, first)
 	}
-	for _, path := range there {
-		if path == first {
-			continue
-		}
-		if err := c.files.remove(path); err != nil {
+	if err != nil {
+		return fmt.Errorf("file: merge %d files into %q: %w", len(unit), target, err)
+	}
+	for _, p := range unit {
+		if err := c.remove(p.Name); err != nil {
 			return fmt.Errorf("file: remove what is merged: %w", err)
 		}
-	}
-	// They must not come back, after a loss of power, when the first file has their rows.
-	if err := c.files.sync(dir); err != nil {
-		return err
-	}
-	if err := c.files.rename(compacted, first); err != nil {
-		return fmt.Errorf("file: merge files: %w", err)
 	}
 	return nil
 }
 
-func (c *compactor) write(path string, from []string) error {
-	f, err := c.files.create(path)
+// merge makes a visible file of several, which stay.
+func (c *compactor) merge(target string, unit []filesystem.Pending) error {
+	begun, err := c.exists(unit[len(unit)-1].Name)
+	if err == nil && begun {
+		err = c.giveUp(target)
+	}
+	if err == nil {
+		err = c.files.Commit(c.ctx, c.dir, unit)
+	}
 	if err != nil {
 		return err
 	}
-	err = c.merge(f, from)
-	if err == nil {
-		err = f.Sync()
+	w, err := c.files.Create(c.ctx, c.dir, target, hiddenPrefix(target)+newOrigin())
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, f.Close())
+	p, err := c.write(w, unit)
+	if err == nil {
+		err = c.files.Commit(c.ctx, c.dir, []filesystem.Pending{p})
+	}
+	if err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	return w.Close()
 }
 
-func exists(path string) (bool, error) {
-	_, err := os.Lstat(path)
+// hiddenPrefix is what the names begin with under which a merged file is written. Each attempt has its own: one that is
+// thought dead must not change, or make visible, the file of another.
+func hiddenPrefix(target string) string { return "." + filepath.Base(target) + ".compacting." }
+
+// giveUp removes what attempts have left that were cut off while they merged.
+func (c *compactor) giveUp(target string) error {
+	if u, ok := c.files.(filesystem.Uploader); ok {
+		return u.AbortUploads(c.ctx, filesystem.Join(c.dir, filepath.Dir(target)), func(name string) bool { return name == filepath.Base(target) })
+	}
+	entries, err := c.files.ReadDir(c.ctx, filesystem.Join(c.dir, filepath.Dir(target)))
+	for _, e := range entries {
+		if err == nil && strings.HasPrefix(e.Name(), hiddenPrefix(target)) {
+			err = c.remove(filepath.Join(filepath.Dir(target), e.Name()))
+		}
+	}
+	return err
+}
+
+// write writes what is in files into one.
+func (c *compactor) write(w filesystem.Writer, unit []filesystem.Pending) (p filesystem.Pending, err error) {
+	to := bufio.NewWriterSize(w, flushBytes)
+	newMerger := c.newMerger
+	if len(unit) == 1 {
+		newMerger = newConcatenation
+	}
+	m, err := newMerger(to)
+	for i := 0; i < len(unit) && err == nil; i++ {
+		err = c.add(m, unit[i])
+	}
+	if err == nil {
+		err = m.end()
+	}
+	if err == nil {
+		err = to.Flush()
+	}
+	if err != nil {
+		return p, err
+	}
+	return w.Finish()
+}
+
+// add adds a file.
+func (c *compactor) add(m merger, p filesystem.Pending) error {
+	path := filesystem.Join(c.dir, p.Name)
+	f, err := c.files.Open(c.ctx, path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && info.Size() != p.Bytes {
+		err = fmt.Errorf("it has %d bytes, but the checkpoint knows %d: was it changed?", info.Size(), p.Bytes)
+	}
+	if err == nil {
+		err = m.add(f, path, p.Bytes)
+	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", path, err)
+	}
+	return nil
+}
+
+func (c *compactor) exists(name string) (bool, error) {
+	_, err := c.files.Stat(c.ctx, filesystem.Join(c.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("file: %w", err)
+	return err == nil, err
+}
+
+// remove removes a file that may be gone.
+func (c *compactor) remove(name string) error {
+	if err := c.files.Remove(c.ctx, filesystem.Join(c.dir, name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return true, nil
+	return nil
+}
+
+// publishOld makes files visible that a checkpoint of an earlier version knows. That merged files, on disks, by writing
+// .a.compacted, removing all but .a, and renaming it to .a: what it has begun is ended so, and what it has not begun is
+// not merged.
+func (c *compactor) publishOld(unit []filesystem.Pending) error {
+	whole := filesystem.Pending{Name: unit[0].Name, Token: unit[0].Token + ".compacted"}
+	isWhole, err := c.exists(whole.Token)
+	if err != nil {
+		return err
+	}
+	var others []filesystem.Pending // that are there
+	for _, p := range unit {
+		isWritten, err := c.exists(p.Token)
+		if err == nil && isWhole {
+			err = c.remove(p.Token)
+		}
+		isVisible, statErr := c.exists(p.Name)
+		if err = errors.Join(err, statErr); err != nil {
+			return err
+		}
+		if (isWritten || isVisible) && p.Name != whole.Name {
+			others = append(others, p)
+		}
+	}
+	switch {
+	case isWhole:
+		return c.commit([]filesystem.Pending{whole})
+	case len(others) == 0:
+		return c.commit(unit[:1])
+	}
+	return c.commit(unit)
 }

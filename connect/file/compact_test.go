@@ -1,10 +1,7 @@
 package file
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,8 +11,12 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/connect/filesystem"
+	formats "github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/format/avro"
 	jsonformat "github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/format/parquet"
 	"github.com/flott-dev/flott/metric"
 )
 
@@ -54,186 +55,122 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// errDead is what everything gives after a process was killed.
-var errDead = errors.New("killed")
-
-// dying is a disk on which a number of steps are done, and none after them. The last one may be done in part.
-type dying struct{ steps int }
-
-func (d *dying) step() error {
-	if d.steps--; d.steps < 0 {
-		return errDead
-	}
-	return nil
-}
-
-func (d *dying) do(f func() error) error {
-	if err := d.step(); err != nil {
-		return err
-	}
-	return f()
-}
-
-func (d *dying) disk() compactorDisk {
-	return compactorDisk{
-		create: func(path string) (f compactedFile, err error) {
-			err = d.do(func() error {
-				f, err = osCompactorDisk.create(path)
-				return err
-			})
-			return &dyingFile{f, d}, err
-		},
-		rename: func(from, to string) error { return d.do(func() error { return os.Rename(from, to) }) },
-		remove: func(path string) error { return d.do(func() error { return os.Remove(path) }) },
-		sync:   func(string) error { return d.step() },
-	}
-}
-
-type dyingFile struct {
-	compactedFile
-	d *dying
-}
-
-// Write writes half of what it is given when the process is killed.
-func (f *dyingFile) Write(b []byte) (int, error) {
-	if err := f.d.step(); err != nil {
-		n, _ := f.compactedFile.Write(b[:len(b)/2])
-		return n, err
-	}
-	return f.compactedFile.Write(b)
-}
-
-// dyingFiles make files visible as one step.
-type dyingFiles struct {
-	filesystem.FileSystem
-	disk compactorDisk
-}
-
-func (f dyingFiles) Commit(ctx context.Context, dir string, files []filesystem.Pending) error {
-	for _, p := range files {
-		hidden, target := filepath.Join(dir, p.Token), filepath.Join(dir, p.Name)
-		if there, err := exists(hidden); err != nil || !there {
-			return errors.Join(err, f.FileSystem.Commit(ctx, dir, []filesystem.Pending{p}))
-		}
-		if err := f.disk.rename(hidden, target); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *dyingFile) Sync() error { return f.d.step() }
-
-func (f *dyingFile) Close() error {
-	if f.compactedFile == nil {
-		return nil
-	}
-	return f.compactedFile.Close()
-}
-
-// TestCompactionSurvivesKills merges files of several subtasks, with the process killed before each step in turn and
-// the options changed after it: the rows are visible once, and in the files that there would have been.
+// TestCompactionSurvivesKills is about disks; the packages of other file systems have tests of the same.
 func TestCompactionSurvivesKills(t *testing.T) {
-	for _, format := range []string{"json", "avro", "parquet"} {
-		t.Run(format, func(t *testing.T) {
-			kills := 0
-			for ; ; kills++ {
-				if done := killedCompaction(t, format, kills); done {
-					break
-				}
+	for _, f := range []formats.Factory{jsonformat.Factory, avro.Factory, parquet.Factory} {
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel() // most of the time is that of the disk
+			connecttest.Merging(t, connecttest.FileSystemOptions{
+				Open: func(*testing.T) filesystem.FileSystem { return filesystem.Local },
+				Dir:  func(t *testing.T) string { return t.TempDir() },
+			}, Table, f)
+		})
+	}
+}
+
+// TestFilesOfEarlierCheckpoints makes files visible that a checkpoint of an earlier version knows, at each point at which the
+// process may have been killed that merged them.
+func TestFilesOfEarlierCheckpoints(t *testing.T) {
+	for kind, tc := range map[string]struct{ there, want string }{
+		"nothing was begun":       {".a=1 .b=2 .c=3", "a=1 b=2 c=3"},
+		"a merge was begun":       {".a=1 .b=2 .c=3 .a.compacting=1", ".a.compacting=1 a=1 b=2 c=3"},
+		"all rows were in one":    {".a=1 .b=2 .c=3 .a.compacted=123", "a=123"},
+		"one was removed":         {".a=1 .c=3 .a.compacted=123", "a=123"},
+		"all were removed":        {".a=1 .a.compacted=123", "a=123"},
+		"the first one has all":   {".a=123", "a=123"},
+		"the merged is visible":   {"a=123", "a=123"},
+		"all but one are visible": {"a=1 b=2 .c=3", "a=1 b=2 c=3"},
+		"one was deleted":         {".a=1 .c=3", "was it deleted?"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			dir := t.TempDir()
+			for f := range strings.FieldsSeq(tc.there) {
+				name, content, _ := strings.Cut(f, "=")
+				writeFile(t, filepath.Join(dir, name), content)
 			}
-			if kills < 8 {
-				t.Errorf("there are %d steps only", kills)
+			c, err := openSink(t, spec("n INT", "path="+dir, "format=json", "auto-compaction=true"), connect.Insert{}).(connect.GlobalTwoPhase).
+				GlobalCommitter(connect.WriterContext{Context: t.Context(), Now: time.Now}, nil)
+			must(t, err)
+			var items [][]byte
+			for _, name := range []string{"a", "b", "c"} {
+				items = append(items, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfd"+"\x64"+"\x01"+"\x02."+name+"\x01"+name))
+			}
+			for range 2 {
+				if err := c.Commit(&connect.Prepared{Committables: items}); err != nil {
+					wantError(t, err, tc.want)
+					return
+				}
+				entries, err := os.ReadDir(dir)
+				must(t, err)
+				var got []string
+				for _, e := range entries {
+					content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+					must(t, err)
+					got = append(got, e.Name()+"="+string(content))
+				}
+				if strings.Join(got, " ") != tc.want {
+					t.Errorf("there are %s, want %s", got, tc.want)
+				}
 			}
 		})
 	}
 }
 
-// killedCompaction is killed after some steps, and reports whether they were all.
-func killedCompaction(t *testing.T, format string, steps int) bool {
-	table := spec("n INT, s STRING, p INT", "path="+t.TempDir(), "format="+format, "auto-compaction=true", "compaction.file-size=1mb", "compaction.parallelism=1")
-	table.Partitions = []string{"p"}
-	prepared := connect.Prepared{Watermark: math.MinInt64}
-	wc := connect.WriterContext{Context: t.Context(), Metrics: &metric.Group{}, Now: time.Now, WakeAt: func(time.Time) {}, Parallelism: 3}
-	sink := openSink(t, table, connect.Insert{}).(connect.GlobalTwoPhase)
-	var want []string
-	for wc.Subtask = range 3 {
-		w, err := sink.(connect.ColumnSink).Writer(wc, nil)
+// TestEncodingOfMergedFiles holds what savepoints have.
+func TestEncodingOfMergedFiles(t *testing.T) {
+	const committable = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfd" + "\xc8\x01" + "\x08" + "\x14.part-0-0.inprogress" + "\x18.uncompacted-part-0-0-ab"
+	p, most, err := decodeMergeable([]byte(committable))
+	want := filesystem.Pending{Token: ".part-0-0.inprogress", Name: ".uncompacted-part-0-0-ab", Bytes: 8}
+	if p != want || most != 200 || err != nil || string(encodeMergeable(most, appendPending(nil, p))) != committable {
+		t.Errorf("%+v up to %d, %v", p, most, err)
+	}
+}
+
+// TestCompactionBegins has files of a snapshot of a time when files were not merged become visible as they are.
+func TestCompactionBegins(t *testing.T) {
+	table := spec("n INT", "path="+t.TempDir(), "format=json")
+	wc := connect.WriterContext{Context: t.Context(), Metrics: &metric.Group{}, Now: time.Now, WakeAt: func(time.Time) {}, Parallelism: 1}
+	start := func(states ...[]byte) connect.ColumnWriter {
+		t.Helper()
+		w, err := openSink(t, table, connect.Insert{}).Writer(wc, states)
 		must(t, err)
-		for p := range 2 {
-			if wc.Subtask == 2 && p == 1 {
-				continue // the partition has files of two
-			}
-			n := wc.Subtask*10 + p
-			must(t, w.Write(encoded(t, table.Schema, jsonformat.Factory, fmt.Sprintf(`{"n":%d,"s":"row %d","p":%d}`, n, n, p))))
-			want = append(want, fmt.Sprintf(`[%d,"row %d",%d]`, n, n, p))
-		}
-		must(t, w.Flush(false))
-		items, err := w.(connect.Preparer).Prepare(1)
-		must(t, err)
-		prepared.Committables = append(prepared.Committables, items...)
-		must(t, w.Close())
+		return w
 	}
-	commit := func(disk compactorDisk) error {
-		c, err := openSink(t, table, connect.Insert{}).(connect.GlobalTwoPhase).GlobalCommitter(wc, nil)
-		must(t, err)
-		k := c.(*partitionCommitter).Committer.(*compactor)
-		k.files = disk
-		k.committer.files = dyingFiles{filesystem.Local, disk}
-		return c.Commit(&prepared)
-	}
-	err := commit((&dying{steps}).disk())
-	if err != nil && !errors.Is(err, errDead) {
-		t.Fatal(err)
-	}
-	visible := mustRead(t, table, connect.Scan{})
-	slices.Sort(visible)
-	for i := 1; i < len(visible); i++ {
-		if visible[i] == visible[i-1] {
-			t.Fatalf("after %d steps there are %v", steps, visible)
-		}
-	}
-	table.Options["compaction.file-size"] = "1b"
-	for range 2 {
-		must(t, commit(osCompactorDisk))
-	}
-	got := mustRead(t, table, connect.Scan{})
-	slices.Sort(got)
-	equal(t, got, slices.Sorted(slices.Values(want)))
-	var files []string
-	must(t, filepath.WalkDir(table.Options["path"], func(path string, e os.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
-			files = append(files, filepath.Join(filepath.Base(filepath.Dir(path)), e.Name()))
-		}
-		return err
-	}))
-	if got := strings.Join(files, " "); got != "p=0/part-0-0 p=1/part-0-1" {
-		t.Fatalf("after %d steps and again the files are %s", steps, got)
-	}
-	return err == nil
+	w := start()
+	must(t, w.Write(encoded(t, table.Schema, jsonformat.Factory, `{"n":1}`)))
+	must(t, w.Flush(false))
+	state, err := w.Snapshot()
+	must(t, err)
+	must(t, w.Close())
+	table.Options["auto-compaction"] = "true"
+	w = start(state)
+	must(t, w.Write(encoded(t, table.Schema, jsonformat.Factory, `{"n":2}`)))
+	must(t, w.Flush(false))
+	items, err := w.(connect.Preparer).Prepare(1)
+	must(t, err)
+	must(t, w.Close())
+	c, err := openSink(t, table, connect.Insert{}).(connect.GlobalTwoPhase).GlobalCommitter(wc, nil)
+	must(t, err)
+	must(t, c.Commit(&connect.Prepared{Committables: items}))
+	equal(t, slices.Sorted(slices.Values(mustRead(t, table, connect.Scan{}))), []string{"[1]", "[2]"})
 }
 
 func TestCompactionErrors(t *testing.T) {
-	filesystem.Register("store", func(string) (filesystem.FileSystem, error) { return filesystem.Local, nil })
-	table := spec("n INT", "path="+t.TempDir(), "format=json", "auto-compaction=true")
-	c, err := openSink(t, table, connect.Insert{}).(connect.GlobalTwoPhase).GlobalCommitter(connect.WriterContext{Now: time.Now}, nil)
+	dir := t.TempDir()
+	table := spec("n INT", "path="+dir, "format=json", "auto-compaction=true")
+	c, err := openSink(t, table, connect.Insert{}).(connect.GlobalTwoPhase).GlobalCommitter(connect.WriterContext{Context: t.Context(), Now: time.Now}, nil)
 	must(t, err)
 	var items [][]byte
 	for i := range 3 {
-		p := filesystem.Pending{Token: fmt.Sprint(".part-0-", i, ".inprogress.1"), Name: fmt.Sprint("part-0-", i), Bytes: 3}
+		p := filesystem.Pending{Token: fmt.Sprint(".part-0-", i, ".inprogress.1"), Name: fmt.Sprint(".uncompacted-part-0-", i, "-x"), Bytes: 3}
 		items = append(items, encodeMergeable(100, appendPending(nil, p)))
 		if i != 1 {
-			writeFile(t, filepath.Join(table.Options["path"], p.Token), "{}\n")
+			writeFile(t, filepath.Join(dir, p.Token), "{}\n")
 		}
 	}
-	if err := c.Commit(&connect.Prepared{Committables: items}); err == nil || !strings.Contains(err.Error(), "of the 3 files that are merged") {
-		t.Errorf("without one of the files: %v", err)
-	}
-	for options, want := range map[string]string{
-		"path=/x compaction.file-size=0": `compaction.file-size: "0" is not a size`,
-		"path=store://bucket/x":          "merges files on disks, not in store://bucket",
-	} {
-		_, err := Table.NewSink(spec("n INT", append(strings.Fields(options), "format=json", "auto-compaction=true")...))
-		wantError(t, err, want)
-	}
+	wantError(t, c.Commit(&connect.Prepared{Committables: items}), `merge 3 files into "compacted-part-0-0-x"`, ".part-0-1.inprogress.1", "was it deleted?")
+	writeFile(t, filepath.Join(dir, ".part-0-1.inprogress.1"), "{}{}\n")
+	wantError(t, c.Commit(&connect.Prepared{Committables: items}), ".uncompacted-part-0-1-x", "it has 5 bytes, but the checkpoint knows 3")
+	_, err = Table.NewSink(spec("n INT", "path=/x", "compaction.file-size=0", "format=json", "auto-compaction=true"))
+	wantError(t, err, `compaction.file-size: "0" is not a size`)
 }

@@ -136,7 +136,7 @@ func decodePending(b []byte) (p filesystem.Pending, rest []byte, err error) {
 	return p, b, nil
 }
 
-// partName is a part's name when it is visible, hiddenName while it is written. origin is "" where a name that is
+// partName is a part's name when it is committed, hiddenName while it is written. origin is "" where a name that is
 // taken is refused.
 func partName(subtask int, n int64, origin, suffix string) string {
 	if origin != "" {
@@ -154,7 +154,7 @@ func hiddenName(subtask int, n int64, attempt int) string {
 
 // partNumber is the number in a name of either kind, if it is the subtask's, and what comes after it.
 func partNumber(name string, subtask int) (n int64, rest string, ok bool) {
-	rest, ok = strings.CutPrefix(strings.TrimPrefix(name, "."), fmt.Sprintf("part-%d-", subtask))
+	rest, ok = strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(name, uncompacted), "."), fmt.Sprintf("part-%d-", subtask))
 	if !ok {
 		return 0, "", false
 	}

@@ -221,7 +221,7 @@ func (s *globalSink) GlobalCommitter(ctx connect.WriterContext, state []byte) (c
 	if err != nil {
 		return nil, err
 	}
-	files := connect.Committer(&compactor{inner.(*committer), &s.compaction, osCompactorDisk})
+	files := connect.Committer(&compactor{inner.(*committer), &s.compaction})
 	if s.insert.Overwrite {
 		files = &replacer{files, inner.(*committer)}
 	}

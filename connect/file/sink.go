@@ -105,6 +105,8 @@ type sink[T any] struct {
 	dir string
 	enc Encoder[T]
 	o   SinkOptions[T]
+	// isCompacted has parts be committed under hidden names, to be merged by a compactor.
+	isCompacted bool
 	// open returns the file system of the directory.
 	open func(dir string) (filesystem.FileSystem, error)
 }
@@ -121,7 +123,8 @@ func (s *sink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Wr
 	w := &writer[T]{
 		sink: s, ctx: ctx, dir: dir, files: files, buckets: map[string]bool{}, open: map[string]*openPart[T]{},
 	}
-	if _, ok := files.(filesystem.Uploader); ok {
+	_, w.uploads = files.(filesystem.Uploader)
+	if w.uploads || s.isCompacted {
 		w.origin = newOrigin()
 	}
 	for _, state := range states {

@@ -76,7 +76,7 @@ func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 		c.inner.o.Bucket = func(p *place, _ time.Time) string { return p.w.bucket(p.i) }
 	}
 	isCompacted := s.compaction.bytes > 0
-	c.inner.o.RollOnCheckpoint = isCompacted
+	c.inner.isCompacted, c.inner.o.RollOnCheckpoint = isCompacted, isCompacted
 	if s.commit != nil || isCompacted {
 		return &globalSink{c}, nil
 	}
@@ -253,8 +253,11 @@ func (w *columnWriter) Prepare(checkpoint int64) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.s.compaction.bytes > 0 {
-		for i := range parts {
+	for i := 0; i < len(parts) && w.s.compaction.bytes > 0; i++ {
+		// Those of a snapshot of a time when files were not merged are not hidden.
+		if p, _, err := decodePending(parts[i]); err != nil {
+			return nil, err
+		} else if _, ok := compactedName(p.Name); ok {
 			parts[i] = encodeMergeable(w.s.compaction.bytes, parts[i])
 		}
 	}

@@ -23,7 +23,8 @@ type writer[T any] struct {
 	ctx     connect.WriterContext
 	dir     string
 	files   filesystem.FileSystem
-	origin  string                  // part of the names of parts, if files is an Uploader
+	uploads bool                    // files is an Uploader
+	origin  string                  // part of the names of parts, where one that is taken is not refused
 	next    int64                   // number of the next part
 	buckets map[string]bool         // that are made, and whose files next is above of
 	open    map[string]*openPart[T] // by bucket
@@ -173,7 +174,7 @@ func (w *writer[T]) enter(bucket string) error {
 	if err := w.files.MkdirAll(w.ctx.Context, w.dir, bucket); err != nil {
 		return fmt.Errorf("file: make the bucket %q: %w", bucket, err)
 	}
-	if w.origin != "" {
+	if w.uploads {
 		w.buckets[bucket] = true // its names are in use nowhere
 		return nil
 	}
@@ -195,10 +196,12 @@ func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 	for {
 		n := w.next
 		w.next++
-		p := &openPart[T]{part: part{
-			bucket: bucket, name: filepath.Join(bucket, partName(w.ctx.Subtask, n, w.origin, w.sink.suffix())),
-		}}
-		if w.origin == "" {
+		name := partName(w.ctx.Subtask, n, w.origin, w.sink.suffix())
+		if w.sink.isCompacted {
+			name = uncompacted + name
+		}
+		p := &openPart[T]{part: part{bucket: bucket, name: filepath.Join(bucket, name)}}
+		if !w.uploads {
 			p.hidden = hiddenName(w.ctx.Subtask, n, w.ctx.Attempt)
 		}
 		f, err := w.files.Create(w.ctx.Context, w.dir, p.name, p.hidden)
@@ -335,7 +338,7 @@ func (w *writer[T]) opened() (out []*part) {
 // Flush makes all files durable, and ends them if that is due.
 func (w *writer[T]) Flush(endOfInput bool) error {
 	end := endOfInput || w.sink.o.RollOnCheckpoint || w.sink.enc.Bulk != nil
-	if end && w.origin != "" && w.err == nil {
+	if end && w.uploads && w.err == nil {
 		return w.keep(w.endAll(w.parts()))
 	}
 	for _, p := range w.parts() {

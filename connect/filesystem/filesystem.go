@@ -52,7 +52,8 @@ type FileSystem interface {
 	// What was written after the snapshot is cut off. It may be repeated, also with a file that was ended.
 	Recover(ctx context.Context, dir string, p Pending) (Pending, error)
 	// Commit makes finished files visible, durably. Those that are visible already are passed over, and it
-	// is an error if a file of another origin has the name.
+	// is an error if a file of another origin has the name. But for an Uploader, the Name may be another one than Create
+	// had, in the same directory.
 	Commit(ctx context.Context, dir string, files []Pending) error
 }
 

@@ -17,7 +17,11 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/connect/connecttest"
+	"github.com/flott-dev/flott/connect/file"
 	"github.com/flott-dev/flott/connect/filesystem"
+	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/format/parquet"
 	"github.com/flott-dev/flott/internal/servertest"
 )
 
@@ -126,6 +130,20 @@ func TestFileSystem(t *testing.T) {
 		Dir:     func(t *testing.T) string { _, dir := newDir(t); return dir },
 		Lengths: []int{1, 700_000},
 	})
+}
+
+func TestMerging(t *testing.T) {
+	for _, f := range []format.Factory{json.Factory, parquet.Factory} {
+		t.Run(f.Name, func(t *testing.T) {
+			connecttest.Merging(t, connecttest.FileSystemOptions{
+				Open: func(t *testing.T) filesystem.FileSystem {
+					_, dir := newDir(t)
+					return system(t, dir)
+				},
+				Dir: func(t *testing.T) string { _, dir := newDir(t); return dir },
+			}, file.Table, f)
+		})
+	}
 }
 
 // TestFiles writes a file of several blocks, with pauses at odd places, and reads it in several ways.

@@ -21,6 +21,9 @@ import (
 	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/connect/file"
 	"github.com/flott-dev/flott/connect/filesystem"
+	"github.com/flott-dev/flott/format"
+	"github.com/flott-dev/flott/format/json"
+	"github.com/flott-dev/flott/format/parquet"
 	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/metric"
 )
@@ -299,6 +302,30 @@ func (s *store) dies(t *testing.T, o file.SinkOptions[string], request int, effe
 	}
 	must(t, s.open(t).(*system).AbortUploads(t.Context(), dir, func(string) bool { return true }))
 	return !dead.Load()
+}
+
+// TestMerging merges files that are uploads, and files that are written with one request.
+func TestMerging(t *testing.T) {
+	s := newStore(t)
+	s.env(t)
+	opened, err := filesystem.For("s3://bucket/")
+	must(t, err)
+	files := opened.(*system)
+	files.bucket = s.open(t).(*system).bucket // tries once
+	for _, tc := range []struct {
+		format    format.Factory
+		partBytes int
+	}{{json.Factory, 10_000}, {json.Factory, 20}, {parquet.Factory, 100}} {
+		files.partBytes, files.smallBytes = tc.partBytes, tc.partBytes-1
+		t.Run(fmt.Sprint(tc.format.Name, " ", tc.partBytes), func(t *testing.T) {
+			connecttest.Merging(t, connecttest.FileSystemOptions{
+				Open: func(*testing.T) filesystem.FileSystem { return files }, Dir: s.dir,
+			}, file.Table, tc.format)
+		})
+	}
+	if left := s.uploading(t); left != nil {
+		t.Errorf("uploads of %q are left", left)
+	}
 }
 
 // TestFilesEndTogether has the last parts of several files be on their way at the same time, and so their completions.
