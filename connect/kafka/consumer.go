@@ -43,7 +43,7 @@ type fetched struct {
 	records []*kgo.Record
 	end     int64 // of the partition then
 	err     error
-	checked bool // err: the brokers were asked whether the offset is there
+	checked bool // err: what it means is known, as the brokers were asked whether the offset is there
 }
 
 func newConsumer(cfg *config, ctx connect.ReaderContext) *consumer {
@@ -96,11 +96,15 @@ func (c *consumer) open(from map[string]map[int32]kgo.Offset) (err error) {
 	if c.cfg.readCommitted {
 		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
-	if c.client, err = c.cfg.newClient(opts...); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancel(c.ctx.Context)
 	c.fetching, c.stop = ctx, cancel
+	opts = append(opts, kgo.WithHooks(&refusals{cfg: c.cfg.settings, fail: func(err error) {
+		c.handOver(ctx, []fetched{{err: err, checked: true}})
+	}}))
+	if c.client, err = c.cfg.newClient(opts...); err != nil {
+		cancel()
+		return err
+	}
 	c.wg.Go(func() { c.fetch(ctx) })
 	return nil
 }
@@ -213,6 +217,8 @@ func (c *consumer) failed(f *fetched) error {
 	case errors.Is(f.err, kerr.OffsetOutOfRange), errors.As(f.err, &lost):
 		return fmt.Errorf("kafka: the records of partition %s from offset %d on are not there any more, or were never; to lose them, or to "+
 			"read some again, set auto.offset.reset to earliest or latest: %w", f.Partition, s.next, f.err)
+	case f.Topic == "" && f.checked:
+		return fmt.Errorf("kafka: %w", f.err)
 	case f.Topic == "":
 		return fmt.Errorf("kafka: %w", c.cfg.explain(f.err))
 	}

@@ -17,9 +17,28 @@ type producer struct {
 	cfg    *sinkConfig
 	ctx    connect.WriterContext
 	client *kgo.Client
+	// writing ends when there is no use in waiting for the brokers.
+	writing context.Context
+	end     context.CancelFunc
 
 	mu  sync.Mutex
 	err error // the first of a record that was not written
+}
+
+func (p *producer) init(cfg *sinkConfig, ctx connect.WriterContext) {
+	p.cfg, p.ctx = cfg, ctx
+	p.writing, p.end = context.WithCancel(ctx.Context)
+}
+
+// newClient makes a client that writes.
+func (p *producer) newClient(more ...kgo.Opt) (*kgo.Client, error) {
+	return p.cfg.newClient(p.cfg.produceOptions(append(more, kgo.WithHooks(&refusals{cfg: p.cfg.settings, fail: p.refused}))...)...)
+}
+
+// refused fails what is written.
+func (p *producer) refused(err error) {
+	p.fail(fmt.Errorf("kafka: %w", err))
+	p.end()
 }
 
 // produceOptions are those of a client that writes.
@@ -41,19 +60,23 @@ func (p *producer) produce(records []*kgo.Record) error {
 		return err
 	}
 	for _, r := range records {
-		p.client.Produce(p.ctx.Context, r, p.written)
+		p.client.Produce(p.writing, r, p.written)
 	}
 	return nil
 }
 
 func (p *producer) written(r *kgo.Record, err error) {
-	if err == nil {
-		return
+	if err != nil {
+		p.fail(fmt.Errorf("kafka: a record for topic %s is not written: %w", r.Topic, p.cfg.explainWrite(err)))
 	}
+}
+
+// fail keeps the first error.
+func (p *producer) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err == nil {
-		p.err = fmt.Errorf("kafka: a record for topic %s is not written: %w", r.Topic, p.cfg.explainWrite(err))
+		p.err = err
 	}
 }
 
@@ -66,9 +89,10 @@ func (p *producer) failure() error {
 // flush waits until all records are written.
 func (p *producer) flush() error {
 	if p.client != nil {
-		if err := p.client.Flush(p.ctx.Context); err != nil {
-			return fmt.Errorf("kafka: %w", context.Cause(p.ctx.Context))
-		}
+		_ = p.client.Flush(p.writing) // its error is that of the context
+	}
+	if cause := context.Cause(p.ctx.Context); cause != nil {
+		return fmt.Errorf("kafka: %w", cause)
 	}
 	return p.failure()
 }
@@ -93,15 +117,19 @@ func (c *sinkConfig) explainWrite(err error) error {
 type plain struct{ producer }
 
 func newPlain(cfg *sinkConfig, ctx connect.WriterContext) (*plain, error) {
-	client, err := cfg.newClient(cfg.produceOptions()...)
+	p := &plain{}
+	p.init(cfg, ctx)
+	client, err := p.newClient()
 	if err != nil {
 		return nil, err
 	}
 	if err := cfg.reach(ctx.Context, client); err != nil {
+		p.end()
 		client.Close()
 		return nil, err
 	}
-	return &plain{producer{cfg: cfg, ctx: ctx, client: client}}, nil
+	p.client = client
+	return p, nil
 }
 
 // Flush waits until all records are written, unless they may be lost.
@@ -117,6 +145,7 @@ func (p *plain) Snapshot() ([]byte, error) { return nil, nil }
 
 // Close disconnects.
 func (p *plain) Close() error {
+	p.end()
 	p.client.Close()
 	return nil
 }

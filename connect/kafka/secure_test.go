@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/internal/certificate"
 	"github.com/flott-dev/flott/internal/servertest"
 )
@@ -85,5 +87,55 @@ func TestSecureBroker(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+	t.Run("password", func(t *testing.T) {
+		changePassword(t, c, b, with("security.protocol=SASL_SSL", "sasl.mechanism=SCRAM-SHA-256", "sasl.jaas.config="+login, "default.api.timeout.ms=3000"))
+	})
+}
+
+// changePassword has the password of a user be another one while jobs read and write: they fail when they were refused for long enough.
+func changePassword(t *testing.T, c *cluster, b *servertest.Broker, properties map[string]string) {
+	jobs := map[string]func() error{}
+	brokers := []string{b.SASL}
+	for _, o := range []SinkOptions{{Guarantee: AtLeastOnce}, {Guarantee: ExactlyOnce, TransactionPrefix: "password"}} {
+		o.Brokers, o.Topic, o.Properties = brokers, "a", properties
+		w, err := Sink(o, encoded).Writer(connect.WriterContext{Context: t.Context(), Parallelism: 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		write := func() error { return errors.Join(w.Write([]string{"x"}, []int64{noTime}), w.Flush(false)) }
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+		jobs[fmt.Sprint("the sink with the guarantee ", o.Guarantee)] = write
+	}
+	d := connecttest.NewDriver(t, Source(SourceOptions{Brokers: brokers, Topics: []string{"a"}, Properties: properties}, placed), 1, nil)
+	read := func() error {
+		_, err := d.Read(1)
+		return err
+	}
+	if err := read(); err != nil {
+		t.Fatal(err)
+	}
+	jobs["the source"] = func() (err error) {
+		for err == nil {
+			err = read()
+		}
+		return err
+	}
+	admin := kadm.NewClient(c.client)
+	r, err := admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{
+		User: servertest.KafkaUser, Mechanism: kadm.ScramSha256, Iterations: 4096, Password: "another",
+	}})
+	if err != nil || r.Error() != nil {
+		t.Fatal(err, r.Error())
+	}
+	b.Kill()
+	b.Start(t)
+	for what, job := range jobs {
+		if err := job(); err == nil || !strings.Contains(err.Error(), "look at sasl.jaas.config") {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }

@@ -103,7 +103,7 @@ func newTransactional(t *twoPhase, ctx connect.WriterContext, states [][]byte) (
 			prepared[id] = true
 		}
 	}
-	w := &transactional{producer: producer{cfg: t.cfg, ctx: ctx}, t: t, pool: &pool{prefix: t.cfg.TransactionPrefix + "-" + strconv.Itoa(ctx.Subtask) + "-"}}
+	w := &transactional{t: t, pool: &pool{prefix: t.cfg.TransactionPrefix + "-" + strconv.Itoa(ctx.Subtask) + "-"}}
 	b, err := newBrokers(t.cfg, ctx.Context)
 	if err != nil {
 		return nil, err
@@ -134,6 +134,7 @@ func newTransactional(t *twoPhase, ctx connect.WriterContext, states [][]byte) (
 			w.pool.slots = append(w.pool.slots, s)
 		}
 	}
+	w.init(t.cfg, ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pools == nil {
@@ -150,7 +151,7 @@ func (w *transactional) begin() error {
 	}
 	s := w.pool.take()
 	if s.client == nil {
-		client, err := w.cfg.newClient(w.cfg.produceOptions(kgo.TransactionalID(s.id), kgo.TransactionTimeout(w.cfg.transactionTimeout))...)
+		client, err := w.newClient(kgo.TransactionalID(s.id), kgo.TransactionTimeout(w.cfg.transactionTimeout))
 		if err != nil {
 			return err
 		}
@@ -227,6 +228,7 @@ func (w *transactional) Close() error {
 			s.client = nil
 		}
 	}
+	w.end()
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
 	if w.t.pools[w.ctx.Subtask] == w.pool {
