@@ -120,6 +120,9 @@ func (c *Connection) dial(ctx context.Context) (*client, error) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
+			if errors.Is(err, nats.ErrTLS) {
+				return nil, c.explain(err)
+			}
 			return nil, fmt.Errorf("nats: no server at %s has answered within %v ('connect.timeout'): %w", redact.URLs(c.Servers), c.Timeout, err)
 		}
 	}
@@ -130,13 +133,27 @@ func (c *client) close() { c.nc.Close() }
 // isAway reports whether an error is one of a server that is not there, or not yet.
 func isAway(err error) bool {
 	var network net.Error
-	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, io.EOF) || errors.As(err, &network)
+	return !isRefused(err) && (errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, io.EOF) || errors.As(err, &network))
+}
+
+// isRefused reports whether a server has said, by TLS, that it does not want the client.
+func isRefused(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && network.Op == "remote error"
 }
 
 // explain adds to an error what can be done about it.
 func (c *Connection) explain(err error) error {
-	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
 		return fmt.Errorf("nats: the server does not let the user in: look at 'user' and 'password', 'token' or 'credentials': %w", err)
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("nats: the server's certificate is not trusted: look at 'tls.ca': %w", err)
+	case errors.Is(err, nats.ErrTLS), isRefused(err):
+		return fmt.Errorf("nats: the server refuses the connection: it may want a certificate ('tls.cert', 'tls.key'): %w", err)
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		return fmt.Errorf("nats: the server has no TLS: leave out 'tls.ca', 'tls.cert' and 'tls.key', and 'servers' are nats://: %w", err)
 	}
 	return fmt.Errorf("nats: %w", err)
 }
