@@ -1,10 +1,13 @@
 package postgrescdc
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +32,38 @@ func TestChanges(t *testing.T) {
 	d.wants(f, "+I "+first, "+I [2"+nulls+"]")
 	d.exec("INSERT INTO t (id) VALUES (3)", "UPDATE t SET id = 4 WHERE id = 3", "DELETE FROM t WHERE id = 2", "UPDATE t SET b = NULL WHERE id = 1")
 	d.wants(f, "+I [3"+nulls+"]", "-U [3"+nulls+"]", "+U [4"+nulls+"]", "-D [2"+nulls+"]", "-U "+first, "+U "+strings.Replace(first, "true", "null", 1))
+}
+
+// TestTruncate: rows that are gone by TRUNCATE are not told, as in Flink CDC, but that is said; what comes after it is told.
+func TestTruncate(t *testing.T) {
+	var said lockedBuffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&said, nil)))
+	defer slog.SetDefault(before)
+	d := newDatabase(t, servertest.Postgres(t))
+	d.exec("CREATE TABLE t (id INT PRIMARY KEY)", "ALTER TABLE t REPLICA IDENTITY FULL", "CREATE TABLE other (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+	f := d.follow("id INT NOT NULL", "", nil)
+	defer f.Close()
+	d.wants(f, "+I [1]")
+	d.exec("INSERT INTO other VALUES (1)", "TRUNCATE other", "INSERT INTO t VALUES (2)", "BEGIN; INSERT INTO t VALUES (3); TRUNCATE other, t; INSERT INTO t VALUES (1); COMMIT")
+	d.wants(f, "+I [2]", "+I [3]", "+I [1]")
+	said.Lock()
+	defer said.Unlock()
+	if got := strings.Count(said.String(), "a table was truncated"); got != 1 || !strings.Contains(said.String(), "table=public.t") {
+		t.Errorf("what is said: %s", &said.Buffer)
+	}
+}
+
+// lockedBuffer is a log.
+type lockedBuffer struct {
+	sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.Buffer.Write(p)
 }
 
 // TestUpserts reads changes by key: of a deletion only the key is known, and large values that have not changed are not.
