@@ -19,6 +19,7 @@ import (
 	"github.com/flott-dev/flott/connect/collect"
 	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/connect/kafka"
+	"github.com/flott-dev/flott/internal/servertest"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
 	"github.com/flott-dev/flott/stream"
@@ -156,7 +157,29 @@ func TestJobWritesEachRecordOnce(t *testing.T) {
 
 // TestSQL writes a topic and reads it, with keys and metadata columns of other types than the connector has.
 func TestSQL(t *testing.T) {
-	brokers, _ := broker(t, 2, "t")
+	t.Run("fake", func(t *testing.T) {
+		brokers, _ := broker(t, 2, "t")
+		testSQL(t, brokers)
+	})
+	t.Run("real", func(t *testing.T) {
+		brokers := []string{servertest.Kafka(t).Address}
+		client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		admin := kadm.NewClient(client)
+		if r, err := admin.CreateTopics(t.Context(), 2, 1, nil, "t"); err != nil || r.Error() != nil {
+			t.Fatal(err, r.Error())
+		}
+		testSQL(t, brokers)
+		if _, err := admin.DeleteTopics(t.Context(), "t"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func testSQL(t *testing.T, brokers []string) {
 	s := sql.NewSession(sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor()), sql.Set("execution.runtime-mode", "batch"))
 	run := func(text string) []string { return runSQL(t, s, text) }
 	run(`CREATE TABLE t (

@@ -136,8 +136,30 @@ func TestJobWritesEachRecordOnce(t *testing.T) {
 
 // TestSQL writes a stream and reads it, with columns in the subject and metadata columns.
 func TestSQL(t *testing.T) {
-	at, stop := server("ORDERS")
-	defer stop()
+	t.Run("embedded", func(t *testing.T) {
+		at, stop := server("ORDERS")
+		defer stop()
+		testSQL(t, at)
+	})
+	t.Run("package", func(t *testing.T) {
+		s := servertest.NewNATS(t)
+		nc, err := client.Connect(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		js, err := jetstream.New(nc)
+		if err == nil {
+			_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"ORDERS.>"}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		testSQL(t, s.URL)
+	})
+}
+
+func testSQL(t *testing.T, at string) {
 	s := sql.NewSession(sql.With(all.Factories(), all.Formats()), sql.On(launch.Executor()), sql.Set("execution.runtime-mode", "batch"))
 	run := func(text string) (rows []string) {
 		t.Helper()

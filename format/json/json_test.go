@@ -45,7 +45,7 @@ func FuzzDecode(f *testing.F) {
 			formattest.Projections(t, Factory, table, record)
 		}
 		rows := &format.Table{Schema: formattest.Schema("a INT, b STRING, c ARRAY<INT>")}
-		for _, f := range []format.Factory{Debezium, Canal, Maxwell} {
+		for _, f := range []format.Factory{Debezium, Canal, Maxwell, Ogg} {
 			formattest.Projections(t, f, rows, record)
 		}
 		syntax(t, record)
