@@ -124,6 +124,14 @@ var (
 		Key: "job.autoscaler.vertex.max-parallelism", Default: "200",
 		Text: "The largest parallelism that the autoscaler gives a vertex, which its own maximum parallelism bounds besides.",
 	}, 1, 32768))
+	LogLevel = define(Enum(Doc{
+		Key: "env.log.level", Default: "INFO",
+		Text: "What the processes of a cluster write to their logs: what is of this level or a higher one. It can be changed while they run.",
+	}, map[string]string{"TRACE": "DEBUG"}, "DEBUG", "INFO", "WARN", "ERROR"))
+	LogFormat = define(Enum(Doc{
+		Key: "env.log.format", Default: "text",
+		Text: "How: a line is key=value with text, an object with json.",
+	}, nil, "text", "json"))
 	LoadBalance = define(Enum(Doc{
 		Key: "taskmanager.load-balance.mode", Default: "NONE",
 		Text: "Which TaskManager's slots go first: with NONE those of the fullest, so that few are in use; with SLOTS those of the emptiest.",

@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime/debug"
@@ -15,13 +16,18 @@ import (
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/operator"
+	"github.com/flott-dev/flott/internal/probe"
 	"github.com/flott-dev/flott/internal/process"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/wire"
 	"github.com/flott-dev/flott/internal/worker"
 	"github.com/flott-dev/flott/stream"
 )
+
+// goDefault is the logger that a program has that has installed none.
+var goDefault = slog.Default()
 
 // calls counts the calls of Run and Start in this program, by which a worker knows its job again.
 var calls atomic.Int64
@@ -34,6 +40,12 @@ func work(ctx context.Context, plan *graph.Plan, opts *job.Options, s stream.Set
 	if d := spec.Job.Graph.Difference(plan.JobGraph()); d != "" {
 		return fmt.Errorf("the program builds another job here than where it was submitted: %s; values that "+
 			"change the job, such as the time or files, belong into its arguments or into stream.Params", d)
+	}
+	var level slog.LevelVar
+	level.Set(spec.LogLevel)
+	opts.ID, opts.Log = spec.Job.ID, logging.New(spec.LogFormat, &level, os.Stderr)
+	if slog.Default() == goDefault { // else the program has its own
+		logging.Install(opts.Log)
 	}
 	opts.Clock = clock.System{}
 	opts.TempDir, opts.AllowNonRestored = spec.TempDir, spec.Job.AllowNonRestored
@@ -71,6 +83,7 @@ func work(ctx context.Context, plan *graph.Plan, opts *job.Options, s stream.Set
 	}
 	o.Advertise = o.Listener.Addr().String()
 	o.Hello = control.Hello{Job: spec.Job.ID, PID: os.Getpid()}
+	o.Probe = probe.New(&level)
 	o.SetMemory = func(limit int64) { debug.SetMemoryLimit(process.GoLimit(limit)) }
 	return worker.Serve(ctx, plan, o)
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/flott-dev/flott/internal/batch"
@@ -67,6 +68,9 @@ func (c *Emitter[O]) Now() time.Time { return c.task.Clock.Now() }
 
 // Subtask is the number of the subtask, from 0.
 func (c *Emitter[O]) Subtask() int { return c.task.Subtask }
+
+// Logger writes to the log of the process, as Task.Logger does.
+func (c *Emitter[O]) Logger() *slog.Logger { return c.task.Logger() }
 
 // SideOf is the side output behind a tag. Tags call it.
 func (c *Emitter[O]) SideOf(tag string) any { return c.out.Side(tag) }

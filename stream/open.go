@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/flott-dev/flott/internal/batch"
@@ -27,6 +28,12 @@ type Task struct {
 
 // Context is done when the job is to stop; what may wait should watch it.
 func (t *Task) Context() context.Context { return t.ctx.Cancelled }
+
+// Logger writes to the log of the process that the subtask runs in. On a cluster its lines have the job, the vertex, the subtask
+// and the attempt as attributes, and their format and level are those of the process: env.log.format, env.log.level. In a program
+// that runs its job itself they are those of slog.Default, with the same attributes. A line costs microseconds: log rarely, not
+// for each record.
+func (t *Task) Logger() *slog.Logger { return t.ctx.Logger() }
 
 // Param is a value of Params, "" when there is none.
 func (t *Task) Param(name string) string { return t.ctx.Params[name] }

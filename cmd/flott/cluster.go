@@ -47,6 +47,9 @@ type clusterStartCmd struct {
 	TaskManagers int  `default:"1" name:"taskmanagers" help:"How many TaskManagers."`
 	Foreground   bool `help:"Stay, and stop the cluster on Ctrl-C."`
 	Insecure     bool `help:"Listen where other machines can reach it although no credentials are configured."`
+
+	LogLevel  string `placeholder:"LEVEL" help:"What the processes log, at least: debug, info, warn or error. It is env.log.level."`
+	LogFormat string `placeholder:"FORMAT" help:"How: text or json. It is env.log.format."`
 }
 
 // Run starts the cluster.
@@ -139,6 +142,12 @@ func (s *clusterStartCmd) daemon(ctx context.Context, cluster *process.Cluster, 
 	}
 	if s.Insecure {
 		all = append(all, "--insecure")
+	}
+	if s.LogLevel != "" {
+		all = append(all, "--log-level", s.LogLevel)
+	}
+	if s.LogFormat != "" {
+		all = append(all, "--log-format", s.LogFormat)
 	}
 	return cluster.Start(ctx, role, process.Command{
 		Name: name, Path: self, Args: append(all, args...),

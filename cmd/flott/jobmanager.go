@@ -20,6 +20,8 @@ import (
 	"github.com/flott-dev/flott/internal/ha"
 	"github.com/flott-dev/flott/internal/ha/configured"
 	"github.com/flott-dev/flott/internal/jobmanager"
+	"github.com/flott-dev/flott/internal/logging"
+	"github.com/flott-dev/flott/internal/probe"
 	"github.com/flott-dev/flott/internal/process"
 	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/schedule"
@@ -32,6 +34,44 @@ type processFlags struct {
 	configFlags
 	Insecure bool   `help:"Listen where other machines can reach it although no credentials are configured: who does can run code."`
 	Dir      string `placeholder:"DIR" help:"Where logs, programs of jobs and temporary files go; by default a directory of its own among the temporary ones."`
+
+	LogLevel  string `placeholder:"LEVEL" help:"What is logged, at least: debug, info, warn or error. It is env.log.level."`
+	LogFormat string `placeholder:"FORMAT" help:"How: text or json. It is env.log.format."`
+}
+
+// logs begins the log of the process. What is said besides, for people, is a line of it if that is JSON.
+func (f *processFlags) logs(c *config.Configuration) (o logOptions, err error) {
+	for key, value := range map[string]string{config.LogLevel.Key: f.LogLevel, config.LogFormat.Key: f.LogFormat} {
+		if value == "" {
+			continue
+		}
+		if err := c.Set(key, value); err != nil {
+			return o, err
+		}
+	}
+	o.level, o.format = &slog.LevelVar{}, config.LogFormat.Get(c)
+	level, err := logging.ParseLevel(config.LogLevel.Get(c))
+	if err != nil {
+		return o, err
+	}
+	o.level.Set(level)
+	logging.Install(logging.New(o.format, o.level, os.Stderr))
+	return o, nil
+}
+
+// logOptions are what the log of this process is.
+type logOptions struct {
+	level  *slog.LevelVar
+	format string
+}
+
+// say tells people what they want to know.
+func (o logOptions) say(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); o.format == logging.JSON {
+		slog.Info(text)
+	} else {
+		fmt.Println(text)
+	}
 }
 
 // directory is Dir, or a new one, which remove removes.
@@ -111,6 +151,10 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	logs, err := j.logs(c)
+	if err != nil {
+		return err
+	}
 	dir, remove, err := j.directory("flott-jobmanager-")
 	if err != nil {
 		return err
@@ -167,7 +211,7 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	ready := func() error {
 		return child.Ready(map[string]string{"rpc": rpc.Addr().String(), "rest": scheme(c) + web.Addr().String()})
 	}
-	o := jobmanager.Options{Wire: wireOptions(c, members), Epoch: time.Now().UnixNano()}
+	o := jobmanager.Options{Probe: probe.New(logs.level), Wire: wireOptions(c, members), Epoch: time.Now().UnixNano()}
 	o.Wire.Name, o.REST = "jobmanager", scheme(c)+advertised(web.Addr(), "")
 	o.Pool.IdleTimeout = int64(config.SlotIdleTimeout.Get(c))
 	if config.LoadBalance.Get(c) == "SLOTS" {
@@ -184,7 +228,7 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 		if err := ready(); err != nil {
 			return err
 		}
-		fmt.Printf("flott: the JobManager at %s stands by, until it leads\n", url)
+		logs.say("flott: the JobManager at %s stands by, until it leads", url)
 		l, err := store.Campaign(ctx, ha.Contender{Name: hostname(), Address: advertised(rpc.Addr(), hostname()), REST: url})
 		if ctx.Err() != nil {
 			return nil
@@ -205,8 +249,8 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 	}
 	server.Lead(m, m.Epoch())
 	go func() { failed <- m.Serve(rpc) }()
-	fmt.Printf("flott: the JobManager listens for TaskManagers on %s, and serves %s\n", rpc.Addr(), url)
-	fmt.Printf("flott: the dashboard is at %s/\n", url)
+	logs.say("flott: the JobManager listens for TaskManagers on %s, and serves %s", rpc.Addr(), url)
+	logs.say("flott: the dashboard is at %s/", url)
 	if !configured.Survives(c) {
 		if err := ready(); err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	switch {
-	case os.Getenv(control.WorkerVariable) != "" && os.Getenv(jobVariable)+os.Getenv(batchVariable)+os.Getenv(flottVariable)+os.Getenv(windowsVariable)+os.Getenv(panicVariable) == "":
+	case os.Getenv(control.WorkerVariable) != "" && os.Getenv(jobVariable)+os.Getenv(batchVariable)+os.Getenv(flottVariable)+os.Getenv(windowsVariable)+os.Getenv(panicVariable)+os.Getenv(logVariable) == "":
 		fmt.Fprintln(os.Stderr, "a worker has not got the variable that says what it is")
 		os.Exit(1)
 	case os.Getenv(jobVariable) != "":
@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	case os.Getenv(logVariable) != "":
+		exitWith(logJob())
 	case os.Getenv(panicVariable) != "":
 		if err := panicJob(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -5,18 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/flott-dev/flott/client"
+	"github.com/flott-dev/flott/internal/logging"
 )
 
 type logsCmd struct {
 	clientFlags
 	Follow bool   `short:"f" help:"Go on with what is written from now on, until Ctrl-C or the end of the job."`
 	List   bool   `short:"l" help:"List the log files only."`
-	Of     string `arg:"" default:"jobmanager" help:"jobmanager, the id of a TaskManager or as much of its beginning as no other has, or a job: its id, or as much of its beginning as no other has, or its name."`
+	Level  string `placeholder:"LEVEL" help:"Only lines of this level or a higher one: debug, info, warn or error."`
+	Job    string `placeholder:"JOB" help:"Only lines about a job: its name, its id, or the beginning of that."`
+	Vertex string `placeholder:"TEXT" help:"Only lines about vertices with TEXT in their names."`
+	// Subtask is -1 for all.
+	Subtask int    `default:"-1" placeholder:"N" help:"Only lines about subtasks of this number, from 0."`
+	Raw     bool   `help:"Print lines as they are in the log, also on a terminal."`
+	Of      string `arg:"" default:"jobmanager" help:"jobmanager, the id of a TaskManager or as much of its beginning as no other has, or a job: its id, or as much of its beginning as no other has, or its name."`
 }
 
 // logsInterval is the time between two looks at logs that are followed.
@@ -35,7 +43,11 @@ func (l *logsCmd) Run(ctx context.Context) error {
 	if l.List {
 		return s.list(ctx, os.Stdout)
 	}
-	if err := s.copy(ctx, os.Stdout); err != nil {
+	if s.to.filter, err = l.filter(); err != nil {
+		return err
+	}
+	s.to.w, s.to.terminal = os.Stdout, !l.Raw && isTerminal(os.Stdout)
+	if err := s.copy(ctx); err != nil {
 		return err
 	}
 	if len(s.read) == 0 && !l.Follow {
@@ -44,18 +56,28 @@ func (l *logsCmd) Run(ctx context.Context) error {
 	for last := false; l.Follow && !last; {
 		select {
 		case <-ctx.Done():
-			return nil
+			return s.to.Flush()
 		case <-time.After(logsInterval):
 		}
 		if s.job != "" {
 			j, err := c.Job(ctx, s.job)
 			last = err == nil && j.State.Done()
 		}
-		if err := s.copy(ctx, os.Stdout); err != nil && ctx.Err() == nil {
+		if err := s.copy(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
-	return nil
+	return s.to.Flush()
+}
+
+// filter is what the flags say.
+func (l *logsCmd) filter() (f logFilter, err error) {
+	f = logFilter{level: slog.LevelDebug, job: l.Job, vertex: l.Vertex, subtask: l.Subtask}
+	f.any = l.Level == "" && l.Job == "" && l.Vertex == "" && l.Subtask < 0
+	if l.Level != "" {
+		f.level, err = logging.ParseLevel(l.Level)
+	}
+	return f, err
 }
 
 // logSource is log files that belong together.
@@ -65,6 +87,7 @@ type logSource struct {
 	job         string
 	read        map[client.LogFile]int64 // offsets, by file without its size and time
 	last        client.LogFile           // whose lines were printed last
+	to          logPrinter
 }
 
 // source finds out what is meant.
@@ -130,7 +153,7 @@ func (s *logSource) list(ctx context.Context, w io.Writer) error {
 }
 
 // copy prints what has been written since the last time. Of a process, only the log that it writes now.
-func (s *logSource) copy(ctx context.Context, w io.Writer) error {
+func (s *logSource) copy(ctx context.Context) error {
 	all, err := s.files(ctx)
 	if err != nil {
 		return err
@@ -144,7 +167,7 @@ func (s *logSource) copy(ctx context.Context, w io.Writer) error {
 		if known && f.Bytes == from {
 			continue
 		}
-		n, err := s.print(ctx, w, f, from)
+		n, err := s.print(ctx, f, from)
 		if errors.Is(err, client.ErrNotFound) {
 			continue
 		}
@@ -160,15 +183,22 @@ func (s *logSource) copy(ctx context.Context, w io.Writer) error {
 }
 
 // print prints a file from an offset on, with its name before it if the lines before were another's.
-func (s *logSource) print(ctx context.Context, w io.Writer, f client.LogFile, from int64) (int64, error) {
+func (s *logSource) print(ctx context.Context, f client.LogFile, from int64) (int64, error) {
 	r, err := s.client.ReadLog(ctx, f, from)
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
 	if s.job != "" && (s.last.TaskManager != f.TaskManager || s.last.Name != f.Name) {
-		fmt.Fprintf(w, "==> %s of TaskManager %s <==\n", strings.TrimSuffix(f.Name, ".log"), f.TaskManager)
+		if err := s.to.Flush(); err != nil {
+			return 0, err
+		}
+		s.to.follows = false
+		s.to.head = fmt.Sprintf("==> %s of TaskManager %s <==\n", strings.TrimSuffix(f.Name, ".log"), f.TaskManager)
 		s.last = f
+		if err := s.to.begin(); err != nil {
+			return 0, err
+		}
 	}
-	return io.Copy(w, r)
+	return io.Copy(&s.to, r)
 }

@@ -36,11 +36,16 @@ type screen struct {
 	}
 }
 
+// isTerminal reports whether people look at a file.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+}
+
 func newScreen(out *os.File) *screen {
-	info, err := out.Stat()
 	now := time.Now()
 	s := &screen{out: out, start: now, shown: now}
-	s.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	s.terminal = isTerminal(out)
 	s.mu.usage, s.mu.channels = map[string]watch.Usage{}, map[string]channel{}
 	return s
 }

@@ -42,6 +42,10 @@ func (t *taskmanagerCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	logs, err := t.logs(c)
+	if err != nil {
+		return err
+	}
 	dir, remove, err := t.directory("flott-taskmanager-")
 	if err != nil {
 		return err
@@ -73,6 +77,7 @@ func (t *taskmanagerCmd) Run(ctx context.Context) (err error) {
 		ID: newID("tm"), JobManager: net.JoinHostPort(config.JobManagerAddress.Get(c), config.JobManagerPort.Get(c)),
 		Host: host, Slots: slots, Dir: dir, LogFile: child.LogPath(), Artifacts: artifacts, Fetch: fetch, Version: version,
 		Wire: wireOptions(c, members), TLS: (*control.TLSFiles)(members),
+		LogFormat: logs.format, LogLevel: logs.level,
 	}
 	o.LostTimeout = config.JobManagerLost.Get(c)
 	if configured.Survives(c) {
@@ -89,7 +94,7 @@ func (t *taskmanagerCmd) Run(ctx context.Context) (err error) {
 	if memory, ok := config.TaskManagerMemory.Lookup(c); ok {
 		o.SlotMemory = memory / int64(slots)
 	}
-	fmt.Printf("flott: TaskManager %s offers %d slots to the JobManager: %s\n", o.ID, slots, o.JobManager)
+	logs.say("flott: TaskManager %s offers %d slots to the JobManager: %s", o.ID, slots, o.JobManager)
 	o.Registered = func() { _ = child.Ready(map[string]string{"id": o.ID, "pid": fmt.Sprint(os.Getpid())}) }
 	return taskmanager.Run(ctx, o, t.Drain)
 }

@@ -147,7 +147,7 @@ func (l *link) patiently(ctx context.Context, path string, f func() error) error
 		}
 		if !told && pause == pauseMax {
 			told = true
-			slog.Warn("flott: hdfs: a server is away and waited for", "path", path, "at most", l.away, "cause", err)
+			slog.WarnContext(ctx, "flott: hdfs: a server is away and waited for", "path", path, "at most", l.away, "cause", err)
 		}
 		if err := sleep(ctx, min(pause, left)); err != nil {
 			return err

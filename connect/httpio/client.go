@@ -114,7 +114,7 @@ func (c *client) do(ctx context.Context, request func() (*http.Request, error)) 
 		case time.Since(began) > c.RetryTimeout:
 			return nil, fmt.Errorf("http: the server has not answered for %v ('retry.timeout'): %w", c.RetryTimeout, err)
 		case !warned:
-			slog.Warn("flott: http: a request is made again", "url", redact.URL(c.URL), "cause", err)
+			slog.WarnContext(ctx, "flott: http: a request is made again", "url", redact.URL(c.URL), "cause", err)
 		}
 		if !clock.Wait(ctx, pause) {
 			return nil, context.Cause(ctx)

@@ -98,7 +98,7 @@ func (o *PollOptions) ask(ctx context.Context, c *client, at position, b *buffer
 	late := time.AfterFunc(o.Timeout, func() { answer.Body.Close() })
 	body, err := io.ReadAll(io.LimitReader(answer.Body, o.BodyBytesMax+1))
 	if late.Stop(); err != nil {
-		slog.Warn("flott: http: an answer was cut off; it is asked for again", "url", redact.URL(o.URL), "cause", err)
+		slog.WarnContext(ctx, "flott: http: an answer was cut off; it is asked for again", "url", redact.URL(o.URL), "cause", err)
 		clock.Wait(ctx, backoffMin)
 		return at, false, nil
 	}

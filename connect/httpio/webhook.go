@@ -68,7 +68,7 @@ func (o *WebhookOptions) run(ctx context.Context, _ position, b *buffer) error {
 	if err != nil {
 		return fmt.Errorf("http: 'listen': %w", err)
 	}
-	slog.Info("flott: http: posts are taken", "address", l.Addr())
+	slog.InfoContext(ctx, "flott: http: posts are taken", "address", l.Addr())
 	if o.Listening != nil {
 		o.Listening(l.Addr().String())
 	}

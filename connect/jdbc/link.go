@@ -49,7 +49,7 @@ func (l *link) do(ctx context.Context, retries int, f func(s session) error) err
 			l.close()
 			return fmt.Errorf("jdbc: %s: %w", l.dialect.address(), err)
 		}
-		slog.Warn("flott: jdbc: an attempt has failed and is made again", "database", l.dialect.address(), "cause", err)
+		slog.WarnContext(ctx, "flott: jdbc: an attempt has failed and is made again", "database", l.dialect.address(), "cause", err)
 		l.close()
 		if err := sleep(ctx, pause); err != nil {
 			return err
@@ -82,7 +82,7 @@ func (l *link) open(ctx context.Context) error {
 		}
 		if !told {
 			told = true
-			slog.Warn("flott: jdbc: the database is away and waited for", "database", l.dialect.address(), "at most", l.wait, "cause", err)
+			slog.WarnContext(ctx, "flott: jdbc: the database is away and waited for", "database", l.dialect.address(), "at most", l.wait, "cause", err)
 		}
 		if err := sleep(ctx, min(pause, max(0, l.wait-time.Since(began)))); err != nil {
 			return err

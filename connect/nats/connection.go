@@ -114,7 +114,7 @@ func (c *Connection) dial(ctx context.Context) (*client, error) {
 			return nil, c.explain(err)
 		}
 		if !warned {
-			slog.Warn("flott: nats: no server answers; this is tried again", "servers", redact.URLs(c.Servers), "cause", err)
+			slog.WarnContext(ctx, "flott: nats: no server answers; this is tried again", "servers", redact.URLs(c.Servers), "cause", err)
 		}
 		if !clock.Wait(waiting, retryBackoff) {
 			if ctx.Err() != nil {

@@ -140,7 +140,7 @@ func (f *feed) run(ctx context.Context) {
 			warned = false
 		}
 		if !warned {
-			slog.Warn("flott: nats: messages do not come; this is tried again", "split", f.id, "cause", err)
+			slog.WarnContext(ctx, "flott: nats: messages do not come; this is tried again", "split", f.id, "cause", err)
 			warned = true
 		}
 		clock.Wait(ctx, retryBackoff)

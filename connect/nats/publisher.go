@@ -128,7 +128,7 @@ func (p *publisher) again(m *nats.Msg, err error) error {
 			return fmt.Errorf("nats: a message for %s is not written: %w", m.Subject, explainWrite(err))
 		}
 		if !p.warned {
-			slog.Warn("flott: nats: a message was not acknowledged; such ones are published again", "subject", m.Subject, "cause", err)
+			slog.WarnContext(p.ctx, "flott: nats: a message was not acknowledged; such ones are published again", "subject", m.Subject, "cause", err)
 			p.warned = true
 		}
 		connected := p.c.nc.IsConnected()

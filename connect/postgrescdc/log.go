@@ -60,7 +60,7 @@ func (r *runner) relation(ctx context.Context, b []byte) error {
 	if _, ok := r.st.Tables[name]; ok {
 		return nil
 	}
-	slog.Info("flott: postgrescdc: there is a new table", "table", name)
+	slog.InfoContext(ctx, "flott: postgrescdc: there is a new table", "table", name)
 	return r.addTable(ctx, name)
 }
 

@@ -155,6 +155,6 @@ func (r *runner) addTable(ctx context.Context, name string) error {
 	}
 	r.st.Tables[name] = tableState{Done: !reads}
 	r.plan()
-	slog.Debug("flott: postgrescdc: a table is read", "table", name)
+	slog.DebugContext(ctx, "flott: postgrescdc: a table is read", "table", name)
 	return nil
 }

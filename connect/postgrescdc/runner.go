@@ -109,7 +109,7 @@ func (r *runner) run(ctx context.Context) {
 			r.send(ctx, &batch{err: fmt.Errorf("postgrescdc: %s: %w", r.cfg.where, err)})
 			return
 		}
-		slog.Warn("flott: postgrescdc: reading has failed and goes on with another connection", "database", r.cfg.where, "cause", err)
+		slog.WarnContext(ctx, "flott: postgrescdc: reading has failed and goes on with another connection", "database", r.cfg.where, "cause", err)
 		if sleep(ctx, pause<<failures) != nil {
 			return
 		}
@@ -209,7 +209,7 @@ func (r *runner) connect(ctx context.Context) (*pgconn.PgConn, error) {
 		}
 		if !isTold {
 			isTold = true
-			slog.Warn("flott: postgrescdc: the database is away and waited for", "database", r.cfg.where, "at most", r.cfg.Timeout, "cause", err)
+			slog.WarnContext(ctx, "flott: postgrescdc: the database is away and waited for", "database", r.cfg.where, "at most", r.cfg.Timeout, "cause", err)
 		}
 		if err := sleep(ctx, 2*pause); err != nil {
 			return nil, err

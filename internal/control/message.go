@@ -1,6 +1,8 @@
 package control
 
 import (
+	"log/slog"
+
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/operator"
@@ -21,6 +23,7 @@ type ToWorker struct {
 	Tell             *Tell
 	Forget           *Forget
 	End              *End
+	Ask              *Ask
 }
 
 // Adopt tells a worker, which had another JobManager before, that what runs in it goes on. Tell follows for
@@ -131,6 +134,7 @@ type FromWorker struct {
 	CoordinatorFailed    *CoordinatorFailed
 	CoordinatorsClosed   *CoordinatorsClosed
 	Samples              *Samples
+	Answer               *Answer
 }
 
 // Hello is the first message of a worker, on each of its connections.
@@ -140,6 +144,8 @@ type Hello struct {
 	// Address is where it takes connections of other workers.
 	Address string
 	PID     int
+	// LogLevel is that of its log.
+	LogLevel slog.Level
 	// Running is what a former JobManager has deployed there, nil for nothing.
 	Running *Running
 }

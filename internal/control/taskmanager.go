@@ -1,6 +1,10 @@
 package control
 
-import "github.com/flott-dev/flott/internal/schedule"
+import (
+	"log/slog"
+
+	"github.com/flott-dev/flott/internal/schedule"
+)
 
 // FromTaskManager is what a TaskManager tells the JobManager.
 type FromTaskManager struct {
@@ -9,6 +13,7 @@ type FromTaskManager struct {
 	WorkerEnded *WorkerEnded
 	Leave       *Leave
 	Log         *Log
+	Answer      *Answer
 }
 
 // Register offers slots. It is the first message of a connection, and answered by Registered.
@@ -26,6 +31,8 @@ type Register struct {
 	Results []string
 	// Version is that of its program.
 	Version string
+	// LogLevel is that of its log.
+	LogLevel slog.Level
 }
 
 // Slot is what a TaskManager offers.
@@ -64,6 +71,7 @@ type ToTaskManager struct {
 	Discard     *Discard
 	Dismiss     *Dismiss
 	ReadLog     *ReadLog
+	Ask         *Ask
 }
 
 // Registered answers Register, before anything else is said.

@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 )
@@ -25,6 +26,9 @@ type WorkerSpec struct {
 	TLS *TLSFiles
 	// TaskManager has started it, and owns ResultDir, where the results of the job's stages go.
 	TaskManager, ResultDir string
+	// LogFormat is how it writes its log, LogLevel what of, to begin with: see package logging.
+	LogFormat string
+	LogLevel  slog.Level
 }
 
 // TLSFiles are files in PEM: a certificate; its key, "" for that of Cert; and the certificates of who vouches for the other side.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/actor"
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
@@ -28,6 +29,7 @@ func (j *Job) act(actions []schedule.Action) {
 		return
 	}
 	j.arm()
+	j.logState(j.exec.State(), j.exec.Cause())
 	j.mu.Lock()
 	j.enterLocked(j.exec.State())
 	j.mu.cause = j.exec.Cause()
@@ -57,8 +59,12 @@ func (j *Job) carryOut(a schedule.Action) (more []schedule.Action) {
 	case schedule.StopSources:
 		j.workers.StopSources()
 	case schedule.Barrier:
+		j.log.Debug("flott: a checkpoint begins", logging.Checkpoint, a.Pending.ID(), "savepoint", a.Pending.Flags.Has(operator.Savepoint))
 		j.workers.Barrier(a.Pending.ID(), a.Pending.Flags, j.targets[a.Pending.ID()])
 	case schedule.Tell:
+		if a.Completed {
+			j.log.Debug("flott: a checkpoint is complete", logging.Checkpoint, a.Checkpoint)
+		}
 		j.workers.Tell(a.Checkpoint, a.Completed)
 	case schedule.Open:
 		j.openTarget(a.Pending)
@@ -75,7 +81,7 @@ func (j *Job) carryOut(a schedule.Action) (more []schedule.Action) {
 	case schedule.Kill:
 		j.workers.(Killer).Kill(a.Deployment, a.Cause)
 	case schedule.Warn:
-		j.opts.Log.Warn(a.Text, a.Args...)
+		j.log.Warn(a.Text, a.Args...)
 	case schedule.End:
 		j.conclude(a)
 	}
@@ -208,7 +214,7 @@ func (j *Job) load(l schedule.Load) {
 
 func (j *Job) warn(err error, doing string) {
 	if err != nil && j.ctx.Err() == nil {
-		j.opts.Log.Warn("flott: "+doing, "job", j.opts.Name, "error", err)
+		j.log.Warn("flott: "+doing, "error", err)
 	}
 }
 
@@ -227,6 +233,7 @@ func (j *Job) conclude(end schedule.End) {
 		state, cause = schedule.Failed, fmt.Errorf("remove temporary files: %w", err)
 	}
 	j.abort(nil)
+	j.logState(state, cause)
 	j.mu.Lock()
 	j.enterLocked(state)
 	j.mu.cause = cause
@@ -278,7 +285,10 @@ func (j listener) TaskEnded(deployment, place int) {
 
 // TaskFailed tells that a task has failed.
 func (j listener) TaskFailed(deployment, place int, f schedule.Failure) {
-	j.tell(func(now int64) []schedule.Action { return j.exec.TaskFailed(now, deployment, place, f) })
+	j.tell(func(now int64) []schedule.Action {
+		j.logFailure(deployment, place, f)
+		return j.exec.TaskFailed(now, deployment, place, f)
+	})
 }
 
 // TaskClosed tells that a task has ended.

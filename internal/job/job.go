@@ -14,6 +14,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
@@ -29,7 +30,9 @@ var ErrCanceled = schedule.ErrCanceled
 
 // Options are the settings of a run.
 type Options struct {
-	Name  string
+	Name string
+	// ID is by what a cluster knows the job, "" for one that runs in this process.
+	ID    string
 	Clock clock.Clock // nil: the machine's
 	// Restore is the snapshot to start from, nil for a fresh start.
 	Restore *checkpoint.Snapshot
@@ -72,7 +75,7 @@ type Options struct {
 	Restart schedule.Strategy
 	// Runner runs the parts of the job; nil runs each on a goroutine.
 	Runner worker.Runner
-	// Log hears of failures that the job survives; nil is slog.Default.
+	// Log hears of failures that the job survives, and on a cluster of all that happens to it; nil is slog.Default.
 	Log *slog.Logger
 	// AlignedTimeout is how long after its making a barrier that is aligned overtakes what is on the way;
 	// 0 is never.
@@ -173,6 +176,7 @@ type Listener interface {
 // Job is a running job.
 type Job struct {
 	opts    Options
+	log     *slog.Logger // for lines about the job
 	now     func() int64 // in nanoseconds, evenly
 	graph   *graph.JobGraph
 	runner  worker.Runner
@@ -193,6 +197,7 @@ type Job struct {
 	disarm  func()                    // the clock
 	armed   int64
 	over    bool
+	failed  int // the deployment of which a failure was logged last
 
 	mu struct {
 		sync.Mutex
@@ -317,6 +322,7 @@ func (j *Job) withDefaults() {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	j.log = logging.Of(o.Log, o.Name, o.ID)
 	j.runner = o.Runner
 	if j.runner == nil {
 		j.runner = worker.Goroutines{}
@@ -327,7 +333,7 @@ func (j *Job) withDefaults() {
 // WorkerOptions is what o says of the tasks.
 func (o *Options) WorkerOptions() worker.Options {
 	return worker.Options{
-		Job: o.Name, Clock: o.Clock, Runner: o.Runner, AllowNonRestored: o.AllowNonRestored,
+		Job: o.Name, JobID: o.ID, Log: o.Log, Clock: o.Clock, Runner: o.Runner, AllowNonRestored: o.AllowNonRestored,
 		Batch: o.Batch, Pipelined: o.Pipelined, AtLeastOnce: o.AtLeastOnce, Native: o.Checkpoints.Flags.Has(operator.Native),
 		AlignedTimeout: o.AlignedTimeout, BatchRows: o.BatchRows, TempDir: o.TempDir, Cold: o.Cold,
 		SpillBytes: o.SpillBytes, SortBytes: o.SortBytes, FeedbackBytes: o.FeedbackBytes,

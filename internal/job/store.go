@@ -46,7 +46,7 @@ func (j *Job) resume(ctx context.Context) error {
 			return err
 		default:
 			o.Restore, o.RestorePath, j.resumed = own, "", true
-			o.Log.Info("flott: going on from a checkpoint", "job", o.Name, "checkpoint", own.ID,
+			j.log.Info("flott: going on from a checkpoint", "checkpoint", own.ID,
 				"in", o.Store.URI())
 		}
 	}
@@ -96,7 +96,7 @@ func (j *Job) discard(then func()) {
 	j.runner.Go(actor.Sweep, func() {
 		if err := j.opts.Store.Discard(context.WithoutCancel(j.ctx)); err != nil &&
 			!errors.Is(err, storage.ErrDeposed) {
-			j.opts.Log.Warn("flott: delete the checkpoints", "job", j.opts.Name, "error", err)
+			j.log.Warn("flott: delete the checkpoints", "error", err)
 		}
 		j.master.Post(then)
 	})

@@ -180,10 +180,10 @@ func (f *fleet) decide(d *schedule.ScaleDecision) {
 	for i, p := range d.Parallelism {
 		bounds = append(bounds, Bounds{max(1, min(lower[i], p)), p})
 	}
-	f.m.o.Log.Info("flott: the autoscaler has decided", "job", f.job.Name, "id", f.job.ID, "to", d.Parallelism, "reasons", d.Reasons)
+	f.m.log(f.job).Info("flott: the autoscaler has decided", "to", d.Parallelism, "reasons", d.Reasons)
 	f.setBounds(bounds, func(err error) {
 		if err != nil {
-			f.m.o.Log.Warn("flott: the autoscaler's decision cannot be", "job", f.job.Name, "id", f.job.ID, "error", err)
+			f.m.log(f.job).Warn("flott: the autoscaler's decision cannot be", "error", err)
 		}
 	})
 }

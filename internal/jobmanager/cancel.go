@@ -38,7 +38,7 @@ func (m *Manager) recordCommit(g *managed, tell func()) {
 		case err == nil:
 			tell()
 		case !errors.Is(err, ha.ErrDeposed):
-			m.o.Log.Warn("flott: that a job commits is not recorded yet", "job", g.Name, "error", err)
+			m.log(g).Warn("flott: that a job commits is not recorded yet", "error", err)
 			m.after(retryRecord, func() { m.recordCommit(g, tell) })
 		}
 	})
@@ -173,7 +173,7 @@ func (m *Manager) endRecovered(g *managed, state schedule.State, cause error) {
 	v.Changed, v.Entered[state] = v.Ended, v.Ended
 	data, err := encodeView(v)
 	if err != nil {
-		m.o.Log.Error("flott: how a job has ended cannot be recorded", "job", g.Name, "error", err)
+		m.log(g).Error("flott: how a job has ended cannot be recorded", "error", err)
 		return
 	}
 	m.write(g, func(ctx context.Context, records *ha.Jobs) error { return records.End(ctx, g.ID, data) }, func(err error) {
@@ -189,7 +189,7 @@ func (m *Manager) endRecovered(g *managed, state schedule.State, cause error) {
 			m.discard(g)
 			m.balance()
 		case !errors.Is(err, ha.ErrDeposed):
-			m.o.Log.Warn("flott: how a job has ended is not recorded yet", "job", g.Name, "error", err)
+			m.log(g).Warn("flott: how a job has ended is not recorded yet", "error", err)
 			m.after(retryRecord, func() { m.endRecovered(g, state, cause) })
 		}
 	})

@@ -2,6 +2,7 @@ package jobmanager
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
@@ -350,6 +352,10 @@ func (f *fleet) deploy(d schedule.Deploy) {
 	if d.Coordinators != 0 {
 		f.generation = d.Coordinators
 	}
+	log, from := f.m.log(f.job), int64(0)
+	if d.Restore != nil {
+		from = d.Restore.ID
+	}
 	places := slices.Repeat([]int32{-1}, f.tasks)
 	involved := map[*member]bool{f.coordinator: true}
 	for _, n := range d.Deployments {
@@ -359,7 +365,9 @@ func (f *fleet) deploy(d schedule.Deploy) {
 			places[place] = int32(w.index)
 			r.open[place], r.missing[w], involved[w] = w, true, true
 			f.job.record.deploying(place, w.taskManager, w.peer.Address)
+			f.logTask(log, "flott: a task is deployed", place, n.Attempt, w)
 		}
+		log.Info("flott: tasks are deployed", "tasks", len(n.Tasks), logging.Attempt, n.Attempt, logging.Checkpoint, from)
 		r.missing[f.coordinator] = true
 		f.runs[n.Number] = r
 	}
@@ -427,12 +435,22 @@ func (f *fleet) closed(number, place int, failure schedule.Failure) {
 	f.listener.TaskClosed(number, place, failure)
 }
 
+// logTask logs what happens to a task, for whoever wants to know all.
+func (f *fleet) logTask(log *slog.Logger, text string, place, attempt int, w *member) {
+	if log.Enabled(f.m.ctx, slog.LevelDebug) {
+		v := f.vertexOf(place)
+		log.Debug(text, logging.Vertex, logging.Name(f.graph.Vertices[v].Name), logging.Subtask, place-f.first[v], logging.Attempt, attempt,
+			"worker", w.peer.Name, "taskmanager", w.taskManager)
+	}
+}
+
 // memberGone tells of the end of all that ran in a worker.
 func (f *fleet) memberGone(w *member, err error) {
 	if f.recovery != nil {
 		f.consider()
 		return
 	}
+	f.logGone(w, err)
 	for _, number := range sortedKeys(f.runs) {
 		r := f.runs[number]
 		for _, place := range sortedKeys(r.open) {
@@ -451,6 +469,23 @@ func (f *fleet) memberGone(w *member, err error) {
 			delete(f.opens, id)
 			f.listener.Declined(id, err)
 		}
+	}
+}
+
+// logGone logs which tasks the end of a worker ends, if there are any.
+func (f *fleet) logGone(w *member, err error) {
+	log, tasks := f.m.log(f.job), 0
+	for _, number := range sortedKeys(f.runs) {
+		r := f.runs[number]
+		for _, place := range sortedKeys(r.open) {
+			if r.open[place] == w {
+				tasks++
+				f.logTask(log, "flott: a task is lost with its worker", place, r.Attempt, w)
+			}
+		}
+	}
+	if tasks > 0 || f.coordinator == w && f.generation != 0 {
+		log.Warn("flott: a worker is gone", "worker", w.peer.Name, "taskmanager", w.taskManager, "tasks", tasks, "error", err)
 	}
 }
 

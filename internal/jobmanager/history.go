@@ -17,6 +17,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/actor"
 	"github.com/flott-dev/flott/internal/blob"
+	"github.com/flott-dev/flott/internal/logging"
 )
 
 // History says where the archives of jobs that have ended are kept, and for how long. The zero History keeps none.
@@ -204,11 +205,11 @@ func (m *Manager) keep(g *managed) {
 	v := g.wholeView()
 	data, err := encodeArchive(v)
 	if err != nil {
-		m.o.Log.Error("flott: a job has no archive", "job", v.Name, "id", v.ID, "error", err)
+		logging.Of(m.o.Log, v.Name, v.ID).Error("flott: a job has no archive", "error", err)
 		return
 	}
 	h.writing.Add(1)
-	m.tryKeep(nameOf(v), data, m.o.Log.With("job", v.Name, "id", v.ID), 1)
+	m.tryKeep(nameOf(v), data, logging.Of(m.o.Log, v.Name, v.ID), 1)
 }
 
 // tryKeep writes an archive, and tries it again if that fails.

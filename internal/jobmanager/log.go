@@ -14,39 +14,9 @@ var ErrUnknownTaskManager = errors.New("there is no such TaskManager")
 // ErrLog is in the error of a TaskManager that cannot read a log file.
 var ErrLog = errors.New("log file")
 
-// logCalls are requests for logs that a TaskManager has not answered. They belong to the Manager's actor.
-type logCalls struct {
-	last    int64
-	waiting map[int64]chan<- *control.Log
-}
-
-// begin adds a request, whose answer comes to the channel.
-func (c *logCalls) begin(answer chan<- *control.Log) int64 {
-	if c.waiting == nil {
-		c.waiting = map[int64]chan<- *control.Log{}
-	}
-	c.last++
-	c.waiting[c.last] = answer
-	return c.last
-}
-
-func (c *logCalls) answer(l *control.Log) {
-	if w := c.waiting[l.Call]; w != nil {
-		delete(c.waiting, l.Call)
-		w <- l
-	}
-}
-
-// fail answers all with an error.
-func (c *logCalls) fail(err error) {
-	for call := range c.waiting {
-		c.answer(&control.Log{Call: call, Error: err.Error()})
-	}
-}
-
 // Log reads a part of a log file of a TaskManager or of one of its workers, or says which there are.
 func (m *Manager) Log(ctx context.Context, taskManager string, r control.ReadLog) (*control.Log, error) {
-	answer := make(chan *control.Log, 1)
+	answer := make(chan outcome[*control.Log], 1)
 	known := false
 	m.do(func() {
 		if t := m.tms[taskManager]; t != nil {
@@ -60,14 +30,17 @@ func (m *Manager) Log(ctx context.Context, taskManager string, r control.ReadLog
 	}
 	select {
 	case l := <-answer:
-		if l.Error != "" {
-			return nil, fmt.Errorf("%w: %s", ErrLog, l.Error)
+		if l.err == nil && l.answer.Error != "" {
+			l.err = errors.New(l.answer.Error)
 		}
-		return l, nil
+		if l.err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrLog, l.err)
+		}
+		return l.answer, nil
 	case <-ctx.Done():
 		m.do(func() {
 			if t := m.tms[taskManager]; t != nil {
-				delete(t.logs.waiting, r.Call)
+				t.logs.withdraw(r.Call)
 			}
 		})
 		return nil, context.Cause(ctx)

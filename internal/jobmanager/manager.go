@@ -18,6 +18,8 @@ import (
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/ha"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/logging"
+	"github.com/flott-dev/flott/internal/probe"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/wire"
@@ -32,7 +34,9 @@ type Options struct {
 	// Open opens the directories of checkpoints; nil is blob.Open.
 	Open func(ctx context.Context, uri string) (blob.Store, error)
 	Log  *slog.Logger
-	Pool schedule.PoolConfig
+	// Probe answers what is asked about this process; nil is one that nothing is known by.
+	Probe *probe.Probe
+	Pool  schedule.PoolConfig
 	// Adaptive says with how many slots jobs run, and when they are rescaled.
 	Adaptive schedule.AdaptiveConfig
 	// Autoscale has their parallelism follow their load.
@@ -85,6 +89,7 @@ type Manager struct {
 	order   []string // ids of the jobs, in order of submission
 	workers map[string]*member
 	names   int
+	asks    calls[*control.Answer] // to this process
 	tick    func()
 	expiry  func() // stops the clock of the next job that is forgotten for its age
 	due     bool   // a Balance is posted
@@ -130,6 +135,9 @@ func New(o Options) *Manager {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.Probe == nil {
+		o.Probe = probe.New(nil)
+	}
 	o.StopGrace = cmp.Or(o.StopGrace, 10*time.Second)
 	o.AnswerTimeout = cmp.Or(o.AnswerTimeout, time.Minute)
 	o.StartTimeout = cmp.Or(o.StartTimeout, time.Minute)
@@ -157,6 +165,9 @@ func New(o Options) *Manager {
 
 // Epoch is the term of this JobManager.
 func (m *Manager) Epoch() int64 { return m.o.Epoch }
+
+// log is for lines about a job.
+func (m *Manager) log(g *managed) *slog.Logger { return logging.Of(m.o.Log, g.Name, g.ID) }
 
 // do runs f on the actor and waits for it.
 func (m *Manager) do(f func()) {
@@ -252,7 +263,7 @@ func (m *Manager) refuse(g *managed, err error, done func(error)) {
 func (m *Manager) begin(ctx context.Context, g *managed, adopt *schedule.Adopted, lastID int64) (*job.Job, error) {
 	s := &g.Settings
 	o := job.Options{
-		Name: g.Name, Clock: m.o.Clock, Runner: m.o.Runner, Checkpoints: s.Checkpoints, Restart: s.Restart.Strategy(),
+		Name: g.Name, ID: g.ID, Clock: m.o.Clock, Runner: m.o.Runner, Checkpoints: s.Checkpoints, Restart: s.Restart.Strategy(),
 		Fresh: s.Fresh, RestorePath: s.RestorePath, Claim: s.Claim, AllowNonRestored: s.AllowNonRestored,
 		DeleteOnCancel: s.DeleteOnCancel, Batch: s.Batch, Native: s.Native, AtLeastOnce: s.AtLeastOnce,
 		CancelTimeout: time.Duration(s.CancelTimeout), Log: m.o.Log, Adopt: adopt, LastID: lastID,
@@ -380,7 +391,7 @@ func (m *Manager) carryOut(actions []schedule.PoolAction) {
 		case schedule.WaitForSlots:
 			if f != nil {
 				f.waits = a.Reason
-				m.o.Log.Info("flott: a job waits", "job", f.job.Name, "id", f.job.ID, "reason", a.Reason)
+				m.log(f.job).Info("flott: a job waits", "reason", a.Reason)
 			}
 		case schedule.DismissTaskManager:
 			if tm != nil {

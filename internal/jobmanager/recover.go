@@ -15,6 +15,7 @@ import (
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/ha"
 	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/schedule"
 )
 
@@ -81,7 +82,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 	for _, r := range run {
 		s, err := control.DecodeSubmission(r.Data)
 		if err != nil {
-			m.o.Log.Error("flott: the record of a job cannot be read; it stays, and the job does not run", "id", r.ID, "error", err)
+			m.o.Log.Error("flott: the record of a job cannot be read; it stays, and the job does not run", logging.JobID, r.ID, "error", err)
 			m.suspend(r, err)
 			continue
 		}
@@ -153,7 +154,7 @@ func (m *Manager) readArchive(ctx context.Context) error {
 		}
 		v, err := decodeView(data)
 		if err != nil {
-			m.o.Log.Error("flott: what a job has left cannot be read", "id", id, "error", err)
+			m.o.Log.Error("flott: what a job has left cannot be read", logging.JobID, id, "error", err)
 			v = &JobView{Cause: fmt.Errorf("the job has ended, and how cannot be read: %w", err)}
 			v.ID, v.Name, v.State = id, "?", schedule.Failed
 			v.Failures = []FailureView{{Kind: "JobFailure", Text: v.Cause.Error()}}
@@ -522,7 +523,7 @@ func (f *fleet) adopt(inv *inventory) {
 	}
 	f.adoptScale()
 	f.use()
-	f.m.o.Log.Info("flott: a job that runs is taken over", "job", f.job.Name, "id", f.job.ID)
+	f.m.log(f.job).Info("flott: a job that runs is taken over")
 	f.resume(&inv.Adopted, inv.seen)
 }
 
@@ -576,7 +577,7 @@ func (f *fleet) clear(missing string) {
 	} else if f.job.ending == CommitJob {
 		text = "flott: a job of an earlier JobManager was committing; what runs of it is ended, and it is not run again"
 	}
-	f.m.o.Log.Warn(text, "job", f.job.Name, "id", f.job.ID, "missing", missing)
+	f.m.log(f.job).Warn(text, "missing", missing)
 	for _, w := range slices.Clone(f.members) {
 		w.end(&WorkerError{Worker: w.peer.Name, TaskManager: w.taskManager, Reason: "its job starts again, or ends"})
 	}
@@ -605,7 +606,7 @@ func (f *fleet) resumed(j *job.Job, err error, again func()) {
 			r.closes = false
 			r.waits = "it cannot be taken over: " + err.Error()
 			f.job.record.troubled(err)
-			f.m.o.Log.Warn("flott: a job cannot be taken over; trying again", "job", f.job.Name, "error", err)
+			f.m.log(f.job).Warn("flott: a job cannot be taken over; trying again", "error", err)
 			r.retry = f.m.after(retryResume, func() {
 				r.retry = nil
 				again()

@@ -120,7 +120,7 @@ func (f *fleet) order(a schedule.AdaptiveAction) {
 	s.orders++
 	s.busy = true
 	order := s.orders
-	f.m.o.Log.Info("flott: a job is rescaled", "job", f.job.Name, "id", f.job.ID,
+	f.m.log(f.job).Info("flott: a job is rescaled",
 		"from", f.graph.Parallelism(), "to", a.Parallelism, "reason", a.Reason)
 	f.job.job.BeginRescale(a.Parallelism, func(err error) {
 		f.m.actor.Post(func() { f.answered(order, err) })
@@ -139,7 +139,7 @@ func (f *fleet) answered(order int, err error) {
 	}
 	s.refused, s.ordered = err.Error(), f.graph.Parallelism()
 	s.pause = f.m.now() + int64(refusedPause)
-	f.m.o.Log.Warn("flott: a job is not rescaled", "job", f.job.Name, "id", f.job.ID, "error", err)
+	f.m.log(f.job).Warn("flott: a job is not rescaled", "error", err)
 	s.pending = false
 	s.adaptive.Adopt(f.m.now(), s.ordered)
 	s.adaptive.Deployed(f.m.now())

@@ -107,7 +107,7 @@ func (m *Manager) recordStop(ctx context.Context, g *managed, savepoint string) 
 		if err == nil || errors.Is(err, ha.ErrDeposed) {
 			return err
 		}
-		m.o.Log.Warn("flott: the savepoint that a job is stopped with is not recorded yet", "job", g.Name, "error", err)
+		m.log(g).Warn("flott: the savepoint that a job is stopped with is not recorded yet", "error", err)
 		select {
 		case <-ctx.Done():
 			return err
@@ -129,7 +129,7 @@ func (m *Manager) recordEnd(g *managed, done func(deletes bool, then func())) {
 	}
 	data, err := encodeView(g.wholeView())
 	if err != nil {
-		m.o.Log.Error("flott: how a job has ended cannot be recorded", "job", g.Name, "error", err)
+		m.log(g).Error("flott: how a job has ended cannot be recorded", "error", err)
 		done(false, func() {})
 		return
 	}
@@ -145,7 +145,7 @@ func (m *Manager) recordEnd(g *managed, done func(deletes bool, then func())) {
 		case errors.Is(err, ha.ErrDeposed):
 			done(false, func() {})
 		default:
-			m.o.Log.Warn("flott: how a job has ended is not recorded yet", "job", g.Name, "error", err)
+			m.log(g).Warn("flott: how a job has ended is not recorded yet", "error", err)
 			m.after(retryRecord, func() { m.recordEnd(g, done) })
 		}
 	})
@@ -164,7 +164,7 @@ func (m *Manager) forget(g *managed) {
 func (m *Manager) warn(g *managed) func(error) {
 	return func(err error) {
 		if err != nil && m.ctx.Err() == nil {
-			m.o.Log.Warn("flott: records of a job that has ended are not deleted", "job", g.Name, "id", g.ID, "error", err)
+			m.log(g).Warn("flott: records of a job that has ended are not deleted", "error", err)
 		}
 	}
 }

@@ -19,7 +19,8 @@ type taskManager struct {
 	registered bool
 	freeing    map[schedule.AllocationID]func() // stop the clock of slots that are being cleared
 	former     map[string]func()                // and that of workers of before that are neither ended nor adopted
-	logs       logCalls
+	logs       calls[*control.Log]
+	asks       calls[*control.Answer]
 }
 
 func (t *taskManager) send(m *control.ToTaskManager) { t.conn.Send(m) }
@@ -104,7 +105,9 @@ func (t *taskManager) receive(in *control.FromTaskManager) {
 	case in.Leave != nil:
 		m.pool.Drain(t.ID)
 	case in.Log != nil:
-		t.logs.answer(in.Log)
+		t.logs.answer(in.Log.Call, in.Log)
+	case in.Answer != nil:
+		t.asks.answer(in.Answer.Call, in.Answer)
 	}
 	m.balance()
 }
@@ -194,6 +197,7 @@ func (t *taskManager) lost(err error) {
 		stop()
 	}
 	t.logs.fail(err)
+	t.asks.fail(err)
 	m.o.Log.Warn("flott: a TaskManager is gone", "taskmanager", t.ID, "error", err)
 	for _, name := range sortedKeys(m.workers) {
 		if w := m.workers[name]; w.taskManager == t.ID {

@@ -3,6 +3,7 @@ package jobmanager
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/flott-dev/flott/internal/control"
@@ -23,7 +24,10 @@ type member struct {
 	gone        bool                   // it is given up, or has ended
 	confirmed   bool                   // its TaskManager, which had another JobManager, says that it runs
 	running     *control.Running       // what it had of that JobManager, nil for nothing
-	stop        func()                 // the clock of what its TaskManager is to do, nil if it does not run
+	level       slog.Level             // of its log
+	pid         int
+	asks        calls[*control.Answer]
+	stop        func() // the clock of what its TaskManager is to do, nil if it does not run
 }
 
 func (w *member) ready() bool { return w.conn != nil && !w.gone }
@@ -62,6 +66,7 @@ func (n *newcomer) receive(in *control.FromWorker) {
 		return
 	}
 	n.w, w.conn, w.peer.Address = w, n.conn, in.Hello.Address
+	n.m.align(w, in.Hello)
 	w.within(0, nil)
 	if w.fleet.recovery != nil {
 		w.running = in.Hello.Running
@@ -88,14 +93,21 @@ func (w *member) mayReturn() bool {
 	if w.gone || f.recovery == nil || f.recovery.phase != looking || f.m.windowClosed {
 		return false
 	}
+	w.asks.fail(errLostConnection)
 	w.conn, w.running = nil, nil
 	return true
 }
+
+var errLostConnection = errors.New("the connection with the worker is lost")
 
 // receive takes a message.
 func (w *member) receive(in *control.FromWorker) {
 	f := w.fleet
 	if w.gone {
+		return
+	}
+	if in.Answer != nil {
+		w.asks.answer(in.Answer.Call, in.Answer)
 		return
 	}
 	if f.recovery != nil {
@@ -178,6 +190,7 @@ func (w *member) end(err error) {
 		return
 	}
 	w.gone = true
+	w.asks.fail(err)
 	if w.conn != nil {
 		w.conn.Abort(err)
 	}
@@ -234,6 +247,7 @@ func (w *member) exited(err error) {
 	}
 	if !w.gone {
 		w.gone = true
+		w.asks.fail(err)
 		if w.conn != nil {
 			w.conn.Abort(err)
 		}

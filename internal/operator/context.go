@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type Context struct {
 	Loop           int  // the loop that the operator is in, as its control elements name it; 0: none
 	Params         map[string]string
 	Metrics        *metric.Group
+	Log            *slog.Logger // for lines about the subtask; nil is slog.Default
 	Clock          clock.Clock
 
 	// Cancelled is done when the job is to stop: user code that waits should watch it.
@@ -70,6 +72,14 @@ type Context struct {
 	Send func(c Control)
 	// Coordinator sends a message to the operator's coordinator; nil when it has none.
 	Coordinator func(msg any)
+}
+
+// Logger is for lines about the subtask.
+func (c *Context) Logger() *slog.Logger {
+	if c.Log == nil {
+		return slog.Default()
+	}
+	return c.Log
 }
 
 // Listen adds a listener.

@@ -98,7 +98,7 @@ func newDoor(t *testing.T) *door {
 func (d *door) fill(path string, there bool) string {
 	values := []string{
 		"{jobid}", d.job, "{vertexid}", d.vertex, "{taskmanagerid}", "tm", "{subtaskindex}", "0", "{attempt}", "0", "{checkpointid}", "1",
-		"{triggerid}", strings.Repeat("1", 32), "{sha256}", strings.Repeat("2", 64), "{filename}", "jobmanager.log",
+		"{triggerid}", strings.Repeat("1", 32), "{sha256}", strings.Repeat("2", 64), "{filename}", "jobmanager.log", "{process}", "tm",
 	}
 	if !there {
 		values[1], values[5] = strings.Repeat("0", 32), "nobody"
@@ -113,6 +113,8 @@ func (d *door) bodyOf(r rest.Route) string {
 		return `{"savepoint-path":"/nowhere/savepoint-1"}`
 	case "/flott/session":
 		return `{"token":"` + tokenOf(access.Viewer) + `"}`
+	case "/flott/processes/{process}/log-level":
+		return `{"level":"INFO"}`
 	case "/jobs/{jobid}/savepoints":
 		return `{"target-directory":"` + d.t.TempDir() + `"}`
 	case "/flott/jobs/{jobid}/parallelism":

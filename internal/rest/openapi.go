@@ -27,7 +27,7 @@ var (
 var pathParameters = map[string]*openapi.Schema{
 	"jobid": matching(hex32), "vertexid": matching(hex32), "triggerid": matching(hex32), "sha256": matching(hex64),
 	"sessionhandle": matching(uuid), "operationhandle": matching(uuid), "resulttoken": fromOn(0),
-	"subtaskindex": fromOn(0), "attempt": fromOn(0), "checkpointid": fromOn(0), "taskmanagerid": word, "filename": word,
+	"subtaskindex": fromOn(0), "attempt": fromOn(0), "checkpointid": fromOn(0), "taskmanagerid": word, "filename": word, "process": word,
 }
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

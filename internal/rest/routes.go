@@ -79,6 +79,8 @@ var routes = append([]route{
 	raw("POST", "/flott/session", jsonOf[restapi.Session](), (*Server).beginSession, "begins a browser's session: `token`; gives a cookie, and answers as below with 201").taking(jsonOf[restapi.SessionRequest]()).by(anybody).only(http.StatusCreated),
 	get("/flott/session", (*Server).session, "who asks: `name`, `role`, and of a session `csrf` and `ends`"),
 	raw("DELETE", "/flott/session", jsonOf[restapi.Empty](), (*Server).endSession, "ends the session").by(viewers),
+	get("/flott/processes", (*Server).processes, "the JobManager, the TaskManagers and the workers, with what they log"),
+	taking("PUT", "/flott/processes/{process}/log-level", 200, (*Server).setLogLevel, "has a process log what is of `level` (DEBUG, INFO, WARN, ERROR) or a higher one, until it ends; a TaskManager has its workers do so, too, also those that start later").by(operators),
 	get("/flott/version", (*Server).version, "version, protocol version, platform, epoch"),
 	bare("POST", "/flott/jobs", 202, (*Server).submit, "submits a job: a `control.Submission` as JSON").taking(jsonOf[control.Submission]()),
 	get("/flott/jobs/{jobid}/result", (*Server).awaitResult, "as `execution-result`, but waits up to `timeout` milliseconds for the end", awaitTimeout),

@@ -109,7 +109,7 @@ type Kill struct {
 	Cause      error
 }
 
-// Warn tells the user of something that the job survives.
+// Warn tells the user of something that the job survives. The driver says of which job.
 type Warn struct {
 	Text string
 	Args []any // as for slog

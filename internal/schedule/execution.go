@@ -286,6 +286,14 @@ func (e *Execution) Task(place int) (vertex, subtask int) {
 	return p.Chain, p.Subtask
 }
 
+// Attempt is the attempt that a deployment is, and whether it is the last one of its region.
+func (e *Execution) Attempt(deployment int) (attempt int, current bool) {
+	if r := e.regionOf(deployment); r != nil {
+		return r.attempt, true
+	}
+	return 0, false
+}
+
 // History is the statistics of the job's checkpoints.
 func (e *Execution) History() checkpoint.History { return e.checkpoints.History() }
 
@@ -316,7 +324,7 @@ func (e *Execution) do(a Action) { e.actions = append(e.actions, a) }
 func (e *Execution) soon(f func()) { e.later = append(e.later, f) }
 
 func (e *Execution) warn(text string, args ...any) {
-	e.do(Warn{text, append([]any{"job", e.cfg.Name}, args...)})
+	e.do(Warn{text, args})
 }
 
 // Start starts everything.

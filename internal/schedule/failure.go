@@ -194,7 +194,7 @@ func (e *Execution) recover(r *region, cause error, all bool) {
 		e.end(Failing, cause)
 		return
 	}
-	e.warn("flott: restarting after a failure", "in", seconds(delay), "from", idOf(e.latest()), "cause", cause)
+	e.warn("flott: restarting after a failure", "in", seconds(delay), "checkpoint", idOf(e.latest()), "cause", cause)
 	r.waiting, r.all = true, all
 	r.restartAt = max(1, e.now+delay)
 }

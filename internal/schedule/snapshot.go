@@ -297,7 +297,7 @@ func suspendedError(err error) error {
 
 func (e *Execution) aborted(p *checkpoint.Pending, err error) {
 	if p.Periodic && e.phase == working {
-		e.warn("flott: a checkpoint failed", "cause", err)
+		e.warn("flott: a checkpoint failed", "checkpoint", p.ID(), "cause", err)
 	}
 	e.do(Tell{p.ID(), false})
 	e.release(p.ID())

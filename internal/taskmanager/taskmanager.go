@@ -22,6 +22,8 @@ import (
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/durable"
+	"github.com/flott-dev/flott/internal/logging"
+	"github.com/flott-dev/flott/internal/probe"
 	"github.com/flott-dev/flott/internal/process"
 	"github.com/flott-dev/flott/internal/wire"
 )
@@ -49,10 +51,13 @@ type Options struct {
 	// Version is that of this program.
 	Version string
 	// Wire configures the connection to the JobManager, and with its heartbeats those of workers, which TLS does besides.
-	Wire  wire.Options
-	TLS   *control.TLSFiles
-	Log   *slog.Logger
-	Clock clock.Clock
+	Wire wire.Options
+	TLS  *control.TLSFiles
+	Log  *slog.Logger
+	// LogFormat is how workers write their logs, LogLevel what of: those that start later have the level that it has then. nil is INFO.
+	LogFormat string
+	LogLevel  *slog.LevelVar
+	Clock     clock.Clock
 	// Registered is called when the TaskManager has said for the first time what it offers; nil for nobody.
 	Registered func()
 	// Retry is the time between two attempts to connect; 0 means 200 ms.
@@ -64,6 +69,7 @@ type taskManager struct {
 	o     Options
 	ctx   context.Context
 	actor actor.Actor
+	probe *probe.Probe
 
 	leader struct {
 		sync.Mutex
@@ -99,6 +105,9 @@ func Run(ctx context.Context, o Options, drain time.Duration) error {
 	if o.Clock == nil {
 		o.Clock = clock.System{}
 	}
+	if o.LogLevel == nil {
+		o.LogLevel = &slog.LevelVar{}
+	}
 	o.Retry = cmp.Or(o.Retry, 200*time.Millisecond)
 	lock, err := o.takeOver()
 	if err != nil {
@@ -108,7 +117,7 @@ func Run(ctx context.Context, o Options, drain time.Duration) error {
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	t := &taskManager{
-		o: o, ctx: living, slots: make([]control.Slot, o.Slots), freeing: make([]bool, o.Slots),
+		o: o, ctx: living, probe: probe.New(o.LogLevel), slots: make([]control.Slot, o.Slots), freeing: make([]bool, o.Slots),
 		workers: map[string]*worker{}, dismiss: make(chan struct{}),
 	}
 	t.actor.Runner = actor.Goroutines{}
@@ -269,7 +278,7 @@ func (t *taskManager) dial(address string) (*wire.Conn, error) {
 			host, _ := os.Hostname()
 			t.send(&control.FromTaskManager{Register: &control.Register{
 				ID: t.o.ID, Host: cmp.Or(t.o.Host, host), Slots: slices.Clone(t.slots),
-				Workers: slices.Sorted(maps.Keys(t.workers)), PID: os.Getpid(), Version: t.o.Version,
+				Workers: slices.Sorted(maps.Keys(t.workers)), PID: os.Getpid(), Version: t.o.Version, LogLevel: t.o.LogLevel.Level(),
 				Address: t.results.address, Results: t.results.dir.Jobs(),
 			}})
 			if t.leaving { // to register ends that
@@ -305,6 +314,8 @@ func (h *handler) Receive(m *control.ToTaskManager) {
 		case h.t.conn != h.conn:
 		case m.Registered != nil:
 			h.t.registered(h.address, m.Registered)
+		case m.Ask != nil:
+			h.t.probe.Receive(m.Ask, func(a *control.Answer) { h.conn.Send(&control.FromTaskManager{Answer: a}) })
 		default:
 			h.t.receive(m)
 		}
@@ -349,7 +360,7 @@ func (t *taskManager) receive(m *control.ToTaskManager) {
 		}
 	case m.Discard != nil:
 		if err := t.results.discard(m.Discard); err != nil {
-			t.o.Log.Warn("flott: results could not be removed", "job", m.Discard.Job, "error", err)
+			t.o.Log.Warn("flott: results could not be removed", logging.JobID, m.Discard.Job, "error", err)
 		}
 	case m.Dismiss != nil:
 		t.dismissed()
@@ -429,7 +440,7 @@ func (t *taskManager) start(s *control.StartWorker) {
 		t.actor.Post(func() {
 			delete(t.workers, w.name)
 			t.dropLogs()
-			t.o.Log.Info("flott: a worker has ended", "worker", w.name, "job", s.Job.Name, "reason", reason)
+			logging.Of(t.o.Log, s.Job.Name, w.job).Info("flott: a worker has ended", "worker", w.name, "reason", reason)
 			t.send(&control.FromTaskManager{WorkerEnded: &control.WorkerEnded{Job: w.job, Name: w.name, Reason: reason}})
 			t.clear()
 		})
@@ -455,6 +466,7 @@ func (t *taskManager) run(w *worker, s *control.StartWorker) (exit string, err e
 		Host: t.o.Host, Job: s.Job, TempDir: temp,
 		Heartbeat: t.o.Wire.Heartbeat, HeartbeatTimeout: t.o.Wire.Timeout, TLS: t.o.TLS,
 		TaskManager: t.o.ID, ResultDir: t.results.dir.Job(w.job),
+		LogFormat: t.o.LogFormat, LogLevel: t.o.LogLevel.Level(),
 	}
 	file := filepath.Join(dir, "job.json")
 	if err := spec.Write(file); err != nil {

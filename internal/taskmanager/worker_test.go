@@ -3,6 +3,7 @@ package taskmanager
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 	"github.com/flott-dev/flott/internal/actor"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/control"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/process"
 	"github.com/flott-dev/flott/internal/result"
 	"github.com/flott-dev/flott/internal/wire"
@@ -36,7 +38,10 @@ func TestWorkerSpec(t *testing.T) {
 	}
 	a.Close()
 	tls := control.TLSFiles{Cert: "/c", Key: "/k", CA: "/a"}
+	var level slog.LevelVar
+	level.Set(slog.LevelWarn)
 	tm := &taskManager{ctx: context.Background(), o: Options{
+		LogFormat: logging.JSON, LogLevel: &level,
 		Host: "here", LostTimeout: time.Minute, Dir: dir, Artifacts: artifacts, Clock: clock.System{},
 		Wire: wire.Options{Heartbeat: 3 * time.Second, Timeout: 20 * time.Second}, TLS: &tls,
 	}}
@@ -63,7 +68,7 @@ func TestWorkerSpec(t *testing.T) {
 	got.Job = control.Submission{}
 	want := control.WorkerSpec{
 		Name: "w", JobManager: "jm:1", Leader: filepath.Join(dir, "jobmanager"), LostTimeout: int64(time.Minute), Host: "here", TempDir: filepath.Join(dir, "workers", "w", "tmp"),
-		ResultDir: filepath.Join(dir, "results", "1"),
+		ResultDir: filepath.Join(dir, "results", "1"), LogFormat: logging.JSON, LogLevel: slog.LevelWarn,
 		Heartbeat: 3 * time.Second, HeartbeatTimeout: 20 * time.Second, TLS: &tls,
 	}
 	if !reflect.DeepEqual(got, want) {

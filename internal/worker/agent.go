@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/logging"
+	"github.com/flott-dev/flott/internal/probe"
 	"github.com/flott-dev/flott/internal/result"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
@@ -34,6 +37,8 @@ type AgentOptions struct {
 	Peers wire.PeersOptions
 	// Store makes the job's storage in the epoch of a leader; nil if the job has none.
 	Store func(epoch int64) *storage.Store
+	// Probe answers what the JobManager asks about the process; nil is one that nothing is known by.
+	Probe *probe.Probe
 	// SetMemory is told what the worker may take from now on, in bytes; nil if nobody wants to know.
 	SetMemory func(limit int64)
 	// Interval is the time between two reports of counters; 0 means a second.
@@ -74,6 +79,9 @@ type agent struct {
 func Serve(ctx context.Context, plan *graph.Plan, o AgentOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if o.Probe == nil {
+		o.Probe = probe.New(nil)
+	}
 	a := &agent{o: o, ctx: ctx, ended: make(chan error, 1), down: map[string]error{}}
 	a.mails.all = map[string]*control.Conn[Mail, Mail]{}
 	a.mails.managers, a.mails.clients = map[string]bool{}, map[string]*result.Client{}
@@ -132,7 +140,7 @@ func (a *agent) attach(c *wire.Conn) {
 		a.disarm = nil
 	}
 	hello := a.o.Hello
-	hello.Name, hello.Address = a.o.Peers.Name, a.o.Advertise
+	hello.Name, hello.Address, hello.LogLevel = a.o.Peers.Name, a.o.Advertise, a.o.Probe.Level.Level()
 	a.running.attach(conn, hello)
 }
 
@@ -181,7 +189,11 @@ type handler struct {
 // Receive takes a message.
 func (h *handler) Receive(m *control.ToWorker) {
 	h.a.actor.Post(func() {
-		if h.conn == h.a.running.connection() {
+		switch {
+		case h.conn != h.a.running.connection():
+		case m.Ask != nil: // it need not wait for anything
+			h.a.o.Probe.Receive(m.Ask, func(answer *control.Answer) { h.conn.Send(&control.FromWorker{Answer: answer}) })
+		default:
 			h.a.inbox = append(h.a.inbox, m)
 			h.a.pump()
 		}
@@ -389,6 +401,11 @@ func (a *agent) deploy(d *control.Deploy) {
 	}
 	a.host.Run(todo)
 	for _, n := range d.Deployments {
+		for _, place := range n.Tasks {
+			a.logTask(n.Number, place, slog.LevelDebug, "flott: the task runs", nil)
+		}
+	}
+	for _, n := range d.Deployments {
 		a.running.send(&control.FromWorker{Deployed: &control.Deployed{Deployment: n.Number}})
 	}
 }
@@ -502,6 +519,19 @@ func (a *agent) sample(t *Subtask) control.Sample {
 	}
 }
 
+// logTask logs what happens to a task that is here, because of err, or nil.
+func (a *agent) logTask(deployment, place int, level slog.Level, text string, err error) {
+	t := a.host.subtask(place)
+	if t == nil || t.deployment.Number != deployment {
+		return
+	}
+	var args []any
+	if err != nil {
+		args = []any{"error", err}
+	}
+	t.log.Log(a.ctx, level, text, args...)
+}
+
 // The agent is the Listener of its Host.
 
 // TaskEnded tells the JobManager.
@@ -511,11 +541,13 @@ func (a *agent) TaskEnded(deployment, place int) {
 
 // TaskFailed tells the JobManager.
 func (a *agent) TaskFailed(deployment, place int, f schedule.Failure) {
+	a.logTask(deployment, place, slog.LevelWarn, "flott: the task has failed", f.Err)
 	a.running.send(&control.FromWorker{TaskFailed: event(deployment, place, f)})
 }
 
 // TaskClosed tells the JobManager, with the counters that the task has ended with.
 func (a *agent) TaskClosed(deployment, place int, f schedule.Failure) {
+	a.logTask(deployment, place, slog.LevelDebug, "flott: the task has ended", f.Err)
 	if t := a.host.subtask(place); t != nil && t.deployment.Number == deployment {
 		a.running.send(&control.FromWorker{Samples: &control.Samples{Tasks: []control.Sample{a.sample(t)}}})
 	}
@@ -543,6 +575,7 @@ func (a *agent) CoordinatorDelivered(id int64, of checkpoint.Operator, state []b
 
 // Declined tells the JobManager.
 func (a *agent) Declined(id int64, err error) {
+	logging.Of(a.host.opts.Log, a.o.Job, a.o.JobID).Warn("flott: a part of a checkpoint could not be taken", logging.Checkpoint, id, "error", err)
 	a.running.send(&control.FromWorker{Declined: &control.Declined{ID: id, Error: err.Error()}})
 }
 

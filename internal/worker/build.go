@@ -11,6 +11,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/ops"
@@ -73,6 +74,10 @@ func newBuilder(h *Host, r *deployment, from *checkpoint.Snapshot) *builder {
 			continue
 		}
 		s := &Subtask{Chain: p.chain, Index: p.index, host: h, deployment: r, place: place}
+		s.about = logging.Task{
+			Job: h.opts.Job, JobID: h.opts.JobID, Vertex: p.chain.Name(), Subtask: p.index, Attempt: r.Attempt,
+		}
+		s.log = s.about.Logger(h.opts.Log)
 		r.tasks = append(r.tasks, s)
 		b.subtasks[s.Chain][s.Index] = s
 	}
@@ -403,8 +408,8 @@ func (b *builder) context(s *Subtask, n *graph.Node, position int) *operator.Con
 	ctx := &operator.Context{
 		Job: h.opts.Job, Operator: n.Name, UID: n.UID, Subtask: s.Index,
 		Parallelism: n.Parallelism, MaxParallelism: n.MaxParallelism, Attempt: b.region.Attempt,
-		Batch: b.batch(n), Params: h.plan.Params, Metrics: &metric.Group{}, Clock: h.opts.Clock,
-		Loop: n.InLoop, Cancelled: b.region.ctx, BatchRows: h.opts.BatchRows,
+		Batch: b.batch(n), Params: h.plan.Params, Metrics: &metric.Group{}, Log: s.log, Clock: h.opts.Clock,
+		Loop: n.InLoop, Cancelled: s.about.Context(b.region.ctx), BatchRows: h.opts.BatchRows,
 		Alignment: &h.alignment, AllowNonRestored: h.opts.AllowNonRestored,
 		Temp: &h.spill.Dir, Cold: b.coldFor(n), Native: h.opts.Native,
 		Mail: func(f func()) { s.Mail(f) },

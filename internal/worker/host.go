@@ -24,9 +24,10 @@ import (
 // Options are the settings of a Host.
 type Options struct {
 	Job    string // its name
+	JobID  string // by what a cluster knows it, "" for a job in this process
 	Clock  clock.Clock
-	Runner Runner // nil runs each part on a goroutine
-	Log    *slog.Logger
+	Runner Runner       // nil runs each part on a goroutine
+	Log    *slog.Logger // nil is slog.Default
 	// AllowNonRestored lets state be dropped that no operator of the job takes up.
 	AllowNonRestored bool
 	// Batch runs the job in batch mode.
@@ -131,6 +132,9 @@ func NewHost(ctx context.Context, plan *graph.Plan, l Listener, o Options) *Host
 		coords: map[string]*coordinator{}, loops: map[string]*loopCoordinator{},
 	}
 	h.alignment.Tell = h.tellAligned
+	if h.opts.Log == nil {
+		h.opts.Log = slog.Default()
+	}
 	if h.runner == nil {
 		h.runner = Goroutines{}
 	}

@@ -3,12 +3,14 @@ package worker
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/task"
@@ -23,6 +25,8 @@ type Subtask struct {
 	host       *Host
 	deployment *deployment
 	place      int // among all subtasks of the job
+	about      logging.Task
+	log        *slog.Logger // for lines about the task
 	nodes      []operator.Node
 	contexts   []*operator.Context
 	members    []*graph.Node // of nodes; nil for writers

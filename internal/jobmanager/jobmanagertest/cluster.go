@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/jobmanager"
+	"github.com/flott-dev/flott/internal/probe"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/wire"
 	"github.com/flott-dev/flott/internal/worker"
@@ -84,6 +86,10 @@ type TaskManager struct {
 	conn *control.Conn[control.FromTaskManager, control.ToTaskManager]
 	// Logs are its log files, by name. They are set before anybody asks for them.
 	Logs map[string]string
+	// Level is that of its log, which its workers begin with.
+	Level slog.LevelVar
+	// Asked has, once Hang was called, what it was asked.
+	Asked chan *control.Ask
 }
 
 // Join adds a TaskManager.
@@ -109,6 +115,13 @@ func (c *Cluster) Join(id string, slots int) *TaskManager {
 	return tm
 }
 
+// Hang has the TaskManager answer nothing that it is asked about its process.
+func (tm *TaskManager) Hang() {
+	tm.c.mu.Lock()
+	defer tm.c.mu.Unlock()
+	tm.Asked = make(chan *control.Ask, 10)
+}
+
 // Leave asks the JobManager to do without the TaskManager: jobs are moved away.
 func (tm *TaskManager) Leave() { tm.conn.Send(&control.FromTaskManager{Leave: &control.Leave{}}) }
 
@@ -126,10 +139,10 @@ func (tm *TaskManager) Receive(m *control.ToTaskManager) {
 	case tm.c.ended:
 	case m.StartWorker != nil:
 		ctx, kill := context.WithCancelCause(context.Background())
-		name := m.StartWorker.Name
+		name, level := m.StartWorker.Name, tm.Level.Level()
 		tm.c.workers[name] = kill
 		tm.c.wg.Go(func() {
-			err := tm.c.work(ctx, m.StartWorker)
+			err := tm.c.work(ctx, m.StartWorker, level)
 			tm.c.mu.Lock()
 			delete(tm.c.workers, name)
 			tm.c.mu.Unlock()
@@ -137,6 +150,10 @@ func (tm *TaskManager) Receive(m *control.ToTaskManager) {
 				Job: m.StartWorker.Job.ID, Name: name, Reason: fmt.Sprint(err),
 			}})
 		})
+	case m.Ask != nil && tm.Asked != nil:
+		tm.Asked <- m.Ask
+	case m.Ask != nil:
+		probe.New(&tm.Level).Receive(m.Ask, func(a *control.Answer) { tm.conn.Send(&control.FromTaskManager{Answer: a}) })
 	case m.ReadLog != nil:
 		tm.conn.Send(&control.FromTaskManager{Log: tm.log(m.ReadLog)})
 	case m.Free != nil:
@@ -163,20 +180,22 @@ func (tm *TaskManager) log(r *control.ReadLog) *control.Log {
 }
 
 // work is the life of a worker.
-func (c *Cluster) work(ctx context.Context, s *control.StartWorker) error {
+func (c *Cluster) work(ctx context.Context, s *control.StartWorker, level slog.Level) error {
+	p := probe.New(nil)
+	p.Level.Set(level)
 	plan, settings := c.plan()
 	l := listen(c.t)
 	background := &worker.Background{Runner: worker.Goroutines{}}
 	defer background.Wait(time.Minute) // before its directories go
 	o := worker.AgentOptions{
 		Options: worker.Options{
-			Job: s.Job.Name, Clock: clock.System{}, AtLeastOnce: settings.AtLeastOnce,
+			Job: s.Job.Name, JobID: s.Job.ID, Clock: clock.System{}, AtLeastOnce: settings.AtLeastOnce,
 			AlignedTimeout: settings.AlignedTimeout, TempDir: c.t.TempDir(), Runner: background,
 		},
 		Hello: control.Hello{Job: s.Job.ID},
 		Dial:  c.dial(s.Name), Listener: l, Advertise: l.Addr().String(),
 		Peers:    wire.PeersOptions{Options: wire.Options{Name: s.Name}},
-		Interval: 10 * time.Millisecond,
+		Interval: 10 * time.Millisecond, Probe: p,
 	}
 	if dir := s.Job.Directory; dir != "" {
 		o.Store = func(epoch int64) *storage.Store {
