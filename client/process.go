@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/flott-dev/flott/internal/restapi"
 )
@@ -35,6 +37,26 @@ func (c *Client) Processes(ctx context.Context) (all []Process, err error) {
 // has its workers do so, too, also those that start later.
 func (c *Client) SetLogLevel(ctx context.Context, process, level string) error {
 	return c.call(ctx, http.MethodPut, processPath(process, "log-level"), restapi.LogLevel{Level: level}, nil)
+}
+
+// Profile writes a profile of a process to w, for go tool pprof: of the kind cpu, which is sampled for some seconds, 1 to 60, heap or
+// goroutine. It returns when that is done, or ctx is, with which the process stops sampling.
+func (c *Client) Profile(ctx context.Context, process, kind string, seconds int, w io.Writer) error {
+	path := c.URL() + "/v1" + processPath(process, "profiles/"+url.PathEscape(kind))
+	if kind == "cpu" {
+		path += "?seconds=" + strconv.Itoa(seconds)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := c.send(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(w, resp.Body)
+	return err
 }
 
 func processPath(process, of string) string {

@@ -29,6 +29,7 @@ type commands struct {
 	History     historyCmd     `cmd:"" help:"List the jobs that have ended, or show one of them, of a JobManager or of a directory of archives."`
 	Logs        logsCmd        `cmd:"" help:"Print the logs of a job's workers, of a TaskManager or of the JobManager."`
 	LogLevel    logLevelCmd    `cmd:"" help:"Change what processes of a cluster log, while they run, or show it."`
+	Profile     profileCmd     `cmd:"" help:"Take a profile of a process of a cluster, for go tool pprof."`
 	Top         topCmd         `cmd:"" help:"Watch a cluster: jobs, vertices with rates, checkpoints, TaskManagers."`
 	Cancel      cancelCmd      `cmd:"" help:"Cancel a job of a cluster."`
 	Stop        stopCmd        `cmd:"" help:"Stop a job of a cluster with a savepoint."`

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/flott-dev/flott/connect/datagen"
 	"github.com/flott-dev/flott/connect/discard"
 	"github.com/flott-dev/flott/launch"
@@ -43,7 +45,7 @@ func logJob() error {
 //
 //go:noinline
 func burn(v int64) int64 {
-	for i := range int64(200_000) {
+	for i := range int64(1_000_000) {
 		v ^= v<<7 + i
 	}
 	return v
@@ -154,4 +156,67 @@ func TestStructuredLogs(t *testing.T) {
 			t.Errorf("the TaskManager's log has %q", line)
 		}
 	}
+}
+
+// TestProfiles takes profiles of each process of a cluster with roles: a viewer gets none.
+func TestProfiles(t *testing.T) {
+	const viewer, operator, admin = "the-token-of-viewers", "the-token-of-operators", "the-token-of-admins"
+	path := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(path, []byte("viewer grafana "+viewer+"\noperator shift "+operator+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FLOTT_TOKEN", admin)
+	f := flott{t, t.TempDir()}
+	f.logsJob("-D", "security.rest.credentials-file="+path)
+	f.until("a worker", func() bool {
+		return strings.Count(f.run("log-level"), "\n") == 4 && strings.Contains(f.run("list"), "2/2")
+	})
+	dir := t.TempDir()
+	take := func(args ...string) *profile.Profile {
+		t.Helper()
+		out := filepath.Join(dir, "out")
+		if text := f.run(append([]string{"profile", "-o", out, "-s", "1"}, args...)...); !strings.Contains(text, "go tool pprof -http=: "+out) {
+			t.Error(text)
+		}
+		data, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := profile.ParseData(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	t.Setenv("FLOTT_TOKEN", operator)
+	for _, process := range []string{"jobmanager", "tm-", "logs"} {
+		for _, kind := range []string{"heap", "goroutine"} {
+			if p := take("--kind", kind, process); len(p.Sample) == 0 {
+				t.Errorf("the profile %s of %s has no samples", kind, process)
+			}
+		}
+	}
+	labels := map[string]bool{}
+	f.until("samples of both subtasks", func() bool {
+		for _, s := range take("logs").Sample {
+			for _, l := range s.Location {
+				for _, line := range l.Line {
+					if strings.HasSuffix(line.Function.Name, ".burn") {
+						labels[strings.Join(s.Label["vertex"], "")+" "+strings.Join(s.Label["subtask"], "")] = true
+					}
+				}
+			}
+		}
+		return labels["numbers -> check -> Sink 0"] && labels["numbers -> check -> Sink 1"]
+	})
+	if len(labels) != 2 {
+		t.Errorf("what user code takes has the labels %v", labels)
+	}
+	t.Setenv("FLOTT_TOKEN", viewer)
+	for _, args := range [][]string{{"profile", "jobmanager", "-o", filepath.Join(dir, "no")}, {"log-level", "jobmanager", "debug"}} {
+		if out := f.fails(args...); !strings.Contains(out, "the role operator is needed for this") {
+			t.Errorf("a viewer: %s", out)
+		}
+	}
+	t.Setenv("FLOTT_TOKEN", admin)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -197,7 +198,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	if p.look("the program of a job that panics", out); err == nil || !bytes.Contains(out, []byte("the server is not there")) {
 		t.Errorf("the job does not panic: %v: %s", err, out)
 	}
-	for _, args := range [][]string{{"config", "--all"}, {"config"}, {"list", "-a"}, {"info", "panics"}, {"cluster", "status"}, {"logs"}, {"logs", "panics"}} {
+	for _, args := range [][]string{{"config", "--all"}, {"config"}, {"list", "-a"}, {"info", "panics"}, {"cluster", "status"}, {"logs"}, {"logs", "panics"}, {"log-level"}} {
 		said, _ := f.command(flottVariable, "1", args...).CombinedOutput()
 		p.look("flott "+strings.Join(args, " "), said)
 	}
@@ -255,6 +256,11 @@ func (p *planter) answers(url, token string) (n int) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
+		if packed, err := gzip.NewReader(bytes.NewReader(body)); err == nil { // a profile
+			if body, err = io.ReadAll(packed); err != nil {
+				p.t.Fatal(err)
+			}
+		}
 		p.look("GET "+path, body)
 		p.look("the header of GET "+path, fmt.Append(nil, resp.Header))
 		n++
@@ -264,10 +270,11 @@ func (p *planter) answers(url, token string) (n int) {
 	type list struct{ path, key string }
 	lists := map[string]list{
 		"{jobid}": {"/jobs", "id"}, "{vertexid}": {"/jobs/{jobid}", "id"}, "{taskmanagerid}": {"/taskmanagers", "id"}, "{filename}": {"/taskmanagers/{taskmanagerid}/logs", "name"},
+		"{process}": {"/flott/processes", "name"},
 	}
 	var expand func(path string) []string
 	expand = func(path string) (all []string) {
-		path = strings.NewReplacer("{subtaskindex}", "0", "{attempt}", "0", "{checkpointid}", "1", "{triggerid}", strings.Repeat("0", 32)).Replace(path)
+		path = strings.NewReplacer("{subtaskindex}", "0", "{attempt}", "0", "{checkpointid}", "1", "{triggerid}", strings.Repeat("0", 32), "{kind}", "heap").Replace(path)
 		start := strings.Index(path, "{")
 		if start < 0 {
 			return []string{path}
@@ -317,7 +324,7 @@ func valuesOf(body []byte, key string) (all []string) {
 	if json.Unmarshal(body, &object) != nil {
 		return nil
 	}
-	for _, list := range []string{"jobs", "vertices", "taskmanagers", "logs"} {
+	for _, list := range []string{"jobs", "vertices", "taskmanagers", "logs", "processes"} {
 		var items []map[string]any
 		if json.Unmarshal(object[list], &items) != nil {
 			continue

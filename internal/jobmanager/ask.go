@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/flott-dev/flott/internal/control"
 )
@@ -84,6 +85,8 @@ var (
 	ErrUnknownProcess = errors.New("there is no such process")
 	// ErrProcess is in the error of a process that could not do what it was asked.
 	ErrProcess = errors.New("the process refuses")
+	// ErrBusy is in the error of a process of which a CPU profile is being taken.
+	ErrBusy = errors.New("the process is busy")
 )
 
 // Processes are this one, the TaskManagers, and the workers that are connected, by their names.
@@ -121,11 +124,7 @@ func (m *Manager) target(name string) (t target, ok bool) {
 		return target{&w.asks, func(q *control.Ask) { w.send(&control.ToWorker{Ask: q}) }}, true
 	}
 	if name == OwnName {
-		return target{&m.asks, func(q *control.Ask) {
-			m.o.Probe.Receive(q, func(a *control.Answer) {
-				m.actor.Post(func() { m.asks.answer(a.Call, a) })
-			})
-		}}, true
+		return target{&m.asks, m.asked.Receive}, true
 	}
 	return target{}, false
 }
@@ -149,14 +148,16 @@ func (m *Manager) ask(ctx context.Context, name string, q control.Ask) (*control
 		switch {
 		case a.err != nil:
 			return nil, fmt.Errorf("%w: %s: %w", ErrUnknownProcess, name, a.err)
+		case a.answer.Busy:
+			return nil, fmt.Errorf("%w: %s: %s", ErrBusy, name, a.answer.Error)
 		case a.answer.Error != "":
 			return nil, fmt.Errorf("%w: %s: %s", ErrProcess, name, a.answer.Error)
 		}
 		return a.answer, nil
 	case <-ctx.Done():
 		m.do(func() {
-			if t, ok := m.target(name); ok {
-				t.calls.withdraw(q.Call)
+			if t, ok := m.target(name); ok && t.calls.withdraw(q.Call) && q.Profile != nil {
+				t.send(&control.Ask{Withdrawn: q.Call})
 			}
 		})
 		return nil, fmt.Errorf("process %s has not answered: %w", name, context.Cause(ctx))
@@ -200,6 +201,23 @@ func (m *Manager) SetLogLevel(ctx context.Context, name string, level slog.Level
 	}
 	return errors.Join(errs...)
 }
+
+// profileTimeout is how long a process may take beyond the time for which it samples.
+const profileTimeout = 10 * time.Second
+
+// Profile takes a profile of a process. It returns when that is done, or ctx is, with which the process stops taking it.
+func (m *Manager) Profile(ctx context.Context, name string, p control.Profile) ([]byte, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, p.Duration+profileTimeout, errSilent)
+	defer stop()
+	a, err := m.ask(ctx, name, control.Ask{Profile: &p})
+	if err != nil {
+		return nil, err
+	}
+	return a.Data, nil
+}
+
+// errSilent is a deadline.
+var errSilent = fmt.Errorf("it hangs, or has very much to do: %w", context.DeadlineExceeded)
 
 // align gives a worker that is new the level of its TaskManager, which may have been changed while it started. One that was here before
 // keeps its own.

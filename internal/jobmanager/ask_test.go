@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flott-dev/flott/connect/collect"
+	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/jobmanager"
 	"github.com/flott-dev/flott/internal/jobmanager/jobmanagertest"
 	"github.com/flott-dev/flott/stream"
@@ -62,6 +63,56 @@ func TestLogLevel(t *testing.T) {
 	c.Until("its level", func() bool { return strings.Contains(levels(c.Manager), "worker on tm-1 DEBUG") })
 	if err := c.Manager.SetLogLevel(ctx, "nobody", slog.LevelDebug); !errors.Is(err, jobmanager.ErrUnknownProcess) {
 		t.Errorf("a process that there is not: %v", err)
+	}
+}
+
+// TestProfile: a profile of a process; one that is not waited for any more is given up there.
+func TestProfile(t *testing.T) {
+	c := jobmanagertest.New(t, jobmanager.Options{}, counting(collect.To[string](), 0))
+	tm := c.Join("tm", 1)
+	c.Until("the TaskManager registers", func() bool { return len(c.Manager.TaskManagers()) == 1 })
+	for _, name := range []string{"tm", "jobmanager"} {
+		data, err := c.Manager.Profile(t.Context(), name, control.Profile{Kind: control.GoroutineProfile})
+		if err != nil || len(data) == 0 {
+			t.Errorf("%s: %d bytes, %v", name, len(data), err)
+		}
+		_, err = c.Manager.Profile(t.Context(), name, control.Profile{Kind: "memory"})
+		if !errors.Is(err, jobmanager.ErrProcess) || !strings.Contains(err.Error(), name+": \"memory\" is no kind of profile") {
+			t.Errorf("%s: a kind that there is not: %v", name, err)
+		}
+	}
+	begun := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for {
+			_, err := c.Manager.Profile(ctx, "jobmanager", control.Profile{Kind: control.CPUProfile, Duration: time.Minute})
+			if !errors.Is(err, jobmanager.ErrBusy) { // by who looks for that
+				begun <- err
+				return
+			}
+		}
+	}()
+	busy := func() bool {
+		_, err := c.Manager.Profile(t.Context(), "tm", control.Profile{Kind: control.CPUProfile, Duration: 1})
+		return errors.Is(err, jobmanager.ErrBusy)
+	}
+	c.Until("somebody samples", busy)
+	cancel()
+	if err := <-begun; !errors.Is(err, context.Canceled) {
+		t.Errorf("one that was cancelled: %v", err)
+	}
+	c.Until("nobody samples", func() bool { return !busy() })
+	tm.Hang()
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() {
+		_, err := c.Manager.Profile(ctx, "tm", control.Profile{Kind: control.CPUProfile, Duration: time.Minute})
+		begun <- err
+	}()
+	q := <-tm.Asked
+	cancel()
+	<-begun
+	if w := <-tm.Asked; q.Profile == nil || w.Withdrawn != q.Call {
+		t.Errorf("after %+v it is told %+v", q, w)
 	}
 }
 

@@ -90,6 +90,7 @@ type Manager struct {
 	workers map[string]*member
 	names   int
 	asks    calls[*control.Answer] // to this process
+	asked   *probe.Session         // is asked them
 	tick    func()
 	expiry  func() // stops the clock of the next job that is forgotten for its age
 	due     bool   // a Balance is posted
@@ -159,6 +160,7 @@ func New(o Options) *Manager {
 		m.history = &history{History: o.History, open: o.Open, log: o.Log}
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.asked = o.Probe.Begin(func(a *control.Answer) { m.actor.Post(func() { m.asks.answer(a.Call, a) }) })
 	m.conns.all = map[*wire.Conn]bool{}
 	return m
 }
@@ -478,6 +480,7 @@ func (m *Manager) Close() {
 		m.history.written(archiveTimeout)
 	}
 	m.cancel()
+	m.asked.End()
 	m.conns.Lock()
 	for c := range m.conns.all {
 		c.Abort(errEnds)

@@ -98,7 +98,7 @@ func newDoor(t *testing.T) *door {
 func (d *door) fill(path string, there bool) string {
 	values := []string{
 		"{jobid}", d.job, "{vertexid}", d.vertex, "{taskmanagerid}", "tm", "{subtaskindex}", "0", "{attempt}", "0", "{checkpointid}", "1",
-		"{triggerid}", strings.Repeat("1", 32), "{sha256}", strings.Repeat("2", 64), "{filename}", "jobmanager.log", "{process}", "tm",
+		"{triggerid}", strings.Repeat("1", 32), "{sha256}", strings.Repeat("2", 64), "{filename}", "jobmanager.log", "{process}", "tm", "{kind}", "heap",
 	}
 	if !there {
 		values[1], values[5] = strings.Repeat("0", 32), "nobody"

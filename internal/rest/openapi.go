@@ -8,19 +8,21 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/openapi"
 	"github.com/flott-dev/flott/internal/restapi"
 )
 
 // The parameters of queries.
 var (
-	getMetrics    = queryParameter("get", "names of metrics, with commas between them, whose values are wanted; without it the names are listed", word)
-	aggMetrics    = queryParameter("agg", "some of min, max, avg, sum and skew, with commas between them; all if it is absent", word)
-	cancelMode    = queryParameter("mode", "how the job ends: cancelled, or by the end of its sources' input", &openapi.Schema{Type: "string", Enum: []string{"cancel", finishMode}})
-	fromVertex    = queryParameter("vertex", "the id of a vertex, whose watermark is explained; without it that of the job", matching(hex32))
-	maxExceptions = queryParameter("maxExceptions", fmt.Sprintf("how many failures at most; %d if it is absent", exceptionsMost), fromOn(1))
-	rowFormat     = queryParameter("rowFormat", "how fields are written; JSON if it is absent", &openapi.Schema{Type: "string", Enum: []string{"JSON", "PLAIN_TEXT"}})
-	awaitTimeout  = queryParameter("timeout", "how long to wait, in milliseconds, at most a minute; a minute if it is absent", fromOn(1))
+	getMetrics     = queryParameter("get", "names of metrics, with commas between them, whose values are wanted; without it the names are listed", word)
+	aggMetrics     = queryParameter("agg", "some of min, max, avg, sum and skew, with commas between them; all if it is absent", word)
+	cancelMode     = queryParameter("mode", "how the job ends: cancelled, or by the end of its sources' input", &openapi.Schema{Type: "string", Enum: []string{"cancel", finishMode}})
+	fromVertex     = queryParameter("vertex", "the id of a vertex, whose watermark is explained; without it that of the job", matching(hex32))
+	maxExceptions  = queryParameter("maxExceptions", fmt.Sprintf("how many failures at most; %d if it is absent", exceptionsMost), fromOn(1))
+	profileSeconds = queryParameter("seconds", fmt.Sprintf("for how long CPU time is sampled, at most %d; %d if it is absent", profileSecondsMost, profileSecondsUsual), fromOn(1))
+	rowFormat      = queryParameter("rowFormat", "how fields are written; JSON if it is absent", &openapi.Schema{Type: "string", Enum: []string{"JSON", "PLAIN_TEXT"}})
+	awaitTimeout   = queryParameter("timeout", "how long to wait, in milliseconds, at most a minute; a minute if it is absent", fromOn(1))
 )
 
 // pathParameters are the forms of what stands in paths, by their names.
@@ -28,6 +30,7 @@ var pathParameters = map[string]*openapi.Schema{
 	"jobid": matching(hex32), "vertexid": matching(hex32), "triggerid": matching(hex32), "sha256": matching(hex64),
 	"sessionhandle": matching(uuid), "operationhandle": matching(uuid), "resulttoken": fromOn(0),
 	"subtaskindex": fromOn(0), "attempt": fromOn(0), "checkpointid": fromOn(0), "taskmanagerid": word, "filename": word, "process": word,
+	"kind": {Type: "string", Enum: []string{string(control.CPUProfile), string(control.HeapProfile), string(control.GoroutineProfile)}},
 }
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

@@ -1,14 +1,91 @@
 package rest_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/google/pprof/profile"
 
 	"github.com/flott-dev/flott/internal/jobmanager"
 	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/restapi"
 )
+
+func TestProfile(t *testing.T) {
+	build, options := counted(t, 0)
+	s := newSite(t, rest.Options{}, build, options...)
+	s.Join("tm", 2)
+	job := s.Submit(nil)
+	t.Cleanup(func() { over(s, job) })
+	var all restapi.Processes
+	s.Until("the processes", func() bool {
+		s.must(200, "GET", "/flott/processes", "", &all)
+		return len(all.Processes) == 3
+	})
+	for _, p := range all.Processes {
+		for _, kind := range []string{"heap", "goroutine", "cpu?seconds=1"} {
+			a := s.ask("GET", "/flott/processes/"+p.Name+"/profiles/"+kind, "")
+			kind, _, _ := strings.Cut(kind, "?")
+			if want := "attachment; filename=flott-" + p.Name + "-" + kind + ".pb.gz"; a.status != 200 || a.header.Get("Content-Disposition") != want {
+				t.Fatalf("%s: %d %s: %s", kind, a.status, a.header.Get("Content-Disposition"), a.text)
+			}
+			parsed, err := profile.ParseData([]byte(a.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kind != "cpu" {
+				continue
+			}
+			labels := 0
+			for _, sample := range parsed.Sample {
+				if len(sample.Label) > 0 && (sample.Label["job-id"][0] != job || sample.Label["vertex"][0] == "" || sample.Label["subtask"][0] == "") {
+					t.Errorf("a sample has the labels %v", sample.Label)
+				}
+				labels += len(sample.Label)
+			}
+			if labels == 0 {
+				t.Errorf("no sample of %s has labels", p.Name)
+			}
+		}
+	}
+	for path, want := range map[string]int{
+		"nobody/profiles/heap": 404, "tm/profiles/memory": 404, "tm/profiles/cpu?seconds=61": 400, "tm/profiles/cpu?seconds=0": 400, "tm/profiles/cpu?seconds=x": 400,
+	} {
+		if a := s.ask("GET", "/flott/processes/"+path, ""); a.status != want || !strings.Contains(a.text, `{"errors":["`) {
+			t.Errorf("%s: %d %s", path, a.status, a.text)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	r, err := http.NewRequestWithContext(ctx, "GET", s.URL+"/flott/processes/tm/profiles/cpu?seconds=60", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			resp, err := http.DefaultClient.Do(r)
+			if err == nil && resp.StatusCode == http.StatusConflict { // by who looks for that
+				resp.Body.Close()
+				continue
+			}
+			over <- err
+			return
+		}
+	}()
+	busy := func() bool {
+		a := s.ask("GET", "/flott/processes/tm/profiles/cpu?seconds=1", "")
+		return a.status == 409 && strings.Contains(a.text, "a CPU profile of the process is being taken")
+	}
+	s.Until("somebody samples", busy)
+	cancel()
+	if err := <-over; err == nil {
+		t.Error("a request that was given up is answered")
+	}
+	s.Until("nobody samples", func() bool { return !busy() })
+}
 
 func TestProcesses(t *testing.T) {
 	build, options := counted(t, 0)

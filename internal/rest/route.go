@@ -87,6 +87,12 @@ func (r route) by(role access.Role) route {
 	return r
 }
 
+// asked is the route with parameters of the query.
+func (r route) asked(query ...openapi.Parameter) route {
+	r.query = query
+	return r
+}
+
 // or is the route with a further status of success.
 func (r route) or(status int) route {
 	r.statuses = append(r.statuses, status)

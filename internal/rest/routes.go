@@ -81,6 +81,7 @@ var routes = append([]route{
 	raw("DELETE", "/flott/session", jsonOf[restapi.Empty](), (*Server).endSession, "ends the session").by(viewers),
 	get("/flott/processes", (*Server).processes, "the JobManager, the TaskManagers and the workers, with what they log"),
 	taking("PUT", "/flott/processes/{process}/log-level", 200, (*Server).setLogLevel, "has a process log what is of `level` (DEBUG, INFO, WARN, ERROR) or a higher one, until it ends; a TaskManager has its workers do so, too, also those that start later").by(operators),
+	raw("GET", "/flott/processes/{process}/profiles/{kind}", octets, (*Server).profile, "a profile of a process for `go tool pprof`: `cpu`, sampled for `seconds`, `heap` or `goroutine`").asked(profileSeconds).by(operators),
 	get("/flott/version", (*Server).version, "version, protocol version, platform, epoch"),
 	bare("POST", "/flott/jobs", 202, (*Server).submit, "submits a job: a `control.Submission` as JSON").taking(jsonOf[control.Submission]()),
 	get("/flott/jobs/{jobid}/result", (*Server).awaitResult, "as `execution-result`, but waits up to `timeout` milliseconds for the end", awaitTimeout),

@@ -275,6 +275,7 @@ func (t *taskManager) dial(address string) (*wire.Conn, error) {
 		conn, err := control.Attach[control.FromTaskManager](c, h)
 		if err == nil {
 			h.conn, t.conn = conn, conn
+			h.asked = t.probe.Begin(func(a *control.Answer) { conn.Send(&control.FromTaskManager{Answer: a}) })
 			host, _ := os.Hostname()
 			t.send(&control.FromTaskManager{Register: &control.Register{
 				ID: t.o.ID, Host: cmp.Or(t.o.Host, host), Slots: slices.Clone(t.slots),
@@ -305,6 +306,7 @@ type handler struct {
 	t       *taskManager
 	address string // of the JobManager
 	conn    *control.Conn[control.FromTaskManager, control.ToTaskManager]
+	asked   *probe.Session
 }
 
 // Receive takes a message.
@@ -315,7 +317,7 @@ func (h *handler) Receive(m *control.ToTaskManager) {
 		case m.Registered != nil:
 			h.t.registered(h.address, m.Registered)
 		case m.Ask != nil:
-			h.t.probe.Receive(m.Ask, func(a *control.Answer) { h.conn.Send(&control.FromTaskManager{Answer: a}) })
+			h.asked.Receive(m.Ask)
 		default:
 			h.t.receive(m)
 		}
@@ -325,6 +327,9 @@ func (h *handler) Receive(m *control.ToTaskManager) {
 // Lost forgets the connection.
 func (h *handler) Lost(error) {
 	h.t.actor.Post(func() {
+		if h.asked != nil {
+			h.asked.End()
+		}
 		if h.t.conn == h.conn {
 			h.t.conn = nil
 		}

@@ -135,6 +135,7 @@ func (a *agent) attach(c *wire.Conn) {
 		return
 	}
 	h.conn = conn
+	h.asked = a.o.Probe.Begin(func(answer *control.Answer) { conn.Send(&control.FromWorker{Answer: answer}) })
 	if a.disarm != nil {
 		a.disarm()
 		a.disarm = nil
@@ -182,8 +183,9 @@ func (a *agent) dial() {
 
 // handler takes the messages of a JobManager.
 type handler struct {
-	a    *agent
-	conn *control.Conn[control.FromWorker, control.ToWorker] // of the actor
+	a     *agent
+	conn  *control.Conn[control.FromWorker, control.ToWorker] // of the actor
+	asked *probe.Session
 }
 
 // Receive takes a message.
@@ -192,7 +194,7 @@ func (h *handler) Receive(m *control.ToWorker) {
 		switch {
 		case h.conn != h.a.running.connection():
 		case m.Ask != nil: // it need not wait for anything
-			h.a.o.Probe.Receive(m.Ask, func(answer *control.Answer) { h.conn.Send(&control.FromWorker{Answer: answer}) })
+			h.asked.Receive(m.Ask)
 		default:
 			h.a.inbox = append(h.a.inbox, m)
 			h.a.pump()
@@ -203,6 +205,9 @@ func (h *handler) Receive(m *control.ToWorker) {
 // Lost has the agent look for the next one.
 func (h *handler) Lost(err error) {
 	h.a.actor.Post(func() {
+		if h.asked != nil {
+			h.asked.End()
+		}
 		if h.conn != nil && h.a.running.detach(h.conn) {
 			h.a.lost(err)
 		}

@@ -220,7 +220,7 @@ func (h *Host) Run(d schedule.Deploy) bool {
 	for _, n := range d.Deployments {
 		r := h.deployments[n.Region]
 		for _, s := range r.tasks {
-			h.runner.Task(r.ctx, s.Task, func(err error) {
+			h.runner.Task(s.labelled(r.ctx), s.Task, func(err error) {
 				h.listener.TaskClosed(s.deployment.Number, s.place, s.failure(err))
 				r.closed.Add(1)
 			})

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"runtime/pprof"
 
 	"github.com/flott-dev/flott/internal/actor"
 	"github.com/flott-dev/flott/internal/task"
@@ -18,7 +19,10 @@ type Runner interface {
 // Goroutines is the Runner of production.
 type Goroutines struct{ actor.Goroutines }
 
-// Task runs t on a goroutine.
+// Task runs t on a goroutine, which has the profiler's labels of ctx, as those have that it starts.
 func (Goroutines) Task(ctx context.Context, t *task.Task, done func(error)) {
-	go func() { done(t.Run(ctx)) }()
+	go func() {
+		pprof.SetGoroutineLabels(ctx)
+		done(t.Run(ctx))
+	}()
 }

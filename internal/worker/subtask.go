@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/pprof"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/logging"
@@ -34,6 +37,12 @@ type Subtask struct {
 	upload     *upload // of the task
 	made       atomic.Bool
 	lost       atomic.Pointer[error] // why the task is to fail at its beginning
+}
+
+// labelled is ctx with labels by which profiles tell what runs for the task.
+func (s *Subtask) labelled(ctx context.Context) context.Context {
+	return pprof.WithLabels(ctx, pprof.Labels(control.JobLabel, s.about.JobID, control.VertexLabel, logging.Name(s.about.Vertex),
+		control.VertexUID, s.Chain.Head().UID, control.SubtaskLabel, strconv.Itoa(s.Index)))
 }
 
 func (s *Subtask) add(node operator.Node, member *graph.Node, ctx *operator.Context) {

@@ -80,10 +80,11 @@ func listen(t testing.TB) net.Listener {
 
 // TaskManager starts workers in this process.
 type TaskManager struct {
-	c    *Cluster
-	id   string
-	wire *wire.Conn
-	conn *control.Conn[control.FromTaskManager, control.ToTaskManager]
+	c     *Cluster
+	id    string
+	wire  *wire.Conn
+	conn  *control.Conn[control.FromTaskManager, control.ToTaskManager]
+	asked *probe.Session
 	// Logs are its log files, by name. They are set before anybody asks for them.
 	Logs map[string]string
 	// Level is that of its log, which its workers begin with.
@@ -99,6 +100,7 @@ func (c *Cluster) Join(id string, slots int) *TaskManager {
 		c.t.Fatal(err)
 	}
 	tm := &TaskManager{c: c, id: id}
+	tm.asked = probe.New(&tm.Level).Begin(func(a *control.Answer) { tm.conn.Send(&control.FromTaskManager{Answer: a}) })
 	if tm.wire, err = wire.Client(nc, wire.Options{Name: id, Hello: []byte(control.TaskManager)}); err != nil {
 		c.t.Fatal(err)
 	}
@@ -128,8 +130,8 @@ func (tm *TaskManager) Leave() { tm.conn.Send(&control.FromTaskManager{Leave: &c
 // Die ends the connection; workers end with theirs.
 func (tm *TaskManager) Die() { tm.wire.Abort(errors.New("the TaskManager is killed")) }
 
-// Lost does nothing.
-func (tm *TaskManager) Lost(error) {}
+// Lost ends what it was asked.
+func (tm *TaskManager) Lost(error) { tm.asked.End() }
 
 // Receive does what the JobManager says.
 func (tm *TaskManager) Receive(m *control.ToTaskManager) {
@@ -153,7 +155,7 @@ func (tm *TaskManager) Receive(m *control.ToTaskManager) {
 	case m.Ask != nil && tm.Asked != nil:
 		tm.Asked <- m.Ask
 	case m.Ask != nil:
-		probe.New(&tm.Level).Receive(m.Ask, func(a *control.Answer) { tm.conn.Send(&control.FromTaskManager{Answer: a}) })
+		tm.asked.Receive(m.Ask)
 	case m.ReadLog != nil:
 		tm.conn.Send(&control.FromTaskManager{Log: tm.log(m.ReadLog)})
 	case m.Free != nil:
