@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/flott-dev/flott/internal/control"
@@ -214,6 +215,43 @@ func (m *Manager) Profile(ctx context.Context, name string, p control.Profile) (
 		return nil, err
 	}
 	return a.Data, nil
+}
+
+// WorkerProfile is a profile of a worker, or why there is none.
+type WorkerProfile struct {
+	Worker string
+	Data   []byte
+	Err    error
+}
+
+// ProfileVertex takes CPU profiles of all workers that run a vertex of a job, by its place in the graph, at the same time; none if it does not
+// run. They have labels: see control.JobLabel.
+func (m *Manager) ProfileVertex(ctx context.Context, job string, vertex int, d time.Duration) (all []WorkerProfile, err error) {
+	m.do(func() {
+		var g *managed
+		if g, err = m.running(job); err != nil {
+			return
+		}
+		found := map[string]bool{}
+		for _, r := range g.fleet.runs {
+			for place, w := range r.open {
+				if g.fleet.vertexOf(place) == vertex {
+					found[w.peer.Name] = true
+				}
+			}
+		}
+		for _, name := range sortedKeys(found) {
+			all = append(all, WorkerProfile{Worker: name})
+		}
+	})
+	var wg sync.WaitGroup
+	for i := range all {
+		wg.Go(func() {
+			all[i].Data, all[i].Err = m.Profile(ctx, all[i].Worker, control.Profile{Kind: control.CPUProfile, Duration: d})
+		})
+	}
+	wg.Wait()
+	return all, err
 }
 
 // errSilent is a deadline.

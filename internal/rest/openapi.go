@@ -22,6 +22,9 @@ var (
 	maxExceptions  = queryParameter("maxExceptions", fmt.Sprintf("how many failures at most; %d if it is absent", exceptionsMost), fromOn(1))
 	profileSeconds = queryParameter("seconds", fmt.Sprintf("for how long CPU time is sampled, at most %d; %d if it is absent", profileSecondsMost, profileSecondsUsual), fromOn(1))
 	rowFormat      = queryParameter("rowFormat", "how fields are written; JSON if it is absent", &openapi.Schema{Type: "string", Enum: []string{"JSON", "PLAIN_TEXT"}})
+	flameSeconds   = queryParameter("seconds", fmt.Sprintf("for how long CPU time is sampled, at most %d; %d if it is absent", flameSecondsMost, flameSecondsUsual), fromOn(1))
+	flameType      = queryParameter("type", "what is sampled: CPU time", &openapi.Schema{Type: "string", Enum: []string{"FULL", "ON_CPU"}})
+	flameSubtask   = queryParameter("subtaskindex", "the subtask that is wanted; all if it is absent", fromOn(0))
 	awaitTimeout   = queryParameter("timeout", "how long to wait, in milliseconds, at most a minute; a minute if it is absent", fromOn(1))
 )
 

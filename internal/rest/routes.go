@@ -62,6 +62,7 @@ var routes = append([]route{
 	get("/jobs/{jobid}/vertices/{vertexid}", (*Server).vertex, "a vertex with its subtasks"),
 	get("/jobs/{jobid}/vertices/{vertexid}/accumulators", (*Server).vertexAccumulators, "its accumulators, summed up"),
 	get("/jobs/{jobid}/vertices/{vertexid}/backpressure", (*Server).backpressure, "how its subtasks spent their time between the last two reports"),
+	get("/jobs/{jobid}/vertices/{vertexid}/flamegraph", (*Server).flameGraph, "samples the CPU time of its subtasks for `seconds`, and answers with the functions that it goes to; `type` ON_CPU or FULL, which is the same, `subtaskindex`", flameType, flameSubtask, flameSeconds).by(operators),
 	get("/jobs/{jobid}/vertices/{vertexid}/metrics", (*Server).vertexMetrics, "counters of each subtask; `get`", getMetrics),
 	get("/jobs/{jobid}/vertices/{vertexid}/subtasks/accumulators", (*Server).subtasksAccumulators, "the accumulators of each subtask"),
 	get("/jobs/{jobid}/vertices/{vertexid}/subtasks/metrics", (*Server).subtasksMetrics, "counters over all subtasks; `get`, `agg`", getMetrics, aggMetrics),

@@ -86,7 +86,7 @@ var notThere = []string{
 	"GET /datasets", "GET /jars", "GET /jobmanager/thread-dump",
 	"GET /jobs/metrics", "GET /jobs/{jobid}/jobmanager/config", "GET /jobs/{jobid}/jobmanager/environment",
 	"GET /jobs/{jobid}/jobmanager/log-url", "GET /jobs/{jobid}/taskmanagers/{taskmanagerid}/log-url",
-	"GET /jobs/{jobid}/vertices/{vertexid}/flamegraph?type=FULL", "GET /jobs/{jobid}/vertices/{vertexid}/jm-operator-metrics",
+	"GET /jobs/{jobid}/vertices/{vertexid}/jm-operator-metrics",
 	"GET /taskmanagers/metrics", "GET /taskmanagers/{taskmanagerid}/metrics",
 	"GET /taskmanagers/{taskmanagerid}/thread-dump",
 }

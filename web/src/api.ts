@@ -95,8 +95,8 @@ async function checked(path: string, init?: RequestInit): Promise<Response> {
 }
 
 // get asks for JSON.
-export async function get<T>(path: string): Promise<T> {
-  return (await checked(path)).json() as Promise<T>
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await checked(path, signal && { signal })).json() as Promise<T>
 }
 
 // tell has something done.

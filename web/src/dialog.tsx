@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { text } from './format'
 
 // Dialog is modal: the browser keeps the focus in it, and gives it back. With stay it cannot be left.
-export function Dialog({ title, stay, onClose, children }: { title: string; stay?: boolean; onClose: () => void; children: ComponentChildren }) {
+export function Dialog({ title, stay, wide, onClose, children }: { title: string; stay?: boolean; wide?: boolean; onClose: () => void; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null)
   useLayoutEffect(() => {
     const own = ref.current!
@@ -11,7 +11,7 @@ export function Dialog({ title, stay, onClose, children }: { title: string; stay
     return () => own.close() // gives the focus back
   }, [])
   return (
-    <dialog ref={ref} aria-labelledby="dialog-title" onCancel={(e) => { e.preventDefault(); if (!stay) onClose() }}
+    <dialog ref={ref} class={wide ? 'wide' : undefined} aria-labelledby="dialog-title" onCancel={(e) => { e.preventDefault(); if (!stay) onClose() }}
       onClick={(e) => { if (!stay && e.target === ref.current) onClose() }}>
       <div class="dialog">
         <h2 id="dialog-title">{title}</h2>

@@ -35,6 +35,18 @@ export interface PlanVertex {
   inputs: { from: string; ship_strategy: string; exchange: string }[]
 }
 
+// FlameGraph is where CPU time of a vertex goes; endTimestamp is negative if there is none.
+export interface FlameGraph {
+  endTimestamp: number
+  data?: FlameNode
+  'flott-millis': number
+  'flott-sample-millis': number
+  'flott-workers': number
+  'flott-missing': string[]
+}
+
+export interface FlameNode { name: string; value: number; children: FlameNode[] }
+
 export interface Load {
   'records-in': number
   'records-out': number

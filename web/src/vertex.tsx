@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Chart } from './chart'
+import { FlameDialog } from './flame'
 import { at, byteRate, bytes, count, duration, longAgo, percent, plural, rate, text } from './format'
 import { inRate, lag, newSeries, type JobHistory } from './history'
 import { useEvents } from './live'
@@ -20,6 +21,7 @@ const columns: [string, string, (t: SubtaskLoad) => number | string | null, stri
 export function VertexPanel({ job, id, plan, loads, history }: { job: string; id: string; plan: PlanVertex[]; loads: VertexLoad[]; history: JobHistory }) {
   const { data, now, gone } = useEvents<VertexEvents>(`flott/jobs/${job}/vertices/${id}/events`)
   const [by, setBy] = useState({ column: 0, down: false })
+  const [flame, setFlame] = useState(false)
   const head = useRef<HTMLHeadingElement>(null)
   const close = () => {
     location.hash = `#/jobs/${job}`
@@ -62,6 +64,8 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
           ]} />
           <Chart series={series} label="Records" unit={(n) => rate(n)} lines={[{ name: 'in', label: v.source ? 'read' : 'in', colour: '--accent' }, ...(ends ? [] : [{ name: 'out', label: 'out', colour: '--ink', dash: [4, 3] }])]} />
           <Chart series={series} label="Time" max={1} unit={(n) => percent(n)} lines={[{ name: 'busy', label: 'busy', colour: '--busy-ink' }, { name: 'pressed', label: 'backpressured', colour: '--pressed-ink', dash: [4, 3] }]} />
+          <div class="bar"><button type="button" onClick={() => setFlame(true)}>CPU flame graph…</button></div>
+          {flame && <FlameDialog job={job} vertex={id} name={v.name} parallelism={v.parallelism} onClose={() => setFlame(false)} />}
           <h3>{plural(v.parallelism, 'subtask')}</h3>
           {gone ? <Empty>{text(gone)}</Empty> : (
             <div class="scroll"><table class="subtasks">
