@@ -56,9 +56,9 @@ func TestPathTraversal(t *testing.T) {
 		"jobmanager.log%2f..%2f..%2fsecret", "jobmanager.log/../../secret", "jobmanager.log.d%2fsecret", ".%2fjobmanager.log", "other.log", "*", "%2a", "jobmanager.log%20", "%e2%80%ae",
 		"..;/secret", "....//secret", "%c0%ae%c0%ae%c0%afsecret", strings.Repeat("..%2f", 200) + "etc%2fpasswd", strings.Repeat("x", 5000),
 	}
-	parameters := []string{"{jobid}", "{vertexid}", "{taskmanagerid}", "{subtaskindex}", "{attempt}", "{checkpointid}", "{triggerid}", "{sha256}", "{filename}"}
+	parameters := []string{"{jobid}", "{vertexid}", "{taskmanagerid}", "{subtaskindex}", "{attempt}", "{checkpointid}", "{triggerid}", "{sha256}", "{filename}", "{process}", "{kind}"}
 	right := strings.NewReplacer("{jobid}", id, "{vertexid}", strings.Repeat("0", 32), "{taskmanagerid}", "tm", "{subtaskindex}", "0", "{attempt}", "0", "{checkpointid}", "1",
-		"{triggerid}", strings.Repeat("1", 32), "{sha256}", strings.Repeat("2", 64), "{filename}", "jobmanager.log")
+		"{triggerid}", strings.Repeat("1", 32), "{sha256}", strings.Repeat("2", 64), "{filename}", "jobmanager.log", "{process}", "tm", "{kind}", "heap")
 	for _, r := range rest.Routes() {
 		for _, p := range parameters {
 			if !strings.Contains(r.Path, p) {
