@@ -14,6 +14,7 @@ import (
 	"github.com/flott-dev/flott/internal/certificate"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/internal/control"
+	"github.com/flott-dev/flott/internal/exposition"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/job"
 	"github.com/flott-dev/flott/internal/logging"
@@ -78,6 +79,18 @@ func work(ctx context.Context, plan *graph.Plan, opts *job.Options, s stream.Set
 	}
 	o.LostTimeout = time.Duration(spec.LostTimeout)
 	var err error
+	if spec.MetricsFile != 0 {
+		if o.Metrics, err = exposition.Inherited(spec.MetricsFile); err != nil {
+			return fmt.Errorf("the socket for metrics: %w", err)
+		}
+	}
+	o.Labels = []exposition.Label{
+		exposition.Host(),
+		{Name: "tm_id", Value: spec.TaskManager},
+		{Name: "job_id", Value: spec.Job.ID},
+		{Name: "job_name", Value: spec.Job.Name},
+		{Name: "worker", Value: spec.Name},
+	}
 	if o.Listener, err = net.Listen("tcp", net.JoinHostPort(spec.Host, "0")); err != nil {
 		return err
 	}

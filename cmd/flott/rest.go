@@ -27,6 +27,7 @@ func restServer(programs rest.Artifacts, c *config.Configuration, o rest.Options
 // restAccess takes from the environment and the options who may use the REST interface. What is wrong with that now is an error.
 func restAccess(c *config.Configuration) (o rest.Options, err error) {
 	o.Token, o.SessionLife = os.Getenv("FLOTT_TOKEN"), config.RestSessionLife.Get(c)
+	o.PlainLabels, o.Version = !config.MetricsFilterLabels.Get(c), version
 	if o.TLS, err = certificate.RestServer(c); err != nil {
 		return o, err
 	}

@@ -159,7 +159,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	for path, text := range map[string]string{
 		credentials: "viewer grafana " + p.secret("the file of credentials") + "\n",
 		conf: fmt.Sprintf("high-availability.etcd.username: u\nhigh-availability.etcd.password: %s\npipeline.global-job-parameters: {db.password: %s, api-token: %s}\n"+
-			"security.rest.credentials-file: %s\nrestart-strategy.type: none\nrest.port: 0\njobmanager.rpc.port: 0\ntaskmanager.numberOfTaskSlots: 40\n",
+			"security.rest.credentials-file: %s\nrestart-strategy.type: none\nrest.port: 0\nmetrics.reporters: prom\nmetrics.reporter.prom.port: 0\njobmanager.rpc.port: 0\ntaskmanager.numberOfTaskSlots: 40\n",
 			p.secret("etcd"), p.secret("a parameter"), p.secret("another parameter"), credentials),
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -204,6 +204,10 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 	if n := p.answers(url, token); n < 100 {
 		t.Errorf("only %d answers were looked at", n)
+	}
+	status, _, scraped := f.scrape(f.metricsURL(), token)
+	if p.look("a scrape", []byte(scraped)); status != 200 {
+		t.Errorf("a scrape: %d %s", status, scraped)
 	}
 	for _, process := range []string{"jobmanager", "taskmanager-1"} {
 		if err := syscall.Kill(f.pid(process), syscall.SIGABRT); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/flott-dev/flott/internal/ha"
 	"github.com/flott-dev/flott/internal/ha/configured"
 	"github.com/flott-dev/flott/internal/process"
+	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/taskmanager"
 )
 
@@ -79,6 +80,7 @@ func (t *taskmanagerCmd) Run(ctx context.Context) (err error) {
 		Wire: wireOptions(c, members), TLS: (*control.TLSFiles)(members),
 		LogFormat: logs.format, LogLevel: logs.level,
 	}
+	addresses := map[string]string{"id": o.ID, "pid": fmt.Sprint(os.Getpid())}
 	o.LostTimeout = config.JobManagerLost.Get(c)
 	if configured.Survives(c) {
 		store, err := configured.Open(ctx, c, slog.Default())
@@ -94,9 +96,44 @@ func (t *taskmanagerCmd) Run(ctx context.Context) (err error) {
 	if memory, ok := config.TaskManagerMemory.Lookup(c); ok {
 		o.SlotMemory = memory / int64(slots)
 	}
+	if reporter, ok := config.MetricsReporters.Lookup(c); ok && reporter == "prom" {
+		o.Metrics = &taskmanager.Metrics{}
+		url, end, err := t.serveMetrics(ctx, c, o.Metrics)
+		if err != nil {
+			return err
+		}
+		defer end()
+		addresses["metrics"] = url
+		logs.say("flott: its metrics are at %s/metrics", url)
+	}
 	logs.say("flott: TaskManager %s offers %d slots to the JobManager: %s", o.ID, slots, o.JobManager)
-	o.Registered = func() { _ = child.Ready(map[string]string{"id": o.ID, "pid": fmt.Sprint(os.Getpid())}) }
+	o.Registered = func() { _ = child.Ready(addresses) }
 	return taskmanager.Run(ctx, o, t.Drain)
+}
+
+// serveMetrics serves them to whom the JobManager would serve its REST interface, until end is called.
+func (t *taskmanagerCmd) serveMetrics(ctx context.Context, c *config.Configuration, m *taskmanager.Metrics) (url string, end func(), err error) {
+	visitors, err := restAccess(c)
+	if err != nil {
+		return "", nil, err
+	}
+	visitors.Insecure = t.Insecure
+	l, err := process.Listen(ctx, config.TaskManagerHost.Get(c), config.MetricsPort.Get(c),
+		process.Security{Credentials: visitors.Authenticates(), Insecure: t.Insecure})
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w", config.MetricsPort.Key, err)
+	}
+	server, served := rest.NewMetrics(m.Gather, visitors), make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := server.Serve(l); err != nil {
+			slog.Error("flott: the metrics are not served any more", "error", err)
+		}
+	}()
+	return scheme(c) + advertised(l.Addr(), config.TaskManagerHost.Get(c)), func() {
+		_ = server.Close()
+		<-served
+	}, nil
 }
 
 // newID is a name that nothing else has.

@@ -24,6 +24,8 @@ type WorkerSpec struct {
 	Heartbeat, HeartbeatTimeout time.Duration
 	// TLS is what it has for mutual TLS on its connections; nil means that they have none.
 	TLS *TLSFiles
+	// MetricsFile is the descriptor of a socket over which the TaskManager asks for metrics, 0 for none.
+	MetricsFile int
 	// TaskManager has started it, and owns ResultDir, where the results of the job's stages go.
 	TaskManager, ResultDir string
 	// LogFormat is how it writes its log, LogLevel what of, to begin with: see package logging.

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 )
@@ -43,6 +45,18 @@ type Input struct {
 	// Pipelined says that the edge is no blocking exchange in batch mode either: it leads into a loop.
 	Pipelined bool
 }
+
+// IDOf is the id by which Flink's interfaces know a thing of some kind, such as a vertex: 32 hexadecimal digits.
+func IDOf(kind, name string) string {
+	h := sha256.Sum256([]byte(kind + "\x00" + name))
+	return hex.EncodeToString(h[:16])
+}
+
+// ID is that of the vertex, made of the uid of its head.
+func (v *Vertex) ID() string { return VertexID(v.Operators[0].UID) }
+
+// VertexID is the id of the vertex whose head has a uid.
+func VertexID(uid string) string { return IDOf("vertex", uid) }
 
 // JobGraph describes the plan.
 func (p *Plan) JobGraph() *JobGraph {

@@ -142,6 +142,16 @@ func (m *Manager) Jobs() (all []JobSummary) {
 	return all
 }
 
+// Running shows the jobs that have not ended, without what is known of their tasks, in order of submission.
+func (m *Manager) Running() (all []*JobView) {
+	for _, g := range m.submitted("") {
+		if !g.State.Done() {
+			all = append(all, g.JobView)
+		}
+	}
+	return all
+}
+
 // View shows a job.
 func (m *Manager) View(id string) (*JobView, error) {
 	all := m.submitted(id)

@@ -8,31 +8,65 @@ import (
 	"testing"
 
 	"github.com/flott-dev/flott/internal/access"
+	"github.com/flott-dev/flott/internal/exposition"
+	"github.com/flott-dev/flott/internal/job"
+	"github.com/flott-dev/flott/internal/taskmanager"
+	"github.com/flott-dev/flott/internal/worker"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the tables of docs/rest.md and docs/security.md")
+var rewrite = flag.Bool("rewrite", false, "rewrite the tables of docs/rest.md, docs/security.md and docs/metrics.md")
 
-// TestDocs holds the tables of docs/rest.md and docs/security.md against the routes.
+// TestDocs holds the tables of docs/rest.md, docs/security.md and docs/metrics.md against the routes and the tables of metrics.
 func TestDocs(t *testing.T) {
-	var what, who strings.Builder
+	var what strings.Builder
 	what.WriteString("| method | path | what it is |\n| --- | --- | --- |\n")
-	who.WriteString("| method | path | who |\n| --- | --- | --- |\n")
 	for _, r := range routes {
+		fmt.Fprintf(&what, "| %s | `%s` | %s |\n", r.method, r.path, r.about)
+	}
+	holdTable(t, "../../docs/rest.md", "routes", what.String())
+	holdTable(t, "../../docs/security.md", "routes", rolesOf(routes))
+	holdTable(t, "../../docs/security.md", "routes of a TaskManager", rolesOf(taskManagerRoutes))
+	holdTable(t, "../../docs/metrics.md", "metrics", metricsTable())
+}
+
+// rolesOf is the table of who may use routes.
+func rolesOf(table []route) string {
+	var who strings.Builder
+	who.WriteString("| method | path | who |\n| --- | --- | --- |\n")
+	for _, r := range table {
 		role := r.role.String()
 		if r.role == access.None {
 			role = "**anybody**"
 		}
-		fmt.Fprintf(&what, "| %s | `%s` | %s |\n", r.method, r.path, r.about)
 		fmt.Fprintf(&who, "| %s | `%s` | %s |\n", r.method, r.path, role)
 	}
-	holdTable(t, "../../docs/rest.md", what.String())
-	holdTable(t, "../../docs/security.md", who.String())
+	return who.String()
+}
+
+// metricsTable is the table of all metrics but those of jobs' own.
+func metricsTable() string {
+	var b strings.Builder
+	b.WriteString("| name | what it tells |\n| --- | --- |\n")
+	metricsOfTable(&b, exposition.JobManagerScope, exposition.ProcessMetrics)
+	metricsOfTable(&b, exposition.JobManagerScope, clusterMetrics)
+	metricsOfTable(&b, job.MetricsScope, job.Metrics)
+	metricsOfTable(&b, exposition.TaskManagerScope, exposition.ProcessMetrics)
+	metricsOfTable(&b, exposition.TaskManagerScope, taskmanager.ManagerMetrics)
+	metricsOfTable(&b, worker.TaskScope, worker.TaskMetrics)
+	metricsOfTable(&b, worker.OperatorScope, worker.SourceMetrics)
+	return b.String()
+}
+
+func metricsOfTable[T any](b *strings.Builder, scope string, table []exposition.Metric[T]) {
+	for _, m := range table {
+		fmt.Fprintf(b, "| `%s%s_%s` | %s |\n", exposition.Prefix, scope, strings.ReplaceAll(m.Name, ".", "_"), m.About)
+	}
 }
 
 // holdTable wants a file to have a table between its marks, or writes it there.
-func holdTable(t *testing.T, file, table string) {
+func holdTable(t *testing.T, file, name, table string) {
 	t.Helper()
-	const begin, end = "<!-- routes -->\n", "<!-- end of routes -->\n"
+	begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->\n"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

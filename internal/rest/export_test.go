@@ -15,8 +15,13 @@ type Route struct {
 }
 
 // Routes are all entries.
-func Routes() (all []Route) {
-	for _, r := range routes {
+func Routes() []Route { return routesOf(routes) }
+
+// TaskManagerRoutes are those of a TaskManager.
+func TaskManagerRoutes() []Route { return routesOf(taskManagerRoutes) }
+
+func routesOf(table []route) (all []Route) {
+	for _, r := range table {
 		all = append(all, Route{r.method, r.path, r.role})
 	}
 	return all

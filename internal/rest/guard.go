@@ -20,7 +20,7 @@ import (
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	byPattern := map[string]route{}
-	for _, r := range routes {
+	for _, r := range s.routes {
 		byPattern[r.method+" "+r.path] = r
 		mux.Handle(r.method+" "+r.path, s.handle(r))
 	}
@@ -42,7 +42,7 @@ func (s *Server) Handler() http.Handler {
 			s.refuse(w, err)
 		case path.Clean(r.URL.EscapedPath()) != r.URL.EscapedPath():
 			s.refuse(w, unknownPath(r)) // the mux would redirect to what it may have meant
-		case !s.leads.Load() && to.path != healthPath:
+		case !s.leads.Load() && to.path != healthPath && to.path != metricsPath:
 			s.standBy(w, r)
 		default:
 			if body, ok := r.Body.(*slowBody); ok {

@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"html"
 	"net/http"
@@ -38,13 +36,7 @@ func (s *Server) view(r *http.Request) (*jobmanager.JobView, error) {
 	return v, err
 }
 
-// idOf is the id of a vertex, by the uid of its head, or of a slot-sharing group.
-func idOf(kind, name string) string {
-	h := sha256.Sum256([]byte(kind + "\x00" + name))
-	return hex.EncodeToString(h[:16])
-}
-
-func vertexID(v *graph.Vertex) string { return idOf("vertex", v.Operators[0].UID) }
+func vertexID(v *graph.Vertex) string { return v.ID() }
 
 func (s *Server) jobIDs(*http.Request) (*restapi.JobIDs, error) {
 	all := restapi.JobIDs{Jobs: []restapi.JobIDStatus{}}

@@ -3,13 +3,12 @@ package rest
 import (
 	"fmt"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/exposition"
+	"github.com/flott-dev/flott/internal/job"
 	"github.com/flott-dev/flott/internal/jobmanager"
 	"github.com/flott-dev/flott/internal/restapi"
 )
@@ -39,27 +38,7 @@ func askedFor(r *http.Request, name string) (asked []string, asks bool) {
 func number[T ~int | ~int64 | ~uint32 | ~uint64](n T) string { return fmt.Sprint(n) }
 
 func (s *Server) managerMetrics(r *http.Request) ([]restapi.Metric, error) {
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	c := s.m.Cluster()
-	running := 0
-	for state, n := range c.Jobs {
-		if !state.Done() {
-			running += n
-		}
-	}
-	return metricsReply(r, map[string]string{
-		"taskSlotsAvailable":                    number(c.FreeSlots),
-		"taskSlotsTotal":                        number(c.Slots),
-		"numRegisteredTaskManagers":             number(c.TaskManagers),
-		"numRunningJobs":                        number(running),
-		"Status.JVM.Memory.Heap.Used":           number(mem.HeapAlloc),
-		"Status.JVM.Memory.Heap.Committed":      number(mem.HeapSys - mem.HeapReleased),
-		"Status.JVM.Memory.Heap.Max":            number(debug.SetMemoryLimit(-1)),
-		"Status.JVM.GarbageCollector.All.Count": number(mem.NumGC),
-		"Status.JVM.GarbageCollector.All.Time":  number(mem.PauseTotalNs / 1e6),
-		"Status.JVM.Threads.Count":              number(runtime.NumGoroutine()),
-	}), nil
+	return metricsReply(r, texts(s.managerValues())), nil
 }
 
 func (s *Server) jobMetrics(r *http.Request) ([]restapi.Metric, error) {
@@ -67,25 +46,11 @@ func (s *Server) jobMetrics(r *http.Request) ([]restapi.Metric, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &v.Checkpoints
-	values := map[string]string{
-		"numRestarts": number(v.Restarts), "uptime": number(durationOf(&v.JobSummary)),
-		"numberOfCompletedCheckpoints": number(h.Completed), "numberOfFailedCheckpoints": number(h.Failed),
+	f := figuresOf(v)
+	values := texts(exposition.Read(job.Metrics, f))
+	if last := f.Last(); last != nil {
+		values["lastCheckpointExternalPath"] = last.Location
 	}
-	inProgress := 0
-	for i := range h.Checkpoints {
-		switch st := &h.Checkpoints[i]; st.Status {
-		case checkpoint.InProgress:
-			inProgress++
-		case checkpoint.Completed:
-			values["lastCheckpointDuration"] = number((st.Ended - st.Triggered) / 1e6)
-			values["lastCheckpointSize"] = number(st.Size)
-			values["lastCheckpointFullSize"] = number(st.FullSize)
-			values["lastCheckpointExternalPath"] = st.Location
-		}
-	}
-	values["numberOfInProgressCheckpoints"] = number(inProgress)
-	values["totalNumberOfCheckpoints"] = number(h.Completed + h.Failed + inProgress)
 	return metricsReply(r, values), nil
 }
 

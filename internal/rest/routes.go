@@ -16,7 +16,7 @@ const (
 	admins    = access.Admin
 )
 
-// healthPath is the one that is also answered while the JobManager stands by.
+// healthPath is one that is also answered while the JobManager stands by.
 const healthPath = "/flott/health"
 
 // routes are all that can be asked for, each also below /v1. docs/rest.md is made of them.
@@ -30,6 +30,7 @@ var routes = append([]route{
 	get("/jobmanager/logs", (*Server).jobManagerLogs, "its log files"),
 	raw("GET", "/jobmanager/logs/{filename}", plainText, (*Server).jobManagerLog, "one of them").by(viewers).or(http.StatusPartialContent),
 	get("/jobmanager/metrics", (*Server).managerMetrics, "memory, goroutines, slots; `get`", getMetrics),
+	metricsRoute,
 	kept("/taskmanagers", (*Server).taskManagers, "the TaskManagers"),
 	get("/taskmanagers/{taskmanagerid}", (*Server).taskManager, "one, with the jobs that have its slots"),
 	raw("GET", "/taskmanagers/{taskmanagerid}/log", plainText, (*Server).taskManagerLog, "the log of a TaskManager").by(viewers).or(http.StatusPartialContent),

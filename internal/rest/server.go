@@ -16,6 +16,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/access"
 	"github.com/flott-dev/flott/internal/clock"
+	"github.com/flott-dev/flott/internal/exposition"
 	"github.com/flott-dev/flott/internal/jobmanager"
 	"github.com/flott-dev/flott/internal/openapi"
 	"github.com/flott-dev/flott/internal/restapi"
@@ -63,6 +64,8 @@ type Options struct {
 	Epoch int64
 	// Leader is the URL of the JobManager that leads, "" if nobody is known to; for a server that stands by.
 	Leader func() string
+	// PlainLabels leaves the values of labels of metrics as they are: see exposition.Options.
+	PlainLabels bool
 	// LogFile is the JobManager's log, "" if it is no file.
 	LogFile string
 	// SQL serves sessions of SQL, below /sessions, to admins; nil serves none.
@@ -88,6 +91,8 @@ type Server struct {
 	o          Options
 	m          *jobmanager.Manager
 	leads      atomic.Bool // m is there
+	routes     []route
+	gather     func(context.Context) []exposition.Scope // for a scrape
 	http       http.Server
 	operations operations
 	document   func() *openapi.Document // made when it is asked for
@@ -116,6 +121,7 @@ func New(m *jobmanager.Manager, o Options) *Server {
 	}
 	s := &Server{o: o, m: m, sessions: access.NewSessions(o.Clock, o.SessionLife), guesses: access.NewGuesses(o.Clock)}
 	s.leads.Store(m != nil)
+	s.routes, s.gather = routes, s.managerScopes
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.operations.ctx = s.ctx
 	s.document = sync.OnceValue(func() *openapi.Document { return describe(routes, o.Version) })

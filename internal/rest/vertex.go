@@ -53,7 +53,7 @@ func maxParallelism(v *graph.Vertex) int { return v.Operators[0].MaxParallelism 
 func vertexOf(v *jobmanager.VertexView, now int64) restapi.JobVertex {
 	tasks := countStates(v.Subtasks)
 	out := restapi.JobVertex{
-		ID: vertexID(&v.Vertex), SlotSharingGroup: idOf("slot-sharing group", v.SlotGroup), Name: v.Name,
+		ID: vertexID(&v.Vertex), SlotSharingGroup: graph.IDOf("slot-sharing group", v.SlotGroup), Name: v.Name,
 		MaxParallelism: maxParallelism(&v.Vertex), Parallelism: v.Parallelism, Status: statusOfAll(tasks, v.Parallelism),
 		Tasks: stateCounts(tasks), Metrics: metricsOf(v.Subtasks),
 	}

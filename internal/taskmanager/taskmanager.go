@@ -58,6 +58,8 @@ type Options struct {
 	LogFormat string
 	LogLevel  *slog.LevelVar
 	Clock     clock.Clock
+	// Metrics gathers the metrics of the TaskManager and its workers; nil if nobody wants them.
+	Metrics *Metrics
 	// Registered is called when the TaskManager has said for the first time what it offers; nil for nobody.
 	Registered func()
 	// Retry is the time between two attempts to connect; 0 means 200 ms.
@@ -130,6 +132,9 @@ func Run(ctx context.Context, o Options, drain time.Duration) error {
 	}
 	if t.results, err = openResults(&o); err != nil {
 		return err
+	}
+	if o.Metrics != nil {
+		o.Metrics.begin(o.ID, o.Slots)
 	}
 	var wg sync.WaitGroup
 	wg.Go(t.connect)
@@ -473,6 +478,16 @@ func (t *taskManager) run(w *worker, s *control.StartWorker) (exit string, err e
 		TaskManager: t.o.ID, ResultDir: t.results.dir.Job(w.job),
 		LogFormat: t.o.LogFormat, LogLevel: t.o.LogLevel.Level(),
 	}
+	var files []*os.File
+	if t.o.Metrics != nil {
+		socket, ended, err := t.o.Metrics.pair(w.name)
+		if err != nil {
+			return "", err
+		}
+		defer ended()
+		defer socket.Close() // if the worker is not started
+		spec.MetricsFile, files = process.FirstFile, []*os.File{socket}
+	}
 	file := filepath.Join(dir, "job.json")
 	if err := spec.Write(file); err != nil {
 		return "", err
@@ -485,9 +500,12 @@ func (t *taskManager) run(w *worker, s *control.StartWorker) (exit string, err e
 		Dir:  where,
 		Name: fmt.Sprintf("worker %s of job %q", w.name, s.Job.Name), Path: program.Path, Args: s.Job.Args,
 		Env: append(slices.Clone(s.Job.Env), control.WorkerVariable+"="+file), Inherit: []string{"PATH", "HOME", "TMPDIR", "TZ", "LANG"},
-		Log:    process.Log{Path: filepath.Join(t.o.Dir, "log", control.WorkerLog(w.name))},
-		Memory: process.Memory{Limit: s.Memory}, Clock: t.o.Clock,
+		Log:   process.Log{Path: filepath.Join(t.o.Dir, "log", control.WorkerLog(w.name))},
+		Files: files, Memory: process.Memory{Limit: s.Memory}, Clock: t.o.Clock,
 	})
+	for _, f := range files {
+		f.Close() // the worker has its own
+	}
 	if err != nil {
 		return "", err
 	}

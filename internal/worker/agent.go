@@ -12,6 +12,7 @@ import (
 	"github.com/flott-dev/flott/internal/actor"
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/control"
+	"github.com/flott-dev/flott/internal/exposition"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/probe"
@@ -39,6 +40,9 @@ type AgentOptions struct {
 	Store func(epoch int64) *storage.Store
 	// Probe answers what the JobManager asks about the process; nil is one that nothing is known by.
 	Probe *probe.Probe
+	// Metrics is a connection over which the TaskManager asks for metrics, nil for none; Labels are those of all of them.
+	Metrics net.Conn
+	Labels  []exposition.Label
 	// SetMemory is told what the worker may take from now on, in bytes; nil if nobody wants to know.
 	SetMemory func(limit int64)
 	// Interval is the time between two reports of counters; 0 means a second.
@@ -92,6 +96,7 @@ func Serve(ctx context.Context, plan *graph.Plan, o AgentOptions) error {
 	if a.peers, err = wire.NewPeers(o.Listener, o.Peers); err != nil {
 		return errors.Join(err, a.host.Close())
 	}
+	defer a.answerScrapes()()
 	manager, err := o.Dial(ctx)
 	if err == nil {
 		a.actor.Post(func() { a.attach(manager) })
@@ -111,6 +116,25 @@ func Serve(ctx context.Context, plan *graph.Plan, o AgentOptions) error {
 	a.close(closing)
 	_ = a.peers.Close(closing)
 	return errors.Join(err, a.host.Close())
+}
+
+// answerScrapes tells the TaskManager the metrics of this process and its tasks when it asks for them, until end is called.
+func (a *agent) answerScrapes() (end func()) {
+	if a.o.Metrics == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		exposition.Answer(a.o.Metrics, func() []exposition.Scope {
+			of := exposition.Scope{Name: exposition.TaskManagerScope, Labels: a.o.Labels, Values: exposition.Process()}
+			return append(a.host.Scopes(a.o.Labels...), of)
+		})
+	}()
+	return func() {
+		a.o.Metrics.Close()
+		<-done
+	}
 }
 
 // close ends the connection to the JobManager in good order.
@@ -515,6 +539,7 @@ func (a *agent) sendSamples() {
 
 func (a *agent) sample(t *Subtask) control.Sample {
 	c := a.host.Sample(t)
+	t.meter.read(c, a.o.Clock.Now())
 	return control.Sample{
 		Place: t.place, Attempt: t.deployment.Attempt,
 		RecordsIn: c.RecordsIn, RecordsOut: c.RecordsOut, BytesIn: c.BytesIn, BytesOut: c.BytesOut,

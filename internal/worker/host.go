@@ -221,6 +221,7 @@ func (h *Host) Run(d schedule.Deploy) bool {
 		r := h.deployments[n.Region]
 		for _, s := range r.tasks {
 			h.runner.Task(s.labelled(r.ctx), s.Task, func(err error) {
+				s.over.Store(true)
 				h.listener.TaskClosed(s.deployment.Number, s.place, s.failure(err))
 				r.closed.Add(1)
 			})

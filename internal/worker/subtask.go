@@ -34,7 +34,9 @@ type Subtask struct {
 	contexts   []*operator.Context
 	members    []*graph.Node // of nodes; nil for writers
 	metrics    []*metric.Group
-	upload     *upload // of the task
+	meter      meter
+	over       atomic.Bool // the task is closed
+	upload     *upload     // of the task
 	made       atomic.Bool
 	lost       atomic.Pointer[error] // why the task is to fail at its beginning
 }
