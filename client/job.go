@@ -116,6 +116,26 @@ func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
 	return j, nil
 }
 
+// HotKey is a key that many of the records have that a vertex gets.
+type HotKey struct {
+	Key string
+	// Subtask gets its records.
+	Subtask int
+	// Share of the records has the key, at most, and at least AtLeast.
+	Share, AtLeast float64
+}
+
+// HotKeys lists the hottest keys of a vertex, of the last half minute or so: none if it has no keyed input, or no key has more
+// than a fiftieth of the records.
+func (c *Client) HotKeys(ctx context.Context, id, vertex string) (all []HotKey, err error) {
+	var in restapi.HotKeys
+	err = c.get(ctx, "/flott"+jobPath(id, "vertices", vertex, "hot-keys"), &in)
+	for _, k := range in.Keys {
+		all = append(all, HotKey{k.Key, k.Subtask, k.Share, k.AtLeast})
+	}
+	return all, err
+}
+
 // Subtask is the last attempt of a subtask.
 type Subtask struct {
 	Index, Attempt int

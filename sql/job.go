@@ -119,6 +119,7 @@ func (b *builder) inputs(r *physical.Rel) ([]columnar.Input, error) {
 		switch d := r.Dist[i]; d.Kind {
 		case physical.Hash:
 			in.Strategy, in.Keys, in.KeyTypes = graph.Keyed, d.Keys, keyTypes
+			in.KeyText = exec.KeyText(from.Schema.Fields, d.Keys, b.zone)
 			if keyTypes == nil {
 				in.KeyTypes = exec.KeyTypes(rel.Cols, d.Keys)
 			}

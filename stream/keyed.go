@@ -42,7 +42,7 @@ func partitionBy[K, T any](key *codec.Key[K], of func(v *T) K) exchange.Partitio
 	p := exchange.Partitioner[T]{Key: key.Schema(), Encode: func(dst []byte, v *T) []byte {
 		k := of(v)
 		return key.AppendKey(dst, &k)
-	}}
+	}, Text: func(v *T) string { return operator.Render(of(v)) }}
 	if key.Kind() == codec.KeyWord {
 		p.Hash = codec.HashWord
 		p.Keys = func(dst []uint64, rows []T) {

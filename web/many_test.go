@@ -52,7 +52,7 @@ func many(n, round int) map[restapi.EventKind]any {
 	}
 	return map[restapi.EventKind]any{
 		restapi.JobEvent: job, restapi.PlanEvent: plan, restapi.VerticesEvent: loads, restapi.ScalingEvent: scaling,
-		restapi.ExceptionsEvent: restapi.ExceptionHistory{Entries: []restapi.Exception{}}, restapi.SubtasksEvent: tasks,
+		restapi.ExceptionsEvent: restapi.ExceptionHistory{Entries: []restapi.Exception{}}, restapi.SubtasksEvent: tasks, restapi.HotKeysEvent: restapi.HotKeys{Sampled: 1000, Keys: []restapi.HotKey{{Key: "\"<b>a</b>\"", Subtask: 3, Share: 0.31, AtLeast: 0.3}, {Key: "{Country:Germany City:Bremen}", Subtask: 17, Share: 0.04, AtLeast: 0.03}}},
 		restapi.CheckpointsEvent: restapi.Checkpoints{History: []restapi.Checkpoint{}},
 	}
 }
@@ -70,7 +70,7 @@ func TestManySubtasks(t *testing.T) {
 		for {
 			n := int(round.Load())
 			for kind, body := range many(50, n) {
-				if vertex != (kind == restapi.SubtasksEvent) {
+				if vertex != (kind == restapi.SubtasksEvent || kind == restapi.HotKeysEvent) {
 					continue
 				}
 				text, err := json.Marshal(body)
@@ -117,6 +117,11 @@ func TestManySubtasks(t *testing.T) {
 	t.Logf("tasks of the browser of more than 50 ms: %v", eval[[]float64](b, "window.tasks"))
 	b.do(click(".node"))
 	b.until("document.querySelectorAll('.panel table.subtasks tbody tr').length === 64")
+	if got := eval[string](b, "[...document.querySelectorAll('.panel table.hotkeys tbody tr')].map((r) => [...r.cells].map((c) => c.textContent).join('|')).join('\\n')"); got != "\"<b>a</b>\"|31\u202f%|#3\n{Country:Germany City:Bremen}|4\u202f%|#17" {
+		t.Errorf("the hot keys are shown as %q", got)
+	}
 	b.picture("many-vertex-1440")
+	eval[int](b, "document.querySelector('.panel table.hotkeys').scrollIntoView(); 0")
+	b.picture("hot-keys-1440")
 	b.clean(s.URL)
 }

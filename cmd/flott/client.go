@@ -291,6 +291,9 @@ func (i *infoCmd) Run(ctx context.Context) error {
 		printAdvice(e.BottleneckAdvice)
 		fmt.Println(e.Watermark)
 		printAdvice(e.WatermarkAdvice)
+		if err := printHotKeys(ctx, c, j); err != nil {
+			return err
+		}
 	}
 	printAutoscaler(s)
 	failures, _, err := c.Exceptions(ctx, id, 3)
@@ -298,6 +301,26 @@ func (i *infoCmd) Run(ctx context.Context) error {
 		fmt.Printf("\n%s  %s\n", f.At.Format(time.DateTime), f.Text)
 	}
 	return err
+}
+
+// hotKeysShown is how many are printed of each vertex.
+const hotKeysShown = 3
+
+// printHotKeys prints the hottest keys of each vertex that has some.
+func printHotKeys(ctx context.Context, c *client.Client, j *client.Job) error {
+	for _, v := range j.Vertices {
+		keys, err := c.HotKeys(ctx, j.ID, v.ID)
+		if err != nil {
+			return err
+		}
+		for i, k := range keys[:min(hotKeysShown, len(keys))] {
+			if i == 0 {
+				fmt.Printf("hot keys of %q:\n", v.Name)
+			}
+			fmt.Printf("  %.0f %% %s, at subtask %d\n", 100*k.Share, k.Key, k.Subtask)
+		}
+	}
+	return nil
 }
 
 func printAdvice(text string) {

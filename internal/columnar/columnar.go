@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/colcodec"
 	"github.com/flott-dev/flott/internal/exchange"
@@ -37,6 +38,8 @@ type Input struct {
 	// the keys of all inputs are the same; nil takes those of the columns.
 	Keys     []int
 	KeyTypes []*row.Type
+	// KeyText is how the key of a row is shown, for Keyed; nil shows none.
+	KeyText func(b *column.Batch, place int) string
 	// Aligned says that no barrier overtakes the rows.
 	Aligned bool
 }
@@ -85,7 +88,7 @@ func connectInput(g *graph.Graph, to *graph.Node, in Input) {
 	case in.Strategy == graph.Custom || in.Strategy == graph.Feedback:
 		to.Fail(fmt.Errorf("columns are not dealt out %v", in.Strategy))
 	case in.Strategy == graph.Keyed:
-		e.Keys, e.KeyTypes = in.Keys, in.KeyTypes
+		e.Keys, e.KeyTypes, e.KeyText = in.Keys, in.KeyTypes, in.KeyText
 		if e.KeyTypes == nil {
 			e.KeyTypes = KeyTypes(in.From.Schema, in.Keys)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/internal/checkpoint"
+	"github.com/flott-dev/flott/internal/hotkey"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
 )
@@ -245,4 +246,13 @@ type Sample struct {
 	// Slowest is the split that holds a source's watermark back, "" if none is known, and SourceIdle says that all are idle.
 	Slowest    string
 	SourceIdle bool
+	// HotKeys are those of what it sends by keys, for each keyed output.
+	HotKeys []HotKeys `json:"-"` // archives of jobs have no keys of users
+}
+
+// HotKeys are the keys that many of the records have that a task sends to a vertex, and of how many records that were looked at.
+type HotKeys struct {
+	Vertex int
+	Rows   int64
+	Keys   []hotkey.Key
 }

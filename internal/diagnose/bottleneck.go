@@ -131,6 +131,12 @@ func describe(v *jobmanager.JobView, loads []load, at, waiting int) Bottleneck {
 		b.Limit = Skew
 		b.Text = fmt.Sprintf("%q limits the job by few of its subtasks: they get more than their share", x.Name)
 		b.Advice = "look at what its keys are, or at how splits are dealt out: more subtasks do not help"
+		if keys, rows := v.HotKeys(at); len(keys) > 0 {
+			k := keys[0]
+			b.Evidence = append(b.Evidence, fmt.Sprintf("at least %s of its records have the key %s, which is subtask %d's",
+				percent(float64(k.Count-k.Error)/float64(rows)), k.Text, k.Subtask))
+			b.Advice = "spread its hottest keys, by a number added to them and a second aggregation, or count before the exchange: more subtasks do not help"
+		}
 	case x.Source && waiting < 0:
 		b.Limit = Source
 		b.Text = fmt.Sprintf("the source %q limits the job: it reads as fast as it can, and what comes behind it keeps up", x.Name)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/hotkey"
 	"github.com/flott-dev/flott/internal/jobmanager"
 )
 
@@ -62,6 +63,13 @@ func TestBottleneck(t *testing.T) {
 			v.Vertices[1].Fixed = true
 			return v
 		}(), Operator, 1, 0, "its parallelism, 1, is fixed"},
+		"a hot key": {func() *jobmanager.JobView {
+			v := chainOf(tasks("10 90", "10 90"), tasks("10 0", "100 0", "10 0"))
+			for i, count := range []int64{50, 70} {
+				v.Vertices[0].Subtasks[i].Counters.HotKeys = []control.HotKeys{{Vertex: 1, Rows: 100, Keys: []hotkey.Key{{Text: `"a"`, Subtask: 1, Count: count, Error: 10}}}}
+			}
+			return v
+		}(), Skew, 1, 1, `at least 50 % of its records have the key "a", which is subtask 1's / spread its hottest keys`},
 		"of two consumers": {func() *jobmanager.JobView {
 			v := chainOf(tasks("10 90"), tasks("20 0"), tasks("100 0"))
 			v.Vertices[2].In[0].From = 0

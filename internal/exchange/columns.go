@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/flott-dev/flott/column"
 	"github.com/flott-dev/flott/internal/batch"
 	"github.com/flott-dev/flott/internal/codec"
 	"github.com/flott-dev/flott/internal/colcodec"
@@ -21,6 +22,8 @@ type ColumnEdge struct {
 	// colcodec.Key wants to be the same for all inputs of an operator.
 	Keys     []int
 	KeyTypes []*row.Type
+	// KeyText is how the key of a row is shown; nil shows none.
+	KeyText func(b *column.Batch, place int) string
 
 	once sync.Once
 	pool *batch.ColumnPool // of decoded batches

@@ -16,6 +16,7 @@ type ColumnWriter struct {
 	owner  []int32   // the channel of each key group
 	places [][]int32 // of the rows of each channel
 	cuts   []int     // for each mark and channel, how many rows of the channel precede the mark
+	text   func(b *column.Batch, place int) string
 }
 
 // hasher hashes the key columns of batches.
@@ -36,7 +37,7 @@ func (h *hasher) fill(b *batch.Columns) {
 
 func newColumnWriter(e *ColumnEdge, cfg WriterConfig) *ColumnWriter {
 	pool := batch.NewColumnPool(e.Schema, 0)
-	w := &ColumnWriter{writer: makeWriter(cfg, pool.Get), hasher: e.hasher()}
+	w := &ColumnWriter{writer: makeWriter(cfg, pool.Get), hasher: e.hasher(), text: e.KeyText}
 	w.places = make([][]int32, len(cfg.Channels))
 	if cfg.Strategy == graph.Keyed {
 		w.owner = make([]int32, cfg.MaxParallelism)
@@ -58,6 +59,7 @@ func (w *ColumnWriter) Push(b *batch.Columns) bool {
 	}
 	if w.cfg.Strategy == graph.Keyed {
 		w.fill(b)
+		w.sample(b)
 	}
 	whole := rows >= batch.MaxRows/2 || b.Bytes() >= batch.ColumnBytesMax/2 || w.cfg.TimeoutNanos == 0
 	switch {
@@ -86,6 +88,21 @@ func (w *ColumnWriter) Push(b *batch.Columns) bool {
 
 // isSparse reports whether a batch holds much memory for few rows: it is copied rather than passed on.
 func isSparse(b *batch.Columns) bool { return b.Len() < b.N/4 }
+
+// sample counts the keys of a few rows.
+func (w *ColumnWriter) sample(b *batch.Columns) {
+	n := b.Len()
+	for ; w.until < n; w.until += w.skip() {
+		place := w.until
+		if b.Sel != nil {
+			place = int(b.Sel[place])
+		}
+		if hash := b.Hashes[place]; w.hot.Add(hash) && w.text != nil {
+			w.hot.Describe(hash, w.text(&b.Batch, place), w.consumer(hash))
+		}
+	}
+	w.until -= n
+}
 
 //flott:hot
 func (w *ColumnWriter) routeByKey(b *batch.Columns) {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/flott-dev/flott/internal/batch"
+	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/hotkey"
 	"github.com/flott-dev/flott/internal/operator"
 )
 
@@ -20,14 +22,20 @@ type writer[B batch.Carried[B]] struct {
 	overdraw int64 // bytes that may yet be sent without room, 0 for none
 	rowsOut  int64
 	bytesOut int64
+	hot      *hotkey.Sketch // of a keyed edge, nil for others
+	until    int            // rows to the next one that is added to it
 }
 
 func makeWriter[B batch.Carried[B]](cfg WriterConfig, get func() B) writer[B] {
-	return writer[B]{
+	w := writer[B]{
 		cfg: cfg, get: get, open: make([]B, len(cfg.Channels)),
 		turn: cfg.Subtask % max(1, len(cfg.Channels)),
 		rng:  rand.New(rand.NewPCG(cfg.Seed, uint64(cfg.Subtask))),
 	}
+	if cfg.Strategy == graph.Keyed {
+		w.hot = &hotkey.Sketch{}
+	}
+	return w
 }
 
 // Open does nothing.
@@ -182,6 +190,18 @@ func (w *writer[B]) Control(c operator.Control) {
 	for _, ch := range w.cfg.Channels {
 		ch.Control(c)
 	}
+}
+
+// HotKeys is the sketch of the keys, nil if the edge is not keyed. Its task adds to it, and any goroutine may read it.
+func (w *writer[B]) HotKeys() *hotkey.Sketch { return w.hot }
+
+// skip is how many rows pass until another one is sampled: any number, so that no pattern of keys goes along with it.
+func (w *writer[B]) skip() int { return 1 + int(w.rng.Uint64()%(2*hotkey.Stride-1)) }
+
+// consumer is the subtask that gets the rows whose key has a hash.
+func (w *writer[B]) consumer(hash uint64) int {
+	groups := w.cfg.MaxParallelism
+	return operator.SubtaskOf(int(hash>>32*uint64(groups)>>32), groups, len(w.open))
 }
 
 // Sent is the number of rows and bytes shipped so far.

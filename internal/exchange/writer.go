@@ -20,6 +20,8 @@ type Partitioner[T any] struct {
 	// Encode appends the canonical encoding of a row's key, which is ordered and no prefix of another;
 	// for Keyed in batch mode.
 	Encode func(dst []byte, v *T) []byte
+	// Text is how the key of a row is shown; for Keyed.
+	Text func(v *T) string
 	// Custom picks one of n channels; for Custom.
 	Custom func(v T, n int) int
 }
@@ -60,6 +62,7 @@ func (w *Writer[T]) Push(b *batch.Rows[T]) bool {
 	}
 	if w.cfg.Strategy == graph.Keyed {
 		w.fillKeys(b)
+		w.sample(b)
 	}
 	if n == 1 {
 		return w.passOn(b)
@@ -143,6 +146,23 @@ func (w *Writer[T]) routeByKey(b *batch.Rows[T]) {
 		kg := int(h >> 32 * groups >> 32)
 		t[i] = int32(operator.SubtaskOf(kg, int(groups), n))
 	}
+}
+
+// sample counts the keys of a few rows.
+func (w *Writer[T]) sample(b *batch.Rows[T]) {
+	n := len(b.Keys)
+	for ; w.until < n; w.until += w.skip() {
+		key := b.Keys[w.until]
+		if !w.hot.Add(key) || w.part.Text == nil {
+			continue
+		}
+		hash := key
+		if w.part.Hash != nil {
+			hash = w.part.Hash(key)
+		}
+		w.hot.Describe(key, w.part.Text(&b.Vals[w.until]), w.consumer(hash))
+	}
+	w.until -= n
 }
 
 func (w *Writer[T]) routeCustom(b *batch.Rows[T]) {

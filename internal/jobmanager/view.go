@@ -9,6 +9,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/hotkey"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
 )
@@ -74,6 +75,24 @@ type VertexView struct {
 type SubtaskView struct {
 	Attempt
 	Earlier []Attempt
+}
+
+// HotKeys are the keys that many of the records have that a vertex gets, and of how many records that were looked at.
+func (v *JobView) HotKeys(vertex int) (keys []hotkey.Key, rows int64) {
+	var all [][]hotkey.Key
+	for _, from := range v.Vertices {
+		for _, t := range from.Subtasks {
+			if t.State != TaskRunning {
+				continue
+			}
+			for _, h := range t.Counters.HotKeys {
+				if h.Vertex == vertex {
+					all, rows = append(all, h.Keys), rows+h.Rows
+				}
+			}
+		}
+	}
+	return hotkey.Merge(all...), rows
 }
 
 // The states of a job that has no master.

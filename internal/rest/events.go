@@ -240,7 +240,7 @@ func (s *Server) vertexEvents(w http.ResponseWriter, r *http.Request) error {
 		m.read(v)
 		for i := range v.Vertices {
 			if vertexID(&v.Vertices[i].Vertex) == id {
-				return []part{{restapi.SubtasksEvent, m.subtasks(v, i)}}, nil
+				return []part{{restapi.SubtasksEvent, m.subtasks(v, i)}, {restapi.HotKeysEvent, hotKeysOf(v, i)}}, nil
 			}
 		}
 		return nil, errNotThere

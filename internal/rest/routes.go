@@ -88,10 +88,11 @@ var routes = append([]route{
 	bare("POST", "/flott/jobs", 202, (*Server).submit, "submits a job: a `control.Submission` as JSON").taking(jsonOf[control.Submission]()),
 	get("/flott/jobs/{jobid}/result", (*Server).awaitResult, "as `execution-result`, but waits up to `timeout` milliseconds for the end", awaitTimeout),
 	get("/flott/jobs/{jobid}/scaling", (*Server).scaling, "with how many subtasks it runs, and is to run, and why; the autoscaler's last decisions, and what it finds now"),
+	get("/flott/jobs/{jobid}/vertices/{vertexid}/hot-keys", (*Server).hotKeys, "the keys that many of the records have that a vertex gets, with their shares and the subtasks that get them"),
 	taking("PUT", "/flott/jobs/{jobid}/parallelism", 200, (*Server).rescale, "rescales it: `parallelism` for all vertices that have none of their own, `vertices` for single ones by name; answers as `scaling`").by(operators),
 	raw("GET", "/flott/events", eventStream, (*Server).clusterEvents, "server-sent events, each when it has changed and at most once a second: `cluster`, `jobs`").by(viewers),
 	raw("GET", "/flott/jobs/{jobid}/events", eventStream, (*Server).jobEvents, "the same of a job: `job`, `plan`, `vertices`, `scaling`, `diagnosis`, `exceptions`, `checkpoints`").by(viewers),
-	raw("GET", "/flott/jobs/{jobid}/vertices/{vertexid}/events", eventStream, (*Server).vertexEvents, "the same of a vertex: `subtasks`").by(viewers),
+	raw("GET", "/flott/jobs/{jobid}/vertices/{vertexid}/events", eventStream, (*Server).vertexEvents, "the same of a vertex: `subtasks`, `hot-keys`").by(viewers),
 	raw("GET", "/flott/artifacts/{sha256}", octets, (*Server).getArtifact, "an executable; `HEAD` tells whether it is there"),
 	raw("PUT", "/flott/artifacts/{sha256}", jsonOf[restapi.Empty](), (*Server).putArtifact, "stores one: 201, or 200 if it was there").taking(octets).or(http.StatusCreated),
 }, sqlRoutes...)

@@ -18,6 +18,7 @@ const (
 	ScalingEvent     EventKind = "scaling"     // Scaling
 	DiagnosisEvent   EventKind = "diagnosis"   // Diagnosis
 	SubtasksEvent    EventKind = "subtasks"    // []SubtaskLoad
+	HotKeysEvent     EventKind = "hot-keys"    // HotKeys
 	GoneEvent        EventKind = "gone"        // Errors: what was followed is not there any more; it is the last event
 )
 

@@ -539,9 +539,11 @@ func (a *agent) sendSamples() {
 
 func (a *agent) sample(t *Subtask) control.Sample {
 	c := a.host.Sample(t)
-	t.meter.read(c, a.o.Clock.Now())
+	now := a.o.Clock.Now()
+	t.meter.read(c, now)
 	return control.Sample{
-		Place: t.place, Attempt: t.deployment.Attempt,
+		HotKeys: t.hotKeys(now),
+		Place:   t.place, Attempt: t.deployment.Attempt,
 		RecordsIn: c.RecordsIn, RecordsOut: c.RecordsOut, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
 		Busy: int64(c.Busy), Backpressured: int64(c.Backpressured), Idle: int64(c.Idle),
 		RecordsRead: c.RecordsRead, Watermark: c.Watermark, Ended: c.Ended, Accumulators: t.accumulators(), Backlog: c.Backlog,

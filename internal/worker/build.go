@@ -11,6 +11,7 @@ import (
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/hotkey"
 	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/lsm"
 	"github.com/flott-dev/flott/internal/operator"
@@ -351,6 +352,9 @@ func (b *builder) consumer(s *Subtask, e *graph.Edge, made map[*graph.Node]opera
 		Strategy: e.Strategy, Seed: seed(e.To.UID), TimeoutNanos: timeout.Nanoseconds(),
 		Now: func() int64 { return s.Now() },
 	})
+	if o, ok := w.(interface{ HotKeys() *hotkey.Sketch }); ok && o.HotKeys() != nil {
+		s.keyed = append(s.keyed, keyedOutput{b.chain[e.To].ID, o.HotKeys()})
+	}
 	ctx := *s.contexts[from]
 	s.add(w, nil, &ctx)
 	return edge.Consumer(w.Receiver(0), &b.host.spill), nil

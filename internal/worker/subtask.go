@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
+	"github.com/flott-dev/flott/internal/hotkey"
 	"github.com/flott-dev/flott/internal/logging"
 	"github.com/flott-dev/flott/internal/operator"
 	"github.com/flott-dev/flott/internal/schedule"
@@ -35,6 +37,7 @@ type Subtask struct {
 	members    []*graph.Node // of nodes; nil for writers
 	metrics    []*metric.Group
 	meter      meter
+	keyed      []keyedOutput
 	over       atomic.Bool // the task is closed
 	upload     *upload     // of the task
 	made       atomic.Bool
@@ -45,6 +48,22 @@ type Subtask struct {
 func (s *Subtask) labelled(ctx context.Context) context.Context {
 	return pprof.WithLabels(ctx, pprof.Labels(control.JobLabel, s.about.JobID, control.VertexLabel, logging.Name(s.about.Vertex),
 		control.VertexUID, s.Chain.Head().UID, control.SubtaskLabel, strconv.Itoa(s.Index)))
+}
+
+// keyedOutput is the writer of an edge whose rows have keys.
+type keyedOutput struct {
+	to   int // the vertex that reads it
+	keys *hotkey.Sketch
+}
+
+// hotKeys are those of what the task sends, by the vertices that get it.
+func (s *Subtask) hotKeys(now time.Time) (all []control.HotKeys) {
+	for _, o := range s.keyed {
+		if keys, rows := o.keys.Top(now); rows > 0 {
+			all = append(all, control.HotKeys{Vertex: o.to, Rows: rows, Keys: keys})
+		}
+	}
+	return all
 }
 
 func (s *Subtask) add(node operator.Node, member *graph.Node, ctx *operator.Context) {

@@ -168,4 +168,10 @@ export interface JobEvents {
   checkpoints: Checkpoints
 }
 
-export interface VertexEvents { subtasks: SubtaskLoad[] }
+// HotKeys are the keys that many of the records have that a vertex gets.
+export interface HotKeys {
+  sampled: number
+  'hot-keys': { key: string; subtask: number; share: number; 'at-least': number }[]
+}
+
+export interface VertexEvents { subtasks: SubtaskLoad[]; 'hot-keys': HotKeys }

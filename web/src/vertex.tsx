@@ -94,6 +94,23 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
               </tbody>
             </table></div>
           )}
+          {data['hot-keys']?.['hot-keys'].length ? (
+            <>
+              <h3>Hot keys</h3>
+              <table class="hotkeys" aria-label="Hot keys">
+                <thead><tr><th>Key</th><th class="w-num r" title="The share of the records that the vertex gets">Share</th><th class="w-num r">Subtask</th></tr></thead>
+                <tbody>
+                  {data['hot-keys']['hot-keys'].slice(0, 5).map((k) => (
+                    <tr key={k.key}>
+                      <td><Name of={k.key} most={60} /></td>
+                      <td class="r" title={`at least ${percent(k['at-least'])}, at most ${percent(k.share)}, of ${count(data['hot-keys']!.sampled)} records that were looked at`}>{percent(k.share)}</td>
+                      <td class="r">#{k.subtask}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </>
+          ) : null}
         </div>
       )}
     </aside>

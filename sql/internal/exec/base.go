@@ -107,6 +107,30 @@ func (b *base) fail(err error, in *column.Batch, fields []row.Field) {
 // rowTextMax is how long a text of a row may be.
 const rowTextMax = 300
 
+// KeyText returns how the columns keys of a row are shown: with their names.
+func KeyText(fields []row.Field, keys []int, zone *time.Location) func(b *column.Batch, place int) string {
+	return func(b *column.Batch, place int) string {
+		c := &expr.Context{Zone: zone}
+		var text []byte
+		for _, k := range keys {
+			text = appendNamed(text, c, fields[k].Name, b.Cols[k], place)
+		}
+		return string(text)
+	}
+}
+
+// appendNamed appends a value with the name of its column.
+func appendNamed(text []byte, c *expr.Context, name string, v *column.Vector, place int) []byte {
+	if len(text) > 0 {
+		text = append(text, ", "...)
+	}
+	text = append(append(text, name...), ": "...)
+	if v.IsNull(place) {
+		return append(text, "NULL"...)
+	}
+	return builtin.AppendText(text, c, v, place)
+}
+
 // namedText is a row with the names of its columns, those that the batch has not left out.
 func namedText(c *expr.Context, in *column.Batch, fields []row.Field, place int) string {
 	var text []byte
@@ -114,15 +138,7 @@ func namedText(c *expr.Context, in *column.Batch, fields []row.Field, place int)
 		if i >= len(in.Cols) || in.Cols[i] == nil {
 			continue
 		}
-		if len(text) > 0 {
-			text = append(text, ", "...)
-		}
-		text = append(append(text, f.Name...), ": "...)
-		if in.Cols[i].IsNull(place) {
-			text = append(text, "NULL"...)
-		} else {
-			text = builtin.AppendText(text, c, in.Cols[i], place)
-		}
+		text = appendNamed(text, c, f.Name, in.Cols[i], place)
 		if r := []rune(string(text)); len(r) > rowTextMax {
 			return string(r[:rowTextMax]) + "…"
 		}
