@@ -26,7 +26,7 @@ jobs of a process, or by the program:
 has the text of such a file; the file of FLOTT_CONF; defaults. Operators' own settings, such as their parallelism, are code. ` + "`flott config`" + ` prints what a
 job would get and where it comes from; values of keys such as ` + "`…password`, `…secret` or `…token`" + ` are not shown.
 
-Keys ` + "`jobmanager.…`, `taskmanager.…`, `rest.…`, `heartbeat.…`, `slot.…`, `security.…`" + ` are for the processes of a [cluster](cluster.md), ` + "`high-availability.…`" + ` for its [JobManager](high-availability.md). Jobs within one process take no notice of any.
+Keys ` + "`jobmanager.…`, `taskmanager.…`, `rest.…`, `heartbeat.…`, `slot.…`, `metrics.…`, `security.…`" + ` are for the processes of a [cluster](cluster.md), ` + "`high-availability.…`" + ` for its [JobManager](high-availability.md). Jobs within one process take no notice of any.
 
 A file is YAML with flat or nested keys (` + "`config.yaml`" + `), or lines ` + "`key: value`" + ` (Flink's old ` + "`flink-conf.yaml`" + `). A key that is not in
 the table is an error, as is a value that the option does not take, and a key that is set twice in one file, under whatever name. Durations are a whole number

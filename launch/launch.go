@@ -20,6 +20,7 @@ import (
 	"github.com/flott-dev/flott/internal/control"
 	"github.com/flott-dev/flott/internal/job"
 	"github.com/flott-dev/flott/internal/storage"
+	"github.com/flott-dev/flott/internal/trace"
 	"github.com/flott-dev/flott/stream"
 )
 
@@ -163,11 +164,42 @@ func Start(ctx context.Context, env *stream.Env, name string, options ...Option)
 	if err := openStore(ctx, &opts, settings); err != nil {
 		return nil, fmt.Errorf("job %q: %w", name, err)
 	}
-	j, err := job.Start(ctx, plan, opts)
+	traces, err := trace.Configured(c, Version())
 	if err != nil {
 		return nil, fmt.Errorf("job %q: %w", name, err)
 	}
-	return &Job{job: j, name: name, savepoints: settings.SavepointDirectory}, nil
+	if traces != nil {
+		opts.Traces = traces
+	}
+	j, err := job.Start(ctx, plan, opts)
+	if err != nil {
+		flush(traces)
+		return nil, fmt.Errorf("job %q: %w", name, err)
+	}
+	started := &Job{job: j, name: name, savepoints: settings.SavepointDirectory, flushed: make(chan struct{})}
+	if traces == nil {
+		close(started.flushed)
+		return started, nil
+	}
+	go func() {
+		defer close(started.flushed)
+		<-j.Done()
+		flush(traces)
+	}()
+	return started, nil
+}
+
+// flushTimeout is how long a job that has ended waits for the collector of traces.
+const flushTimeout = time.Second
+
+// flush sends the traces that are left, if there is a collector.
+func flush(traces *trace.Exporter) {
+	if traces == nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.Background(), flushTimeout)
+	defer stop()
+	traces.Close(ctx)
 }
 
 // openStore makes the store of a job's checkpoints.
@@ -196,6 +228,8 @@ type Job struct {
 	remote     *remoteJob // nil if it runs in this process
 	name       string
 	savepoints string // the default directory
+	// flushed is closed when the traces of a job in this process that has ended are sent, or given up.
+	flushed chan struct{}
 }
 
 // Name is the name the job was started with.
@@ -207,6 +241,7 @@ func (j *Job) Wait() error {
 		return j.wrap(j.remote.result())
 	}
 	err := j.job.Wait()
+	<-j.flushed
 	if err == nil || errors.Is(err, ErrCanceled) {
 		return err
 	}

@@ -124,7 +124,7 @@ func TestConfiguredKeysAreKnown(t *testing.T) {
 			t.Error(err)
 		}
 		isSQL := strings.HasPrefix(d.Key, "table.") || d.Key == "pipeline.auto-watermark-interval" || d.Key == "pipeline.name"
-		isCluster := slices.ContainsFunc([]string{"high-availability.", "jobmanager.", "taskmanager.", "rest.", "heartbeat.", "slot.", "security.", "env.log.", "scheduler-mode", "job.autoscaler.", "jobstore.", "historyserver."},
+		isCluster := slices.ContainsFunc([]string{"high-availability.", "jobmanager.", "taskmanager.", "rest.", "heartbeat.", "slot.", "security.", "env.log.", "scheduler-mode", "job.autoscaler.", "jobstore.", "historyserver.", "metrics.", "traces."},
 			func(prefix string) bool { return strings.HasPrefix(d.Key, prefix) })
 		if strings.HasPrefix(d.Key, "restart-strategy.") || elsewhere[d.Key] || isSQL || isCluster {
 			continue

@@ -25,6 +25,7 @@ import (
 	"github.com/flott-dev/flott/internal/process"
 	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/schedule"
+	"github.com/flott-dev/flott/internal/trace"
 	"github.com/flott-dev/flott/internal/wire"
 	"github.com/flott-dev/flott/launch"
 )
@@ -242,6 +243,18 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 		o.AdoptTimeout = max(10*time.Second, config.HeartbeatTimeout.Get(c))
 		o.LostTimeout = config.JobManagerLost.Get(c) + config.HeartbeatTimeout.Get(c)
 	}
+	traces, err := trace.Configured(c, version)
+	if err != nil {
+		return err
+	}
+	if traces != nil {
+		o.Traces = traces
+		defer func() {
+			flush, stop := context.WithTimeout(context.Background(), tracesTimeout)
+			defer stop()
+			traces.Close(flush)
+		}()
+	}
 	m := jobmanager.New(o)
 	defer m.Close()
 	if err := m.Recover(ctx); err != nil {
@@ -278,6 +291,9 @@ func (j *jobmanagerCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 }
+
+// tracesTimeout is how long a JobManager that ends waits for the collector of traces.
+const tracesTimeout = 2 * time.Second
 
 // dismissTimeout is how long TaskManagers may take to end after an application.
 const dismissTimeout = 10 * time.Second

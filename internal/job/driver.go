@@ -23,6 +23,7 @@ func (j *Job) tell(event func(now int64) []schedule.Action) {
 func (j *Job) act(actions []schedule.Action) {
 	for len(actions) > 0 {
 		a := actions[0]
+		j.tracer.noteAction(a)
 		actions = append(actions[1:], j.carryOut(a)...)
 	}
 	if j.over {
@@ -35,7 +36,9 @@ func (j *Job) act(actions []schedule.Action) {
 	j.mu.cause = j.exec.Cause()
 	j.mu.restarts, j.mu.history = j.exec.Restarts(), j.exec.History()
 	j.mu.rescales, j.mu.graph = j.exec.Rescales(), j.exec.Graph()
+	state, history := j.mu.state, j.mu.history
 	j.mu.Unlock()
+	j.tracer.note(j.now(), state, j.exec.Restarts(), &history)
 }
 
 // carryOut carries an action out and returns what follows at once.
@@ -239,7 +242,10 @@ func (j *Job) conclude(end schedule.End) {
 	j.mu.cause = cause
 	j.mu.stopped = j.opts.Clock.Now()
 	j.mu.restarts, j.mu.history = j.exec.Restarts(), j.exec.History()
+	history := j.mu.history
 	j.mu.Unlock()
+	j.tracer.note(j.now(), state, j.exec.Restarts(), &history)
+	j.tracer.over(j.now(), j.exec.Restarts(), cause)
 	over := func() { close(j.done) }
 	if j.opts.Ended == nil {
 		j.discard(over)

@@ -19,6 +19,7 @@ import (
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/internal/task"
+	"github.com/flott-dev/flott/internal/trace"
 	"github.com/flott-dev/flott/internal/worker"
 )
 
@@ -34,6 +35,8 @@ type Options struct {
 	// ID is by what a cluster knows the job, "" for one that runs in this process.
 	ID    string
 	Clock clock.Clock // nil: the machine's
+	// Traces hears of checkpoints and starts; nil for nobody.
+	Traces trace.Sink
 	// Restore is the snapshot to start from, nil for a fresh start.
 	Restore *checkpoint.Snapshot
 	// AllowNonRestored lets state be dropped that no operator of the job takes up.
@@ -193,6 +196,7 @@ type Job struct {
 
 	master  actor.Actor
 	exec    *schedule.Execution
+	tracer  tracer
 	targets map[int64]*storage.Target // of checkpoints under way
 	disarm  func()                    // the clock
 	armed   int64
@@ -290,6 +294,7 @@ func (j *Job) open(ctx context.Context) ([]schedule.Action, error) {
 		Restore: j.opts.Restore, Own: j.resumed, Last: j.opts.Last, CancelTimeout: int64(j.opts.CancelTimeout),
 		Kill: kill, Stages: j.opts.Stages,
 	}, j.now())
+	j.trace()
 	if j.opts.Adopt != nil {
 		return j.exec.Adopt(j.now(), *j.opts.Adopt), nil
 	}
@@ -305,6 +310,25 @@ func (j *Job) open(ctx context.Context) ([]schedule.Action, error) {
 		j.enterLocked(schedule.Running)
 	}
 	return actions, nil
+}
+
+// trace begins to make spans.
+func (j *Job) trace() {
+	t := &j.tracer
+	t.to, t.ended = j.opts.Traces, j.exec.History().Completed+j.exec.History().Failed
+	t.of = []trace.Attribute{{Key: "jobName", Value: j.opts.Name}}
+	if j.opts.ID != "" {
+		t.of = append(t.of, trace.Attribute{Key: "jobId", Value: j.opts.ID})
+	}
+	t.name = func(chain int) string {
+		if g := j.exec.Graph(); chain < len(g.Vertices) {
+			return g.Vertices[chain].Name
+		}
+		return ""
+	}
+	if j.opts.Adopt == nil { // what is adopted runs already
+		t.began = j.now()
+	}
 }
 
 func (j *Job) withDefaults() {

@@ -22,6 +22,7 @@ import (
 	"github.com/flott-dev/flott/internal/probe"
 	"github.com/flott-dev/flott/internal/schedule"
 	"github.com/flott-dev/flott/internal/storage"
+	"github.com/flott-dev/flott/internal/trace"
 	"github.com/flott-dev/flott/internal/wire"
 	"github.com/flott-dev/flott/internal/worker"
 )
@@ -66,6 +67,8 @@ type Options struct {
 	// 0 means for as long as they are not too many.
 	Keep   int
 	Expire time.Duration
+	// Traces hears of the checkpoints and starts of jobs; nil for nobody.
+	Traces trace.Sink
 	// History keeps what is left of jobs that have ended beyond that, and beyond this process.
 	History History
 }
@@ -265,7 +268,7 @@ func (m *Manager) refuse(g *managed, err error, done func(error)) {
 func (m *Manager) begin(ctx context.Context, g *managed, adopt *schedule.Adopted, lastID int64) (*job.Job, error) {
 	s := &g.Settings
 	o := job.Options{
-		Name: g.Name, ID: g.ID, Clock: m.o.Clock, Runner: m.o.Runner, Checkpoints: s.Checkpoints, Restart: s.Restart.Strategy(),
+		Name: g.Name, ID: g.ID, Traces: m.o.Traces, Clock: m.o.Clock, Runner: m.o.Runner, Checkpoints: s.Checkpoints, Restart: s.Restart.Strategy(),
 		Fresh: s.Fresh, RestorePath: s.RestorePath, Claim: s.Claim, AllowNonRestored: s.AllowNonRestored,
 		DeleteOnCancel: s.DeleteOnCancel, Batch: s.Batch, Native: s.Native, AtLeastOnce: s.AtLeastOnce,
 		CancelTimeout: time.Duration(s.CancelTimeout), Log: m.o.Log, Adopt: adopt, LastID: lastID,
