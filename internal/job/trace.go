@@ -25,7 +25,6 @@ type tracer struct {
 
 	ended    int // checkpoints
 	began    int64
-	restarts int // before
 	cause    error
 	restored int64
 }
