@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,5 +81,50 @@ func TestNATSErrors(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 		cancel()
+	}
+}
+
+// TestNATSToken: who has no token, or another one, is a stranger to flott nats --token.
+func TestNATSToken(t *testing.T) {
+	f := flott{t, t.TempDir()}
+	cmd := f.command(flottVariable, "1", "nats", "--dir", t.TempDir(), "--port", "0", "--stream", "ORDERS")
+	cmd.Env = append(cmd.Env, "FLOTT_NATS_TOKEN=the-token-of-the-server")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	}()
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	url := strings.TrimSpace(line)
+	if strings.Contains(url, "the-token") {
+		t.Errorf("it shows its token: %s", url)
+	}
+	for name, options := range map[string][]nats.Option{"nobody": nil, "another one": {nats.Token("the-token-of-another")}} {
+		if nc, err := nats.Connect(url, options...); !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("%s is let in: %v, %v", name, nc, err)
+		}
+	}
+	nc, err := nats.Connect(url, nats.Token("the-token-of-the-server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Stream(t.Context(), "ORDERS"); err != nil {
+		t.Error(err)
 	}
 }
