@@ -99,6 +99,11 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await checked(path, signal && { signal })).json() as Promise<T>
 }
 
+// blob asks for bytes.
+export async function blob(path: string): Promise<Blob> {
+  return (await checked(path)).blob()
+}
+
 // tell has something done.
 export async function tell<T>(method: string, path: string, body?: unknown): Promise<T> {
   return (await checked(path, { method, body: body === undefined ? null : JSON.stringify(body) })).json() as Promise<T>

@@ -3,6 +3,7 @@ import { Pairs, useGet } from './config'
 import { useEvents } from './live'
 import { Logs } from './logs'
 import { Empty } from './parts'
+import { Processes } from './processes'
 import type { ClusterEvents } from './types'
 
 // ManagerPage is the JobManager's process.
@@ -14,9 +15,10 @@ export function ManagerPage({ tab }: { tab: string }) {
       <header class="head"><div class="title"><h1>JobManager</h1></div></header>
       <nav class="tabs" aria-label="About the JobManager">
         <a href="#/jobmanager" aria-current={tab === '' ? 'page' : undefined}>Configuration</a>
+        <a href="#/jobmanager/processes" aria-current={tab === 'processes' ? 'page' : undefined}>Processes</a>
         <a href="#/jobmanager/logs" aria-current={tab === 'logs' ? 'page' : undefined}>Logs</a>
       </nav>
-      {tab === 'logs' ? <Logs sources={[['JobManager', 'jobmanager']]} /> : <Configuration />}
+      {tab === 'processes' ? <Processes /> : tab === 'logs' ? <Logs sources={[['JobManager', 'jobmanager']]} /> : <Configuration />}
     </div>
   )
 }

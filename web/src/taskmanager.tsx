@@ -2,6 +2,7 @@ import { bytes, text } from './format'
 import { useEvents } from './live'
 import { Logs } from './logs'
 import { Empty, Facts, Name } from './parts'
+import { Processes } from './processes'
 import type { ClusterEvents } from './types'
 
 // TaskManagerPage is a TaskManager with its slots and logs.
@@ -20,6 +21,7 @@ export function TaskManagerPage({ id }: { id: string }) {
             ['Host', text(t.host)], ['Process', t.pid ? String(t.pid) : '–'], ['Version', text(t.version || '–')], ['Memory of its slots', t.memory ? bytes(t.memory) : 'no limit'],
             ['Slots', <ol class="numbered">{t.slots.map((s, i) => <li key={i}>{s ? <a href={'#/jobs/' + s}><Name of={names.get(s) || s} /></a> : 'free'}</li>)}</ol>],
           ]} />
+          <Processes of={id} />
           <Logs sources={[[id, 'taskmanagers/' + encodeURIComponent(id)]]} />
         </>
       )}

@@ -66,6 +66,23 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
           <Chart series={series} label="Time" max={1} unit={(n) => percent(n)} lines={[{ name: 'busy', label: 'busy', colour: '--busy-ink' }, { name: 'pressed', label: 'backpressured', colour: '--pressed-ink', dash: [4, 3] }]} />
           <div class="bar"><button type="button" onClick={() => setFlame(true)}>CPU flame graph…</button></div>
           {flame && <FlameDialog job={job} vertex={id} name={v.name} parallelism={v.parallelism} onClose={() => setFlame(false)} />}
+          {data['hot-keys']?.['hot-keys'].length ? (
+            <>
+              <h3>Hot keys</h3>
+              <table class="hotkeys" aria-label="Hot keys">
+                <thead><tr><th>Key</th><th class="w-num r" title="The share of the records that the vertex gets">Share</th><th class="w-num r">Subtask</th></tr></thead>
+                <tbody>
+                  {data['hot-keys']['hot-keys'].slice(0, 5).map((k) => (
+                    <tr key={k.key}>
+                      <td><Name of={k.key} most={60} /></td>
+                      <td class="r" title={`at least ${percent(k['at-least'])}, at most ${percent(k.share)}, of ${count(data['hot-keys']!.sampled)} records that were looked at`}>{percent(k.share)}</td>
+                      <td class="r">#{k.subtask}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </>
+          ) : null}
           <h3>{plural(v.parallelism, 'subtask')}</h3>
           {gone ? <Empty>{text(gone)}</Empty> : (
             <div class="scroll"><table class="subtasks">
@@ -94,23 +111,6 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
               </tbody>
             </table></div>
           )}
-          {data['hot-keys']?.['hot-keys'].length ? (
-            <>
-              <h3>Hot keys</h3>
-              <table class="hotkeys" aria-label="Hot keys">
-                <thead><tr><th>Key</th><th class="w-num r" title="The share of the records that the vertex gets">Share</th><th class="w-num r">Subtask</th></tr></thead>
-                <tbody>
-                  {data['hot-keys']['hot-keys'].slice(0, 5).map((k) => (
-                    <tr key={k.key}>
-                      <td><Name of={k.key} most={60} /></td>
-                      <td class="r" title={`at least ${percent(k['at-least'])}, at most ${percent(k.share)}, of ${count(data['hot-keys']!.sampled)} records that were looked at`}>{percent(k.share)}</td>
-                      <td class="r">#{k.subtask}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </>
-          ) : null}
         </div>
       )}
     </aside>
