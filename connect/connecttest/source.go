@@ -3,7 +3,8 @@
 //
 // [Source] reads a source in many ways (one to three readers, restored in fresh readers after every
 // poll, with splits moving between readers, with polls that are lost) and wants the same records
-// each time, and an end within a second when it is cancelled. [Driver] drives a source by hand, for tests of its own. [Sink] has a sink's jobs fail and
+// each time, those of a split in the same order, by which each split has its watermark, and an end within a second when it is cancelled.
+// [Malformed] gives a source records that cannot be read. [Driver] drives a source by hand, for tests of its own. [Sink] has a sink's jobs fail and
 // be restored at any point, and wants each record to become visible once. [FileSystem] takes the steps of a
 // file that is written with a driver of package filesystem.
 //
@@ -35,8 +36,9 @@ type Options[T any] struct {
 // for each run, as a restarted program does.
 func Source[T any](t *testing.T, open func() connect.Source[T], o Options[T]) {
 	t.Helper()
+	first, order := run(t, open, plan{parallelism: 1, rows: DefaultRows}, o)
 	if o.Want == nil {
-		o.Want = run(t, open, plan{parallelism: 1, rows: DefaultRows}, o)
+		o.Want = first
 	}
 	want := keys(o.Want)
 	plans := []plan{
@@ -54,8 +56,9 @@ func Source[T any](t *testing.T, open func() connect.Source[T], o Options[T]) {
 	}
 	for _, p := range plans {
 		t.Run(p.String(), func(t *testing.T) {
-			got := keys(run(t, open, p, o))
-			compare(t, got, want, o.Max > 0)
+			got, again := run(t, open, p, o)
+			compare(t, keys(got), want, o.Max > 0)
+			sameOrder(t, again, order)
 		})
 	}
 	t.Run("broken split", func(t *testing.T) {
@@ -95,14 +98,19 @@ func (p plan) String() string {
 // pollsMax bounds a run: a source that makes no progress must not hang the test.
 const pollsMax = 20_000
 
-func run[T any](t *testing.T, open func() connect.Source[T], p plan, o Options[T]) (records []T) {
+// run reads a source, and also returns what came of each split, in order.
+func run[T any](t *testing.T, open func() connect.Source[T], p plan, o Options[T]) (records []T, order map[string][]string) {
 	t.Helper()
+	order = map[string][]string{}
 	c := clock.NewManual(time.Unix(1_700_000_000, 0))
 	d := newDriver(t, open(), p.parallelism, nil, c, p.rows)
 	polls, batches, parallelism := 0, 0, p.parallelism
 	got := false // a batch, in this poll
 	take := func(b Batch[T]) {
 		records = append(records, b.Records...)
+		for _, r := range b.Records {
+			order[b.Split] = append(order[b.Split], fmt.Sprintf("%+v", r))
+		}
 		got = got || len(b.Records) > 0 || b.Finished
 	}
 	must := func(progress bool, err error) bool {
@@ -144,7 +152,38 @@ func run[T any](t *testing.T, open func() connect.Source[T], p plan, o Options[T
 		t.Errorf("all is read, and the backlog is %+v", b)
 	}
 	d.Close()
-	return records
+	return records, order
+}
+
+// sameOrder wants records that a split has in each of two runs to be in the same order in both. What splits are may depend on how
+// many readers there are. Records that look like others do not count.
+func sameOrder(t testing.TB, got, want map[string][]string) {
+	t.Helper()
+	type place struct {
+		split string
+		n     int
+	}
+	places, twice := map[string]place{}, map[string]bool{}
+	for split, of := range want {
+		for n, r := range of {
+			_, again := places[r]
+			twice[r] = twice[r] || again
+			places[r] = place{split, n}
+		}
+	}
+	for split, of := range got {
+		last := map[string]int{} // of a split of want
+		for _, r := range of {
+			at, known := places[r]
+			if !known || twice[r] {
+				continue
+			}
+			if n, ok := last[at.split]; ok && at.n < n {
+				t.Fatalf("split %q has %s behind %s, another run before it: its watermark depends on where it was restored", split, r, want[at.split][n])
+			}
+			last[at.split] = at.n
+		}
+	}
 }
 
 func keys[T any](records []T) []string {

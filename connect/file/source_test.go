@@ -392,6 +392,25 @@ func TestBadRecords(t *testing.T) {
 	}
 }
 
+// TestMalformed reads lines, and rows of CSV, of which some cannot be read.
+func TestMalformed(t *testing.T) {
+	dir := tree(t, map[string]string{"a.json": "1\n2\nx\n3\n", "b.json": "4\n", "c.csv": "name,people\none,1\ntwo,many\nthree,3\n"})
+	type row struct {
+		Name   string
+		People int8
+	}
+	lines := func(more ...Option) func() connect.Source[int] {
+		return func() connect.Source[int] {
+			return JSONLines[int](filepath.Join(dir, "*.json"), append(more, SplitBytes(5))...)
+		}
+	}
+	connecttest.Malformed(t, lines(), lines(OnBad(Skip)), []int{1, 2, 3, 4})
+	rows := func(more ...Option) func() connect.Source[row] {
+		return func() connect.Source[row] { return CSV[row](filepath.Join(dir, "c.csv"), append(more, Header())...) }
+	}
+	connecttest.Malformed(t, rows(), rows(OnBad(Skip)), []row{{"one", 1}, {"three", 3}})
+}
+
 func TestSkippedRecordsAreCounted(t *testing.T) {
 	dir := tree(t, map[string]string{"a.json": "1\nx\n2\n{\n"})
 	d := connecttest.NewDriver(t, JSONLines[int](dir, OnBad(Skip)), 1, nil)

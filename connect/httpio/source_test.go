@@ -233,6 +233,12 @@ func TestBadRecords(t *testing.T) {
 	if got, err := d.Read(0); err != nil || fmt.Sprint(got) != "[1 2]" || d.Metrics.Counter("numRecordsInErrors").Value() != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
+	with := func(p connect.BadPolicy) func() connect.Source[string] {
+		o := o
+		o.OnBad = p
+		return func() connect.Source[string] { return Poll(o, decode) }
+	}
+	connecttest.Malformed(t, with(connect.FailOnBad), with(connect.SkipBad), []string{"1", "2"})
 }
 
 // TestCloseWhileWaiting closes a source whose server does not answer.

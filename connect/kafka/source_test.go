@@ -100,7 +100,17 @@ func (c *cluster) put(topic string, partition int32, values ...string) {
 			Headers: []kgo.RecordHeader{{Key: "h", Value: []byte(v)}},
 		})
 	}
-	if err := c.newClient().ProduceSync(context.Background(), all...).FirstErr(); err != nil {
+	client := c.newClient()
+	for late := time.Now().Add(time.Minute); ; { // a broker knows later of a partition than the one that has made it
+		topics, err := kadm.NewClient(client).ListTopics(context.Background(), topic)
+		if p, ok := topics[topic].Partitions[partition]; err == nil && ok && p.Err == nil {
+			break
+		}
+		if time.Now().After(late) {
+			c.t.Fatalf("partition %d of topic %s does not come: %v", partition, topic, err)
+		}
+	}
+	if err := client.ProduceSync(context.Background(), all...).FirstErr(); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -456,4 +466,23 @@ func testBadRecords(t *testing.T, newCluster makeCluster) {
 	if len(letters) != 1 || letters[0].Offset != 1 || string(letters[0].Key) != "kbad" {
 		t.Errorf("dead letters: %v", letters)
 	}
+}
+
+// TestMalformed reads partitions with records that cannot be read.
+func TestMalformed(t *testing.T) {
+	c := fakeCluster(t, 2, "a")
+	c.put("a", 0, "1", "2", "bad", "3")
+	c.put("a", 1, "4", "5")
+	decode := func(r *Record) (string, error) {
+		if string(r.Value) == "bad" {
+			return "", errors.New("it is bad")
+		}
+		return string(r.Value), nil
+	}
+	with := func(p Policy) func() connect.Source[string] {
+		o := c.options()
+		o.Topics, o.OnBad, o.Stop = []string{"a"}, p, new(Latest())
+		return func() connect.Source[string] { return Source(o, decode) }
+	}
+	connecttest.Malformed(t, with(Fail), with(Skip), []string{"1", "2", "3", "4", "5"})
 }

@@ -362,6 +362,12 @@ func TestBadMessages(t *testing.T) {
 	if len(letters) != 1 || string(letters[0].Record) != "bad" {
 		t.Errorf("dead letters: %v", letters)
 	}
+	with := func(p connect.BadPolicy) func() connect.Source[string] {
+		o := o
+		o.OnBad, o.Stop = p, new(Latest())
+		return func() connect.Source[string] { return Source(o, decode) }
+	}
+	connecttest.Malformed(t, with(connect.FailOnBad), with(connect.SkipBad), []string{"1", "2"})
 }
 
 func TestOverlap(t *testing.T) {
