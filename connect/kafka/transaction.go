@@ -54,6 +54,7 @@ type slot struct {
 	state      slotState
 	checkpoint int64       // for which it is prepared
 	client     *kgo.Client // nil for none
+	isEnded    bool        // the transaction is committed, of which client does not know
 }
 
 // idOf is the id of a slot of a subtask.
@@ -150,6 +151,7 @@ func (w *transactional) begin() error {
 		return nil
 	}
 	s := w.pool.take()
+	w.catchUp(s)
 	if s.client == nil {
 		client, err := w.newClient(kgo.TransactionalID(s.id), kgo.TransactionTimeout(w.cfg.transactionTimeout))
 		if err != nil {
@@ -162,6 +164,16 @@ func (w *transactional) begin() error {
 	}
 	s.state, w.now, w.client = open, s, s.client
 	return nil
+}
+
+// catchUp tells the client of a slot that its transaction is committed. The brokers take that for a repetition, and tell it its
+// next epoch. A client that would abort instead, or cannot, is not used any more.
+func (w *transactional) catchUp(s *slot) {
+	if s.client != nil && s.isEnded && s.client.EndTransaction(w.ctx.Context, kgo.TryCommit) != nil {
+		s.client.Close()
+		s.client = nil
+	}
+	s.isEnded = false
 }
 
 // Flush waits until all records are written.
@@ -285,7 +297,9 @@ func (t *twoPhase) Committer(ctx connect.WriterContext) (connect.Committer, erro
 	return &committer{cfg: t.cfg, ctx: ctx, pool: t.pools[ctx.Subtask]}, nil
 }
 
-// committer commits prepared transactions: by the client that has written them, or as another one.
+// committer commits prepared transactions by what is known of them, whoever has written them. The client that has is not asked to: it
+// may abort a transaction of which it believes that nothing was written, without an error (franz-go 1.22, as seen in
+// TestExactlyOnce).
 type committer struct {
 	cfg     *sinkConfig
 	ctx     connect.WriterContext
@@ -308,20 +322,6 @@ func (c *committer) Commit(committables [][]byte) error {
 }
 
 func (c *committer) commit(tx committable) error {
-	s := c.slot(tx.id)
-	if s != nil && s.client != nil {
-		err := s.client.EndTransaction(c.ctx.Context, kgo.TryCommit)
-		if err == nil {
-			c.committed(s, tx)
-			return nil
-		}
-		if c.ctx.Context.Err() != nil {
-			return fmt.Errorf("kafka: %w", context.Cause(c.ctx.Context))
-		}
-		warn("flott: kafka: a transaction could not be committed; this is tried again", "transaction", tx.id, "cause", err)
-		s.client.Close() // it would abort what it is not certain of
-		s.client = nil
-	}
 	if c.brokers == nil {
 		var err error
 		if c.brokers, err = newBrokers(c.cfg, c.ctx.Context); err != nil {
@@ -331,7 +331,7 @@ func (c *committer) commit(tx committable) error {
 	if err := c.brokers.commit(tx); err != nil {
 		return err
 	}
-	c.committed(s, tx)
+	c.committed(c.slot(tx.id), tx)
 	return nil
 }
 
@@ -349,7 +349,7 @@ func (c *committer) slot(id string) *slot {
 
 func (c *committer) committed(s *slot, tx committable) {
 	if s != nil {
-		s.state = rests
+		s.state, s.isEnded = rests, true
 	}
 	if c.pool != nil {
 		c.pool.committed(tx.checkpoint)
