@@ -214,7 +214,7 @@ func (o *operation) fetch(r *http.Request) (any, error) {
 	case o.last != nil && token == o.next-1:
 		return o.last, nil
 	case token != o.next:
-		return nil, fmt.Errorf("Expecting token to be %d, but found %d.", o.next, token) //nolint:staticcheck // Flink's words
+		return nil, refusal{http.StatusInternalServerError, fmt.Sprintf("Expecting token to be %d, but found %d.", o.next, token)} // Flink's words
 	}
 	if o.encoder == nil || o.encoder.format != format {
 		o.encoder = newEncoder(o.result, format)
