@@ -67,7 +67,26 @@ func testInvariants(r *report) error {
 	if err != nil {
 		return err
 	}
+	if err := keepScreenshots(); err != nil {
+		return err
+	}
 	return r.goTest(append([]string{invariants}, packages...)...)
+}
+
+// screenshotsVariable names a directory for the pictures that tests of the dashboard take.
+const screenshotsVariable = "FLOTT_SCREENSHOTS"
+
+// keepScreenshots has pictures be taken in CI, and says where they are.
+func keepScreenshots() error {
+	if os.Getenv("CI") != "true" || os.Getenv(screenshotsVariable) != "" {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "flott-screenshots-")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("screenshots of the dashboard: %s\n", dir)
+	return os.Setenv(screenshotsVariable, dir)
 }
 
 func testSim(r *report) error {
