@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,11 +209,4 @@ func (g *sqlGateway) Close() {
 		g.process.Stop(5 * time.Second)
 		g.remove()
 	}
-}
-
-// secret is what nobody guesses.
-func secret() string {
-	b := make([]byte, 32)
-	rand.Read(b) // never fails
-	return hex.EncodeToString(b)
 }

@@ -74,29 +74,19 @@ func (o *operation) run(text string, set map[string]string) {
 	}
 	o.become(running)
 	o.result, o.err = o.s.execute(o.ctx, text, set)
-	if o.err != nil {
-		o.err = o.told(o.err)
-		o.ended(o.err)
-		close(o.started)
-		return
-	}
-	defer o.result.Close()
-	isQuery := o.result.IsQuery()
-	if !isQuery {
-		if o.err = o.result.Wait(); o.err != nil { // of a job with table.dml-sync
-			o.err = o.told(o.err)
-			o.ended(o.err)
-			close(o.started)
-			return
+	if o.err == nil {
+		defer o.result.Close()
+		if !o.result.IsQuery() {
+			o.err = o.result.Wait() // for the end of a job with table.dml-sync
 		}
 	}
-	close(o.started)
-	if o.result.Schema == nil {
-		o.ended(nil)
-		return
+	o.err = o.told(o.err)
+	if o.err != nil || !o.result.IsQuery() {
+		o.ended(o.err)
 	}
-	if !isQuery {
-		o.ended(nil)
+	close(o.started)
+	if o.err != nil || o.result.Schema == nil {
+		return
 	}
 	for b, err := range o.result.Batches() {
 		select {

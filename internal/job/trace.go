@@ -2,6 +2,7 @@ package job
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flott-dev/flott/internal/checkpoint"
@@ -98,7 +99,7 @@ const textMax = 1000
 
 func shortText(err error) string {
 	text := err.Error()
-	return text[:min(len(text), textMax)]
+	return strings.ToValidUTF8(text[:min(len(text), textMax)], "") // it may end within a character
 }
 
 // subtasksMost is of how many subtasks a checkpoint has spans, those that took longest.
