@@ -57,6 +57,9 @@ func (o *PollOptions) id() string    { return o.URL }
 func (o *PollOptions) bounded() bool { return o.Bounded }
 
 func (o *PollOptions) run(ctx context.Context, at position, b *buffer) error {
+	if at.End && o.Bounded {
+		return nil // otherwise the newest answer would be read again
+	}
 	c := newClient(&o.Server)
 	defer c.close()
 	for {
@@ -111,6 +114,7 @@ func (o *PollOptions) ask(ctx context.Context, c *client, at position, b *buffer
 	if newest = o.CursorHeader == "" || cursor == "" || cursor == at.Cursor; !newest {
 		next = position{Cursor: cursor}
 	}
+	next.End = newest && o.Bounded
 	all := records(body, o.Whole)
 	skip := 0
 	if at.Read > 0 && at.Tag == tag {

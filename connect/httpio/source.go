@@ -22,6 +22,7 @@ type position struct {
 	Tag    string `json:"tag,omitempty"`    // its ETag
 	Read   int    `json:"read,omitempty"`   // records of it that were read, 0 for all
 	ID     string `json:"id,omitempty"`     // of the last event
+	End    bool   `json:"end,omitempty"`    // all of a bounded source is read
 }
 
 // item is a record and the position behind it.

@@ -241,6 +241,30 @@ func TestBadRecords(t *testing.T) {
 	connecttest.Malformed(t, with(connect.FailOnBad), with(connect.SkipBad), []string{"1", "2"})
 }
 
+// TestRestoredAtTheEnd reads a bounded source from behind its last record: the server, whose answers have no ETag, is not asked again.
+func TestRestoredAtTheEnd(t *testing.T) {
+	asked := 0
+	o := PollOptions{Bounded: true, Server: Server{URL: serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprint(w, "1\n2")
+	})}}
+	if err := o.check(); err != nil {
+		t.Fatal(err)
+	}
+	b := buffer{wake: func() {}, room: make(chan struct{}, 1)}
+	if err := o.run(t.Context(), position{}, &b); err != nil || len(b.items) != 2 {
+		t.Fatalf("%d records are read, %v", len(b.items), err)
+	}
+	if err := o.run(t.Context(), b.items[0].behind, &b); err != nil || len(b.items) != 3 || asked != 2 {
+		t.Fatalf("%d records are read by %d requests, %v", len(b.items), asked, err)
+	}
+	for _, at := range []position{b.items[1].behind, *b.moved} {
+		if err := o.run(t.Context(), at, &b); err != nil || len(b.items) != 3 || asked != 2 {
+			t.Errorf("from %+v, %d records are read by %d requests, %v", at, len(b.items), asked, err)
+		}
+	}
+}
+
 // TestCloseWhileWaiting closes a source whose server does not answer.
 func TestCloseWhileWaiting(t *testing.T) {
 	asked := make(chan struct{})
