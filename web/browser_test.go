@@ -73,7 +73,7 @@ func newBrowser(t *testing.T) *browser {
 		cancel()
 		read.Wait()
 	})
-	b.resize(1440, 900)
+	b.do(chromedp.EmulateViewport(1440, 900))
 	return b
 }
 
@@ -86,9 +86,11 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 
 func (b *browser) open(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) }
 
+// resize waits for the new size, which comes to the page a little later than it is set.
 func (b *browser) resize(width, height int64) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height))
+	b.until(fmt.Sprintf("innerWidth === %d && innerHeight === %d", width, height))
 }
 
 // script runs before those of each page.
@@ -159,11 +161,16 @@ func (b *browser) text(selector string) string {
 // click clicks the element with an accessible name, as a user does: by the mouse, at where it is.
 func (b *browser) click(name string) {
 	b.t.Helper()
-	find := fmt.Sprintf(`[...document.querySelectorAll('button, a, summary, select, input')].find((e) =>
-		(e.getAttribute('aria-label') ?? e.textContent).trim() === %s)`, quoted(name))
-	b.until("(" + find + ")?.getBoundingClientRect().width > 0")
-	at := eval[[]float64](b, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({ block: 'center', inline: 'center' });
-		const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, find))
+	b.until(fmt.Sprintf(`(() => {
+		const e = [...document.querySelectorAll('button, a, summary, select, input')].find((e) =>
+			(e.getAttribute('aria-label') ?? e.textContent).trim() === %s)
+		if (!e) return false
+		e.scrollIntoView({ block: 'center', inline: 'center' })
+		const r = e.getBoundingClientRect()
+		window.clickAt = [r.x + r.width / 2, r.y + r.height / 2]
+		return e.contains(document.elementFromPoint(...window.clickAt)) // nothing lies above it
+	})()`, quoted(name)))
+	at := eval[[]float64](b, "window.clickAt")
 	b.do(chromedp.MouseClickXY(at[0], at[1]))
 }
 

@@ -64,6 +64,11 @@ func TestManySubtasks(t *testing.T) {
 	step := make(chan struct{})
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(web.Files()))
+	mux.HandleFunc("/flott/session", func(w http.ResponseWriter, _ *http.Request) {
+		if err := json.NewEncoder(w).Encode(restapi.Session{Name: "ann", Role: "viewer"}); err != nil {
+			t.Error(err)
+		}
+	})
 	mux.HandleFunc("/flott/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		vertex := strings.Contains(r.URL.Path, "/vertices/")
