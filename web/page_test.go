@@ -440,6 +440,25 @@ func TestLogs(t *testing.T) {
 	b.clean(s.URL)
 }
 
+// TestLateRefusal: a request that was sent before a session began, and is refused after that, is sent again, and the token not asked for again.
+func TestLateRefusal(t *testing.T) {
+	s := resttest.New(t, rest.Options{Token: "open sesame"}, counted, options(t)...)
+	b := newBrowser(t)
+	b.script(`window.asked = 0; const real = window.fetch; window.fetch = async (url, init) => {
+		const answer = await real(url, init)
+		if (url === 'flott/session' && init.method !== 'POST' && ++window.asked === 1) await new Promise((go) => { window.late = go })
+		return answer
+	}`)
+	b.open(s.URL)
+	b.until("document.querySelector('dialog input') === document.activeElement && window.late !== undefined")
+	b.key("open sesame\r")
+	b.has("main", "No job is running")
+	eval[int](b, "window.late(); 0")
+	b.until("window.asked === 2")
+	b.click("Colours: system. Change")
+	b.until("document.documentElement.dataset.theme === 'light' && document.querySelector('dialog') === null")
+}
+
 // TestWithoutStorage: a browser that keeps nothing shows the page, too, takes a token, and changes colours.
 func TestWithoutStorage(t *testing.T) {
 	s := resttest.New(t, rest.Options{Token: "open sesame"}, counted, options(t)...)

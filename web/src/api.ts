@@ -4,6 +4,8 @@
 export interface Session { name: string; role: string; csrf?: string; ends?: number }
 
 let session: Promise<Session> | null = null // of the browser, once it was asked for
+let begun = 0 // sessions, by this page
+let signing = false
 let waiting: (() => void)[] = []
 let ask: (why: string) => void = () => {}
 let drawn: (s: Session | null) => void = () => {}
@@ -20,13 +22,19 @@ export function onSession(f: (s: Session | null) => void) {
 
 // signIn begins a session by the user's token.
 export async function signIn(token: string) {
-  const response = await fetch('flott/session', { method: 'POST', body: JSON.stringify({ token }), cache: 'no-store' })
-  if (!response.ok) {
-    ask(response.status === 401 ? 'That is not the token.' : await whyOf(response))
-    return
+  signing = true
+  try {
+    const response = await fetch('flott/session', { method: 'POST', body: JSON.stringify({ token }), cache: 'no-store' })
+    if (!response.ok) {
+      ask(response.status === 401 ? 'That is not the token.' : await whyOf(response))
+      return
+    }
+    session = response.json() as Promise<Session>
+    begun++
+    drawn(await session)
+  } finally {
+    signing = false
   }
-  session = response.json() as Promise<Session>
-  drawn(await session)
   for (const go of waiting.splice(0)) go()
 }
 
@@ -62,7 +70,8 @@ export class Refused extends Error {
 
 // send asks until it need not ask for a token any more. Paths are relative: a proxy may serve the page below any path.
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
-  for (let tries = 0; ; tries++) {
+  for (let refused = 0; ;) {
+    const before = begun
     const headers = new Headers(init.headers)
     if (init.method && init.method !== 'GET') headers.set('Flott-CSRF', (await current()).csrf ?? '')
     const response = await fetch(path, { ...init, headers, redirect: 'manual', cache: 'no-store' })
@@ -72,8 +81,9 @@ async function send(path: string, init: RequestInit = {}): Promise<Response> {
     }
     if (response.status !== 401) return response
     await response.body?.cancel()
+    if (begun !== before) continue // a session began while this was on its way
     session = null
-    ask(tries > 1 ? 'The token was taken, but the browser does not keep the session: it must take cookies from here.' : '')
+    if (!signing) ask(refused++ > 0 ? 'The token was taken, but the browser does not keep the session: it must take cookies from here.' : '')
     await new Promise<void>((go) => waiting.push(go))
     init.signal?.throwIfAborted()
   }
