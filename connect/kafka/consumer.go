@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -26,6 +27,9 @@ type consumer struct {
 	paused map[Partition]bool
 	noMore bool
 
+	lookAt  time.Time // when to look for gaps; zero while there are records
+	looking bool
+
 	fetched chan []fetched // from the goroutine that polls the client
 	wait    []fetched      // taken from there, with records that are not read
 	stop    context.CancelFunc
@@ -44,6 +48,7 @@ type fetched struct {
 	end     int64 // of the partition then
 	err     error
 	checked bool // err: what it means is known, as the brokers were asked whether the offset is there
+	gap     *gap // instead of records: what look has looked at, up to its beginning if there is something
 }
 
 func newConsumer(cfg *config, ctx connect.ReaderContext) *consumer {
@@ -192,8 +197,11 @@ func (c *consumer) take() bool {
 }
 
 func (c *consumer) taken(all []fetched) {
-	for _, f := range all {
-		if s := c.splits[f.Partition]; s != nil && f.err == nil {
+	for i := range all {
+		f := &all[i]
+		if f.gap != nil {
+			c.looked(f)
+		} else if s := c.splits[f.Partition]; s != nil && f.err == nil {
 			s.end = f.end
 		}
 	}
@@ -269,8 +277,10 @@ type output interface {
 
 // next begins a poll: it returns the records that are read next and their partition; without any, what Poll returns.
 func (c *consumer) next(out output) (f *fetched, s *split, status connect.Status, err error) {
-	if len(c.ended) > 0 {
-		s, c.ended = c.ended[0], c.ended[1:]
+	for len(c.ended) > 0 {
+		if s, c.ended = c.ended[0], c.ended[1:]; c.splits[s.Partition] != s {
+			continue // it was left, as records behind its end came, too
+		}
 		out.Split(s.id)
 		c.leave(out, s)
 		return nil, nil, connect.More, nil
@@ -278,6 +288,7 @@ func (c *consumer) next(out output) (f *fetched, s *split, status connect.Status
 	if f, err = c.records(); err != nil || f == nil {
 		return nil, nil, c.idle(), err
 	}
+	c.lookAt = time.Time{}
 	s = c.splits[f.Partition]
 	out.Split(s.id)
 	return f, s, connect.More, nil
@@ -301,9 +312,13 @@ func (c *consumer) leave(out output, s *split) {
 
 // idle is what Poll reports when nothing was read.
 func (c *consumer) idle() connect.Status {
-	if len(c.splits) == 0 && c.noMore {
+	switch {
+	case len(c.ended) > 0:
+		return connect.More
+	case len(c.splits) == 0 && c.noMore:
 		return connect.Ended
 	}
+	c.look()
 	return connect.Waiting
 }
 

@@ -486,3 +486,34 @@ func TestMalformed(t *testing.T) {
 	}
 	connecttest.Malformed(t, with(Fail), with(Skip), []string{"1", "2", "3", "4", "5"})
 }
+
+// TestStopBehindAborted reads to an end before which nothing is but records of an aborted transaction, whose marker comes later, since
+// another transaction is open there.
+func TestStopBehindAborted(t *testing.T) {
+	onEach(t, func(t *testing.T, newCluster makeCluster) {
+		c := newCluster(t, 1, "a")
+		begin := func(id, value string) *kgo.Client {
+			producer := c.newClient(kgo.TransactionalID(id))
+			if err := producer.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: "a", Value: []byte(value)}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			return producer
+		}
+		aborted, open := begin("x", "gone"), begin("y", "open")
+		if err := aborted.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.sorted("a"); got != "" {
+			t.Errorf("read: %s", got)
+		}
+		if err := open.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.sorted("a"); got != "open" {
+			t.Errorf("behind the open transaction's end: %s", got)
+		}
+	})
+}
