@@ -68,6 +68,9 @@ func (e *enumerator) look() {
 		case !e.looked:
 			e.ctx.Fail(err)
 			return
+		case finder.refused.Load() != nil:
+			e.ctx.Fail(fmt.Errorf("kafka: new partitions cannot be looked for: %w", *finder.refused.Load()))
+			return
 		default:
 			warn("flott: kafka: new partitions could not be looked for; this is tried again", "cause", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -20,17 +21,20 @@ import (
 
 // finder asks the brokers for partitions and offsets. One goroutine uses it at a time.
 type finder struct {
-	cfg    *config
-	client *kgo.Client
-	admin  *kadm.Client
+	cfg     *config
+	client  *kgo.Client
+	admin   *kadm.Client
+	refused atomic.Pointer[error] // the brokers have refused the client for too long
 }
 
 func newFinder(cfg *config) (*finder, error) {
-	client, err := cfg.newClient()
+	f := &finder{cfg: cfg}
+	client, err := cfg.newClient(kgo.WithHooks(&refusals{cfg: cfg.settings, fail: func(err error) { f.refused.Store(&err) }}))
 	if err != nil {
 		return nil, err
 	}
-	return &finder{cfg, client, kadm.NewClient(client)}, nil
+	f.client, f.admin = client, kadm.NewClient(client)
+	return f, nil
 }
 
 func (f *finder) close() { f.client.Close() }

@@ -124,6 +124,20 @@ func changePassword(t *testing.T, c *cluster, b *servertest.Broker, properties m
 		}
 		return err
 	}
+	// A job that reads nothing yet, but looks for topics.
+	none := connecttest.NewDriver(t, Source(SourceOptions{Brokers: brokers, TopicPattern: "none.*", Discover: time.Second, Properties: properties}, placed), 1, nil)
+	for {
+		if _, err := none.Poll(0); err != nil {
+			t.Fatal(err)
+		}
+		if s := none.Snapshot(); len(s.Enumerator) > 1 && s.Enumerator[1] == 1 { // it has looked
+			break
+		}
+	}
+	jobs["the source without partitions"] = func() error {
+		_, err := none.Read(1)
+		return err
+	}
 	admin := kadm.NewClient(c.client)
 	r, err := admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{
 		User: servertest.KafkaUser, Mechanism: kadm.ScramSha256, Iterations: 4096, Password: "another",
