@@ -379,6 +379,13 @@ func (c *consumer) Close() error {
 	if c.client != nil {
 		c.stop()
 		c.wg.Wait()
+		// A client of franz-go 1.22.3 that learns of a partition's leader while it is closed begins to fetch from there: so there are no
+		// partitions any more.
+		all := map[string][]int32{}
+		for p := range c.splits {
+			all[p.Topic] = append(all[p.Topic], p.Number)
+		}
+		c.client.RemoveConsumePartitions(all)
 		c.client.Close()
 		c.client = nil
 	}
