@@ -93,6 +93,13 @@ type rowWriter[T any] struct {
 	batch func(records []T) *column.Batch
 }
 
+// Watermark is for the writer of columns.
+func (w *rowWriter[T]) Watermark(millis int64) {
+	if l, ok := w.ColumnWriter.(connect.WatermarkListener); ok {
+		l.Watermark(millis)
+	}
+}
+
 func (w *rowWriter[T]) Write(records []T, _ []int64) error {
 	return w.ColumnWriter.Write(w.batch(records))
 }

@@ -22,14 +22,89 @@ import (
 	"github.com/flott-dev/flott/row"
 )
 
-// Merging checks that a table of files which are merged before they become visible has each row once, in a file for each
+// MergedRecord is a record that Merging writes.
+type MergedRecord struct {
+	N int32
+	S string
+	P int32
+}
+
+// MergingTarget is a sink of files that are merged before they become visible, as one test sees it.
+type MergingTarget struct {
+	// Sink makes the sink of a directory: it merges files up to a size, one at a time, and has partitions p=0, p=1 and so on, of
+	// P, which get the file _SUCCESS. It is a connect.GlobalTwoPhase.
+	Sink func(dir string, bytes int64) connect.Sink[MergedRecord]
+	// Visible are the records that a reader of the directory sees, in any order.
+	Visible func(dir string) []MergedRecord
+}
+
+// MergingTable is a table whose files are merged.
+func MergingTable(t *testing.T, table connect.TableFactory, f format.Factory) MergingTarget {
+	spec := func(dir string, bytes int64) *connect.TableSpec {
+		return &connect.TableSpec{
+			Name: "merging", Schema: mergingSchema, Partitions: []string{"p"}, Formats: []format.Factory{f},
+			Options: map[string]string{
+				"connector": table.Name, "path": dir, "format": f.Name, "auto-compaction": "true", "compaction.file-size": fmt.Sprint(bytes, "b"),
+				"compaction.parallelism": "1", "sink.partition-commit.policy.kind": "success-file",
+			},
+		}
+	}
+	return MergingTarget{
+		Sink: func(dir string, bytes int64) connect.Sink[MergedRecord] {
+			t.Helper()
+			made, err := table.NewSink(spec(dir, bytes))
+			must(t, "make the table", err)
+			sink, err := made.Sink(connect.Insert{})
+			must(t, "make the sink", err)
+			return RowsSink(sink, mergingBatch)
+		},
+		Visible: func(dir string) []MergedRecord {
+			t.Helper()
+			made, err := table.NewSource(spec(dir, 1))
+			must(t, "make the table", err)
+			source, err := made.Scan(connect.Scan{})
+			must(t, "make the source", err)
+			records, err := NewDriver(t, Rows(source, mergedRecords), 1, nil).Read(0)
+			must(t, "read", err)
+			return records
+		},
+	}
+}
+
+// String is how tests show it: the partition comes last.
+func (r MergedRecord) String() string { return fmt.Sprintf("%d %s %d", r.N, r.S, r.P) }
+
+var mergingSchema = &row.Schema{Fields: []row.Field{
+	{Name: "n", Type: row.Of(row.Int)}, {Name: "s", Type: row.StringType()}, {Name: "p", Type: row.Of(row.Int)},
+}}
+
+func mergingBatch(records []MergedRecord) *column.Batch {
+	b := column.NewBatch(mergingSchema)
+	for _, r := range records {
+		b.Cols[0].AppendI32(r.N)
+		b.Cols[1].AppendString(r.S)
+		b.Cols[2].AppendI32(r.P)
+		b.N++
+	}
+	return b
+}
+
+func mergedRecords(b *column.Batch) (records []MergedRecord) {
+	for i := range b.Len() {
+		at := b.Row(i)
+		records = append(records, MergedRecord{b.Cols[0].I32[at], string(b.Cols[1].Bytes(at)), b.Cols[2].I32[at]})
+	}
+	return records
+}
+
+// Merging checks that a sink of files which are merged before they become visible has each record once, in a file for each
 // partition and with nothing left beside it, whichever step of a file system is the last one of the process that commits, and of
-// the next one, and whatever the options are after that. A partition is complete when it says so.
-func Merging(t *testing.T, o FileSystemOptions, table connect.TableFactory, f format.Factory) {
+// the next one, and whatever the size of files is after that. A partition is complete when it says so.
+func Merging(t *testing.T, o FileSystemOptions, target MergingTarget) {
 	t.Helper()
 	for _, effect := range []bool{false, true} {
 		for steps := 1; ; steps++ {
-			m := &merging{t: t, files: o.Open(t), dir: o.Dir(t), factory: table, format: f}
+			m := &merging{t: t, files: o.Open(t), dir: o.Dir(t), MergingTarget: target}
 			over := m.killed(steps, effect)
 			if t.Failed() {
 				t.Fatalf("step %d was the last, with an effect: %v", steps, effect)
@@ -56,38 +131,20 @@ var registerMortal = sync.OnceFunc(func() {
 	})
 })
 
-// merging is one table that is written.
+// merging is one directory that is written.
 type merging struct {
-	t       *testing.T
-	files   filesystem.FileSystem
-	dir     string
-	factory connect.TableFactory
-	format  format.Factory
-	rows    []string
+	MergingTarget
+	t     *testing.T
+	files filesystem.FileSystem
+	dir   string
+	rows  []string
 }
 
-var mergingSchema = &row.Schema{Fields: []row.Field{
-	{Name: "n", Type: row.Of(row.Int)}, {Name: "s", Type: row.StringType()}, {Name: "p", Type: row.Of(row.Int)},
-}}
-
-func (m *merging) spec(path, size string) *connect.TableSpec {
-	return &connect.TableSpec{
-		Name: "merging", Schema: mergingSchema, Partitions: []string{"p"}, Formats: []format.Factory{m.format},
-		Options: map[string]string{
-			"connector": m.factory.Name, "path": path, "format": m.format.Name, "auto-compaction": "true", "compaction.file-size": size,
-			"compaction.parallelism": "1", "sink.partition-commit.policy.kind": "success-file",
-		},
-	}
-}
-
-func (m *merging) sink(path, size string) connect.ColumnSink {
-	m.t.Helper()
-	table, err := m.factory.NewSink(m.spec(path, size))
-	must(m.t, "make the table", err)
-	sink, err := table.Sink(connect.Insert{})
-	must(m.t, "make the sink", err)
-	return sink
-}
+// The sizes up to which files are merged: all into one, and none with another.
+const (
+	mergeAll  = 1 << 20
+	mergeNone = 1
+)
 
 func (m *merging) context(subtask, parallelism int) connect.WriterContext {
 	return connect.WriterContext{
@@ -101,18 +158,14 @@ func (m *merging) write() (p connect.Prepared) {
 	m.t.Helper()
 	p.Watermark = math.MinInt64
 	for subtask := range 3 {
-		w, err := m.sink(m.dir, "1mb").Writer(m.context(subtask, 3), nil)
+		w, err := m.Sink(m.dir, mergeAll).Writer(m.context(subtask, 3), nil)
 		must(m.t, "make a writer", err)
-		b := column.NewBatch(mergingSchema)
+		var records []MergedRecord
 		for partition := range 3 - subtask {
-			text := fmt.Sprintf("row of subtask %d", subtask)
-			b.Cols[0].AppendI32(int32(subtask))
-			b.Cols[1].AppendString(text)
-			b.Cols[2].AppendI32(int32(partition))
-			b.N++
-			m.rows = append(m.rows, fmt.Sprintf("%d %s %d", subtask, text, partition))
+			r := MergedRecord{int32(subtask), fmt.Sprintf("row of subtask %d", subtask), int32(partition)}
+			records, m.rows = append(records, r), append(m.rows, r.String())
 		}
-		must(m.t, "write", w.Write(b))
+		must(m.t, "write", w.Write(records, make([]int64, len(records))))
 		must(m.t, "flush", w.Flush(false))
 		items, err := w.(connect.Preparer).Prepare(1)
 		must(m.t, "prepare", err)
@@ -124,14 +177,14 @@ func (m *merging) write() (p connect.Prepared) {
 }
 
 // commit has a process with a life commit.
-func (m *merging) commit(l *Life, p *connect.Prepared, size string) error {
+func (m *merging) commit(l *Life, p *connect.Prepared, bytes int64) error {
 	m.t.Helper()
 	registerMortal()
 	there, below := filesystem.Split(m.dir)
 	root := fmt.Sprintf("%s://%p", mortal, l)
 	mortals.Store(root, l.Of(m.files, root, there))
 	defer mortals.Delete(root)
-	c, err := m.sink(root+below, size).(connect.GlobalTwoPhase).GlobalCommitter(m.context(0, 1), nil)
+	c, err := m.Sink(root+below, bytes).(connect.GlobalTwoPhase).GlobalCommitter(m.context(0, 1), nil)
 	must(m.t, "make a committer", err)
 	return errors.Join(c.Commit(clonePortion(p)), c.Close())
 }
@@ -141,7 +194,7 @@ func (m *merging) killed(steps int, effect bool) bool {
 	m.t.Helper()
 	p := m.write()
 	for _, life := range []*Life{{Steps: steps, Effect: effect}, {Steps: steps*7%23 + 1, Effect: !effect}} {
-		err := m.commit(life, &p, "1mb")
+		err := m.commit(life, &p, mergeAll)
 		if err == nil && !life.Over() {
 			m.wantAll()
 			if life.Steps == steps {
@@ -155,27 +208,18 @@ func (m *merging) killed(steps int, effect bool) bool {
 		m.wantWhole()
 	}
 	for range 2 {
-		must(m.t, "commit again", m.commit(&Life{Steps: math.MaxInt}, &p, "1b"))
+		must(m.t, "commit again", m.commit(&Life{Steps: math.MaxInt}, &p, mergeNone))
 		m.wantAll()
 	}
 	return true
 }
 
-// visible are the rows that can be read.
-func (m *merging) visible() (rows []string) {
+// shown are the rows that can be read.
+func (m *merging) shown() (rows []string) {
 	m.t.Helper()
-	table, err := m.factory.NewSource(m.spec(m.dir, "1mb"))
-	must(m.t, "make the table", err)
-	source, err := table.Scan(connect.Scan{})
-	must(m.t, "make the source", err)
-	rows, err = NewDriver(m.t, Rows(source, func(b *column.Batch) (rows []string) {
-		for i := range b.Len() {
-			at := b.Row(i)
-			rows = append(rows, fmt.Sprintf("%d %s %d", b.Cols[0].I32[at], b.Cols[1].Bytes(at), b.Cols[2].I32[at]))
-		}
-		return rows
-	}), 1, nil).Read(0)
-	must(m.t, "read", err)
+	for _, r := range m.Visible(m.dir) {
+		rows = append(rows, r.String())
+	}
 	slices.Sort(rows)
 	return rows
 }
@@ -183,7 +227,7 @@ func (m *merging) visible() (rows []string) {
 // wantWhole: no row is there twice, and partitions that say that they are complete are.
 func (m *merging) wantWhole() {
 	m.t.Helper()
-	rows := m.visible()
+	rows := m.shown()
 	if len(slices.Compact(slices.Clone(rows))) < len(rows) {
 		m.t.Fatalf("after a kill there are %q", rows)
 	}
@@ -218,7 +262,7 @@ func (m *merging) names() map[string][]string {
 // wantAll: each row is there once, in one file of each partition, with nothing beside it.
 func (m *merging) wantAll() {
 	m.t.Helper()
-	if got := m.visible(); !slices.Equal(got, m.rows) {
+	if got := m.shown(); !slices.Equal(got, m.rows) {
 		m.t.Fatalf("the rows are %q, want %q", got, m.rows)
 	}
 	names := m.names()

@@ -14,72 +14,42 @@ import (
 	"strings"
 	"sync"
 
-	columns "github.com/flott-dev/flott/column"
-	options "github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect/filesystem"
-	formats "github.com/flott-dev/flott/format"
 )
 
-// The options of the compaction of files.
-var (
-	compactionOption = options.Bool(options.Doc{
-		Key: "auto-compaction", Default: "false", Text: "Merges the files of all subtasks and a checkpoint, in each partition, before they become visible. " +
-			"Files end with each checkpoint then. In batch mode it has no effect.",
-	})
-	compactionSizeOption = options.Size(options.Doc{
-		Key: "compaction.file-size", Text: "The size up to which files are merged into one. By default it is `sink.rolling-policy.file-size`.",
-	})
-	compactionParallelismOption = options.Int(options.Doc{
-		Key: "compaction.parallelism", Text: "How many files are made of others at a time, by the one subtask that commits. By default as many as its process has processors; more help in object stores.",
-	}, 1, 1<<15)
-)
-
-// compaction is how files are merged before they become visible.
-type compaction struct {
-	bytes       int64 // of a merged file, at most; 0 if files are not merged
-	parallelism int
-	newMerger   func(to io.Writer) (merger, error)
+// Compaction says how small files are merged, as SinkOptions.Compact does. One subtask merges those of all: when a checkpoint
+// is complete it puts the files of each bucket together, up to Bytes, before anybody sees them; files of several checkpoints
+// stay several. The zero value is useful.
+type Compaction struct {
+	// Bytes is the size up to which files are merged into one; those that are larger stay as they are. Zero means
+	// SinkOptions.PartBytes.
+	Bytes int64
+	// Parallelism is how many files are made of others at a time. Zero means as many as the process has processors; more
+	// help in object stores.
+	Parallelism int
+	// Disabled leaves files as they are, but for those that a snapshot says are to be merged. A job that goes on from a snapshot
+	// of one with Compact needs it in place of nil.
+	Disabled bool
 }
 
-// newCompaction reads the options. What was to be merged before a restore is, whatever they are now.
-func (s *tableSink) newCompaction() error {
-	c := &s.compaction
-	c.parallelism, c.newMerger = runtime.GOMAXPROCS(0), newConcatenation
-	if n, ok := compactionParallelismOption.Lookup(s.values); ok {
-		c.parallelism = n
+func (c Compaction) withDefaults(partBytes int64) Compaction {
+	if c.Bytes == 0 {
+		c.Bytes = partBytes
 	}
-	isBatch := s.spec.Config != nil && options.RuntimeMode.Get(s.spec.Config) == "BATCH"
-	if compactionOption.Get(s.values) && !isBatch {
-		c.bytes = partSizeOption.Get(s.values)
-		if n, ok := compactionSizeOption.Lookup(s.values); ok {
-			c.bytes = n
-		}
-		if c.bytes == 0 {
-			return fmt.Errorf("table %s: compaction.file-size is 0; it is a size such as '128 mb'", s.spec.Name)
-		}
+	if c.Parallelism == 0 {
+		c.Parallelism = runtime.GOMAXPROCS(0)
 	}
-	if s.newFileEncoder == nil {
-		return nil
-	}
-	newDecoder, err := s.newFileDecoder()
-	if c.bytes > 0 && err != nil {
-		return fmt.Errorf("table %s: 'auto-compaction' has to read files: %w", s.spec.Name, err)
-	}
-	c.newMerger = func(to io.Writer) (merger, error) {
-		if err != nil {
-			return nil, err
-		}
-		e, err := s.newFileEncoder(to)
-		return &rewriting{decoder: newDecoder(), encoder: e, batch: columns.NewBatch(s.physical), reads: s.format.Reads}, err
-	}
-	return nil
+	return c
 }
 
-func (s *tableSink) newFileDecoder() (func() formats.FileDecoder, error) {
-	if s.format.NewFileDecoder == nil {
-		return nil, fmt.Errorf("files of the format '%s' cannot be read", s.format.Name)
+func (c *Compaction) validate() (err error) {
+	if c != nil && c.Bytes < 0 {
+		err = fmt.Errorf("file: Compact.Bytes is %d, want 0 (PartBytes) or more", c.Bytes)
 	}
-	return s.format.NewFileDecoder(&s.formatted)
+	if c != nil && c.Parallelism < 0 {
+		err = errors.Join(err, fmt.Errorf("file: Compact.Parallelism is %d, want 0 (the processors) or more", c.Parallelism))
+	}
+	return err
 }
 
 // Names of files that are merged, and of what becomes of them, begin as Flink's do.
@@ -130,7 +100,8 @@ func decodeMergeable(b []byte) (p filesystem.Pending, most int64, err error) {
 // given for good.
 type compactor struct {
 	*committer
-	*compaction
+	parallelism int
+	newMerger   func(to io.Writer) (Merger, error)
 }
 
 // Commit merges files and makes them visible.
@@ -282,14 +253,14 @@ func (c *compactor) write(w filesystem.Writer, unit []filesystem.Pending) (p fil
 	to := bufio.NewWriterSize(w, flushBytes)
 	newMerger := c.newMerger
 	if len(unit) == 1 {
-		newMerger = newConcatenation
+		newMerger = newCopy
 	}
 	m, err := newMerger(to)
 	for i := 0; i < len(unit) && err == nil; i++ {
 		err = c.add(m, unit[i])
 	}
 	if err == nil {
-		err = m.end()
+		err = m.Close()
 	}
 	if err == nil {
 		err = to.Flush()
@@ -301,7 +272,7 @@ func (c *compactor) write(w filesystem.Writer, unit []filesystem.Pending) (p fil
 }
 
 // add adds a file.
-func (c *compactor) add(m merger, p filesystem.Pending) error {
+func (c *compactor) add(m Merger, p filesystem.Pending) error {
 	path := filesystem.Join(c.dir, p.Name)
 	f, err := c.files.Open(c.ctx, path)
 	if err != nil {
@@ -313,7 +284,7 @@ func (c *compactor) add(m merger, p filesystem.Pending) error {
 		err = fmt.Errorf("it has %d bytes, but the checkpoint knows %d: was it changed?", info.Size(), p.Bytes)
 	}
 	if err == nil {
-		err = m.add(f, path, p.Bytes)
+		err = m.Add(f, path, p.Bytes)
 	}
 	if err != nil {
 		return fmt.Errorf("%q: %w", path, err)

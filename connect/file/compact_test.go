@@ -63,7 +63,7 @@ func TestCompactionSurvivesKills(t *testing.T) {
 			connecttest.Merging(t, connecttest.FileSystemOptions{
 				Open: func(*testing.T) filesystem.FileSystem { return filesystem.Local },
 				Dir:  func(t *testing.T) string { return t.TempDir() },
-			}, Table, f)
+			}, connecttest.MergingTable(t, Table, f))
 		})
 	}
 }

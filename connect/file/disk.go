@@ -74,22 +74,29 @@ func contentAt(f *counted, path string, offset int64) (*content, error) {
 }
 
 func decompress(f *counted, path string) (*content, error) {
+	read := unzstd
 	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			return nil, err
-		}
-		return &content{z, f.Close, f}, nil // its own Close only tells the last error again
+		read = gunzip
 	}
-	// With a concurrency of one the decoder works inside Read, without goroutines.
-	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+	z, err := read(f)
 	if err != nil {
 		return nil, err
 	}
 	return &content{z, func() error {
-		z.Close()
+		_ = z.Close() // only tells the last error of Read again
 		return f.Close()
 	}, f}, nil
+}
+
+func gunzip(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
+
+func unzstd(r io.Reader) (io.ReadCloser, error) {
+	// With a concurrency of one the decoder works inside Read, without goroutines.
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return z.IOReadCloser(), nil
 }
 
 func openError(path string, err error) error {

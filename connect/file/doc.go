@@ -7,7 +7,8 @@
 // source is unbounded and takes up new files as they appear.
 //
 // [Sink] writes part files, which become visible when the checkpoint that contains them is
-// complete, each record exactly once.
+// complete, each record exactly once. It merges small files (SinkOptions.Compact) and says when the
+// directories of buckets are complete (SinkOptions.PartitionCommit). Table is built on it.
 //
 // # Which files are read
 //

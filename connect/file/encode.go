@@ -23,6 +23,9 @@ type Encoder[T any] struct {
 	Append func(dst []byte, v *T) ([]byte, error)
 	// Bulk, if not nil, is used instead of Header and Append: see BulkWriter.
 	Bulk func(w io.Writer) (BulkWriter[T], error)
+	// Merge makes the merger of a file that SinkOptions.Compact puts in the place of others. By default
+	// files are put one behind the other, with Header once; a Bulk encoder without Merge cannot be compacted.
+	Merge func(to io.Writer) (Merger, error)
 	// Suffix ends the names of part files, like ".gz".
 	Suffix string
 	err    error
@@ -40,27 +43,34 @@ type BulkWriter[T any] interface {
 
 // Gzip compresses the part files of e; the sources of this package know them by their .gz.
 func Gzip[T any](e Encoder[T]) Encoder[T] {
-	return compress(e, ".gz", func(w io.Writer) (io.WriteCloser, error) {
+	return compress(e, ".gz", gunzip, func(w io.Writer) (io.WriteCloser, error) {
 		return gzip.NewWriter(w), nil
 	})
 }
 
 // Zstd compresses the part files of e; the sources of this package know them by their .zst.
 func Zstd[T any](e Encoder[T]) Encoder[T] {
-	return compress(e, ".zst", func(w io.Writer) (io.WriteCloser, error) {
+	return compress(e, ".zst", unzstd, func(w io.Writer) (io.WriteCloser, error) {
 		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
 	})
 }
 
 func compress[T any](e Encoder[T], suffix string,
-	open func(w io.Writer) (io.WriteCloser, error),
+	read func(r io.Reader) (io.ReadCloser, error), open func(w io.Writer) (io.WriteCloser, error),
 ) Encoder[T] {
 	err := e.err
 	if e.Bulk != nil {
 		err = errors.New("file: an encoder that is a bulk one cannot be compressed")
 	}
+	var merge func(to io.Writer) (Merger, error)
+	if e.Merge == nil { // else it takes files as they are, and these are not
+		merge = func(to io.Writer) (Merger, error) {
+			z, err := open(to)
+			return &recompression{concatenation{z, e.Header, false}, read, z}, err
+		}
+	}
 	return Encoder[T]{
-		Suffix: e.Suffix + suffix, err: err,
+		Suffix: e.Suffix + suffix, err: err, Merge: merge,
 		Bulk: func(w io.Writer) (BulkWriter[T], error) {
 			z, err := open(w)
 			return &compressor[T]{e: e, z: z, buf: slices.Clone(e.Header)}, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/collect"
@@ -12,6 +13,7 @@ import (
 	"github.com/flott-dev/flott/connect/slice"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/stream"
+	"github.com/flott-dev/flott/watermark"
 )
 
 // input writes a file and returns its path.
@@ -100,4 +102,45 @@ func ExampleSink() {
 	// Product,Price
 	// "a chair, red",9.5
 	// a table,40
+}
+
+// Three subtasks write visits to directories of days. What they have of a day is merged into one file, and the day gets the file
+// _SUCCESS: here at the end of the input, in a job that goes on when the watermark has come to the day's end.
+func ExampleSink_compact() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	type visit struct {
+		Page string    `json:"page"`
+		At   time.Time `json:"at"`
+	}
+	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	env := stream.NewEnv(stream.Parallelism(3))
+	visits := stream.From(env, slice.Func(300, func(n int64) visit {
+		return visit{fmt.Sprint("/", n%7), noon.Add(time.Duration(n) * 5 * time.Minute)}
+	})).Watermarks(watermark.Monotonous(func(v visit) time.Time { return v.At }))
+
+	visits.To(file.Sink(dir, file.EncodeJSON[visit](), file.SinkOptions[visit]{
+		Bucket:  file.ByTime[visit](time.DateOnly),
+		Compact: &file.Compaction{Bytes: 64 << 20},
+		PartitionCommit: &file.PartitionCommit{
+			Time: file.BucketTime(time.DateOnly), Delay: 24 * time.Hour,
+			Do: func(_ context.Context, p file.Partition) error {
+				files, err := filepath.Glob(filepath.Join(p.Path, "compacted-*"))
+				fmt.Println(p.Bucket, "is complete, files:", len(files))
+				return err
+			},
+		},
+	}))
+	if err := launch.Run(context.Background(), env, "visits"); err != nil {
+		fmt.Println(err)
+	}
+	marks, _ := filepath.Glob(filepath.Join(dir, "*", file.DefaultSuccessFile))
+	fmt.Println(len(marks), "are marked")
+	// Output:
+	// 2024-05-01 is complete, files: 1
+	// 2024-05-02 is complete, files: 1
+	// 2 are marked
 }

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +18,76 @@ import (
 	"github.com/flott-dev/flott/connect/filesystem"
 )
 
+// DefaultSuccessFile is the default of PartitionCommit.SuccessFile.
+const DefaultSuccessFile = "_SUCCESS"
+
+// PartitionCommit says when partitions are complete, and what is done with them then: the buckets of a sink, or its
+// directory if it has none. A partition is committed when a checkpoint is complete that has files of it and it is due, at the
+// latest at the end of the input; and again, whenever files come later. The zero value commits with each
+// checkpoint.
+type PartitionCommit struct {
+	// Time is the event time that the name of a bucket says: the partition is due when the watermark is above it by
+	// more than Delay. BucketTime makes one for the buckets of ByTime. An error fails the job. Several goroutines
+	// call it. Nil has the clock count: the partition is due when more than Delay has passed since its first file was
+	// begun.
+	Time func(bucket string) (time.Time, error)
+	// Delay is how long a partition is not due yet, for buckets of an hour that the watermark is to pass an
+	// hour. Zero is no delay.
+	Delay time.Duration
+	// Do is called with a partition that is due, before it gets its file. It is called again after a failure, and must
+	// then do no harm; an error fails the job, as what a checkpoint has to commit is always committed. Nil does
+	// nothing.
+	Do func(ctx context.Context, p Partition) error
+	// SuccessFile is the name of the empty file that a partition gets at last. Empty means DefaultSuccessFile.
+	SuccessFile string
+	// NoSuccessFile has partitions get no such file.
+	NoSuccessFile bool
+}
+
+// Partition is a partition that is committed. All files that belong to it are visible.
+type Partition struct {
+	// Bucket is its name, as SinkOptions.Bucket gave it; empty for the sink's directory itself.
+	Bucket string
+	// Path is its directory.
+	Path string
+	// Files is what that is in.
+	Files filesystem.FileSystem
+}
+
+func (p PartitionCommit) withDefaults() PartitionCommit {
+	if p.SuccessFile == "" {
+		p.SuccessFile = DefaultSuccessFile
+	}
+	return p
+}
+
+func (p *PartitionCommit) validate() (err error) {
+	if p == nil {
+		return nil
+	}
+	if p.Delay < 0 {
+		err = fmt.Errorf("file: PartitionCommit.Delay is %v, want 0 or more", p.Delay)
+	}
+	if filepath.Base(p.SuccessFile) != p.SuccessFile {
+		err = errors.Join(err, fmt.Errorf("file: PartitionCommit.SuccessFile is %q, want the name of a file", p.SuccessFile))
+	}
+	if p.NoSuccessFile && p.Do == nil {
+		err = errors.Join(err, errors.New("file: PartitionCommit does nothing: it has NoSuccessFile, so set Do"))
+	}
+	return err
+}
+
+// BucketTime is a PartitionCommit.Time for the buckets of ByTime with the same layout. That of records without a time is due
+// whenever the watermark rises.
+func BucketTime(layout string) func(bucket string) (time.Time, error) {
+	return func(bucket string) (time.Time, error) {
+		if bucket == undated {
+			return time.Time{}, nil
+		}
+		return time.Parse(layout, bucket)
+	}
+}
+
 // Partitions are committed when the files that belong to them are visible. So one committer makes the files of all
 // subtasks visible, and commits the partitions that are due then:
 //
@@ -28,31 +99,53 @@ import (
 // committer. A file that is ended later has its partition committed again.
 
 // due reports whether a partition that has files since a time may be committed. Times are in milliseconds.
-func (p *partitionCommit) due(bucket string, since, now, watermark int64) (bool, error) {
-	if !p.byTime {
-		return p.delay == 0 || now > since+p.delay.Milliseconds(), nil
+func (p *PartitionCommit) due(bucket string, since, now, watermark int64) (bool, error) {
+	if p.Time == nil {
+		return p.Delay == 0 || now > since+p.Delay.Milliseconds(), nil
 	}
 	if watermark == math.MinInt64 {
 		return false, nil
 	}
 	t, err := p.timeOf(bucket)
-	return err == nil && watermark > t.UnixMilli()+p.delay.Milliseconds(), err
+	return err == nil && watermark > t.UnixMilli()+p.Delay.Milliseconds(), err
 }
 
-// commit puts the file into a partition that says that it is complete, anew if there is one: its time counts.
-func (p *partitionCommit) commit(c *committer, bucket string) error {
-	name := filepath.Join(bucket, p.success)
+// timeOf is the time that the name of a bucket says.
+func (p *PartitionCommit) timeOf(bucket string) (time.Time, error) {
+	t, err := p.Time(filepath.ToSlash(bucket))
+	if err != nil {
+		return t, fmt.Errorf("file: the time of the partition %q: %w", bucket, err)
+	}
+	return t, nil
+}
+
+// commitPartition does what is to be done with a partition, and puts the file into it that says that it is complete, anew if
+// there is one: its time counts.
+func (c *partitionCommitter) commitPartition(bucket string) (err error) {
+	in := c.inner
+	if c.commit.Do != nil {
+		err = c.commit.Do(in.ctx, Partition{filepath.ToSlash(bucket), filesystem.Join(in.dir, bucket), in.files})
+	}
+	if err == nil && !c.commit.NoSuccessFile {
+		err = in.mark(bucket, c.commit.SuccessFile)
+	}
+	if err != nil {
+		return fmt.Errorf("file: commit the partition %q: %w", bucket, err)
+	}
+	return nil
+}
+
+// mark puts an empty file into a partition.
+func (c *committer) mark(bucket, success string) error {
+	name := filepath.Join(bucket, success)
 	err := c.files.MkdirAll(c.ctx, c.dir, bucket)
 	if err == nil {
 		err = c.files.Remove(c.ctx, filesystem.Join(c.dir, name))
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = c.put(name, "."+p.success+"."+newOrigin())
+		err = c.put(name, "."+success+"."+newOrigin())
 	}
-	if err != nil {
-		return fmt.Errorf("file: commit a partition: %w", err)
-	}
-	return nil
+	return err
 }
 
 // put makes an empty file.
@@ -90,65 +183,44 @@ func decodeBegun(b []byte) (bucket string, since int64, ok bool) {
 
 // partitionClock is what a writer knows of the times of its partitions.
 type partitionClock struct {
-	*partitionCommit
+	*PartitionCommit
 	since     map[string]int64 // of buckets with files that are not handed out yet
 	watermark int64
 }
 
-// Watermark notes the event time.
-func (w *columnWriter) Watermark(millis int64) {
-	if w.clock != nil {
-		w.clock.watermark = millis
-	}
-}
-
-// noteBegun notes when files were begun: those that are open, and those that have ended since there were some number.
-func (w *columnWriter) noteBegun(ended int) {
-	if w.clock == nil {
-		return
-	}
-	for bucket := range w.open {
-		w.clock.note(bucket, w.ctx.Now())
-	}
-	for _, p := range w.ended[ended:] {
-		w.clock.note(p.bucket, w.ctx.Now())
-	}
-}
-
+// note notes since when a partition has files.
 func (c *partitionClock) note(bucket string, now time.Time) {
 	if _, ok := c.since[bucket]; !ok {
 		c.since[bucket] = now.UnixMilli()
 	}
 }
 
-// Flush ends the files of partitions that are due, so that these can be committed with them.
-func (w *columnWriter) Flush(endOfInput bool) error {
-	if w.clock != nil && !endOfInput {
-		for _, part := range w.parts() {
-			due, err := w.clock.due(part.bucket, w.clock.since[part.bucket], w.ctx.Now().UnixMilli(), w.clock.watermark)
-			if err == nil && due {
-				err = w.end(part)
-			}
-			if err != nil {
-				return w.keep(err)
-			}
+// Watermark notes the event time.
+func (w *writer[T]) Watermark(millis int64) {
+	if w.clock != nil {
+		w.clock.watermark = millis
+	}
+}
+
+// endDue ends the files of partitions that are due, so that these can be committed with them.
+func (w *writer[T]) endDue() error {
+	for _, part := range w.parts() {
+		due, err := w.clock.due(part.bucket, w.clock.since[part.bucket], w.ctx.Now().UnixMilli(), w.clock.watermark)
+		if err == nil && due {
+			err = w.end(part)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return w.writer.Flush(endOfInput)
+	return nil
 }
 
 // begun are the committables of the partitions that files belong to.
-func (w *columnWriter) begun(parts [][]byte) (out [][]byte, err error) {
-	if w.clock == nil {
-		return nil, nil
-	}
+func (w *writer[T]) begun(parts []*part) (out [][]byte) {
 	done := map[string]bool{}
-	for _, b := range parts {
-		p, _, err := decodePending(b)
-		if err != nil {
-			return nil, err
-		}
-		bucket := bucketOf(p.Name)
+	for _, p := range parts {
+		bucket := bucketOf(p.name)
 		w.clock.note(bucket, w.ctx.Now()) // a file of a snapshot of a time when partitions were not committed
 		if !done[bucket] {
 			out, done[bucket] = append(out, encodeBegun(bucket, w.clock.since[bucket])), true
@@ -159,23 +231,22 @@ func (w *columnWriter) begun(parts [][]byte) (out [][]byte, err error) {
 			delete(w.clock.since, bucket)
 		}
 	}
-	return out, nil
+	return out
 }
 
-// Snapshot is that of the files, behind since when partitions have some.
-func (w *columnWriter) Snapshot() ([]byte, error) {
-	state, err := w.writer.Snapshot()
-	if err != nil || w.clock == nil || len(w.clock.since) == 0 {
-		return state, err
+// snapshot is since when partitions have files, to stand before the state of the files; nil if there are none, or no clock.
+func (c *partitionClock) snapshot() []byte {
+	if c == nil || len(c.since) == 0 {
+		return nil
 	}
 	b := []byte(begun)
-	for _, bucket := range slices.Sorted(maps.Keys(w.clock.since)) {
-		b = appendItem(b, encodeBegun(bucket, w.clock.since[bucket]))
+	for _, bucket := range slices.Sorted(maps.Keys(c.since)) {
+		b = appendItem(b, encodeBegun(bucket, c.since[bucket]))
 	}
-	return append(appendItem(b, nil), state...), nil
+	return appendItem(b, nil)
 }
 
-// cutSince takes off what Snapshot has put before the state of the files, and notes it in since.
+// cutSince takes off what snapshot has put before the state of the files, and notes it in since.
 func cutSince(state []byte, since map[string]int64) ([]byte, error) {
 	rest, ok := bytes.CutPrefix(state, []byte(begun))
 	if !ok {
@@ -212,28 +283,12 @@ func bucketOf(target string) string {
 	return ""
 }
 
-// globalSink is a columnSink with one committer.
-type globalSink struct{ *columnSink }
-
-// GlobalCommitter makes the committer.
-func (s *globalSink) GlobalCommitter(ctx connect.WriterContext, state []byte) (connect.GlobalCommitter, error) {
-	inner, err := s.inner.Committer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files := connect.Committer(&compactor{inner.(*committer), &s.compaction})
-	if s.insert.Overwrite {
-		files = &replacer{files, inner.(*committer)}
-	}
-	c := &partitionCommitter{Committer: files, inner: inner.(*committer), sink: s.columnSink, now: ctx.Now, pending: map[string]int64{}}
-	return c, c.restore(state)
-}
-
 // partitionCommitter makes files visible and commits partitions.
 type partitionCommitter struct {
 	connect.Committer // of files
 	inner             *committer
-	sink              *columnSink
+	commit            *PartitionCommit // nil if partitions are not committed
+	otherwise         func() (bucket string, ok bool)
 	now               func() time.Time
 	pending           map[string]int64 // since when partitions have files
 }
@@ -252,20 +307,22 @@ func (c *partitionCommitter) Commit(p *connect.Prepared) error {
 			begun[bucket] = since
 		}
 	}
-	if err := c.Committer.Commit(files); err != nil || c.sink.commit == nil {
+	if err := c.Committer.Commit(files); err != nil || c.commit == nil {
 		return err
 	}
 	c.add(begun)
-	if c.sink.commit.isBatch && p.End && len(c.pending) == 0 {
-		c.addEmpty()
+	if c.otherwise != nil && p.End && len(c.pending) == 0 {
+		if bucket, ok := c.otherwise(); ok {
+			c.pending[bucket] = 0
+		}
 	}
 	for _, bucket := range slices.Sorted(maps.Keys(c.pending)) {
 		due, err := p.End, error(nil)
 		if !due {
-			due, err = c.sink.commit.due(bucket, c.pending[bucket], c.now().UnixMilli(), p.Watermark)
+			due, err = c.commit.due(bucket, c.pending[bucket], c.now().UnixMilli(), p.Watermark)
 		}
 		if err == nil && due {
-			err = c.sink.commit.commit(c.inner, bucket)
+			err = c.commitPartition(bucket)
 			delete(c.pending, bucket)
 		}
 		if err != nil {
@@ -281,24 +338,6 @@ func (c *partitionCommitter) add(begun map[string]int64) {
 			c.pending[bucket] = since
 		}
 	}
-}
-
-// addEmpty adds what a statement of batch mode commits without rows: the table itself, or the partition that it
-// names.
-func (c *partitionCommitter) addEmpty() {
-	var name []byte
-	for i, column := range c.sink.commit.columns {
-		value, ok := c.sink.insert.Static[column]
-		if !ok {
-			return
-		}
-		if i > 0 {
-			name = append(name, filepath.Separator)
-		}
-		name = append(escapePath(name, []byte(column)), '=')
-		name = escapePath(name, []byte(value))
-	}
-	c.pending[string(name)] = 0
 }
 
 // Snapshot is the pending partitions.

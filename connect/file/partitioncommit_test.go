@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	columns "github.com/flott-dev/flott/column"
 	options "github.com/flott-dev/flott/config"
 	"github.com/flott-dev/flott/connect"
+	"github.com/flott-dev/flott/connect/connecttest"
 	"github.com/flott-dev/flott/format/json"
 	"github.com/flott-dev/flott/internal/clock"
 	"github.com/flott-dev/flott/metric"
@@ -50,7 +52,7 @@ func TestPartitionTime(t *testing.T) {
 		{"dt h", "dt=2024-10-27/h=3", "$dt $h:30:00", "", "Europe/Berlin", "2024-10-27T02:30:00Z"},
 		{"dt h", "dt=2024-10-26/h=23", "$dt $h:30:00", "", "Europe/Berlin", "2024-10-26T21:30:00Z"},
 	} {
-		options := []string{"path=/x", "format=json", "sink.partition-commit.policy.kind=success-file"}
+		options := []string{"path=/x", "format=json", "sink.partition-commit.policy.kind=success-file", "sink.partition-commit.trigger=partition-time"}
 		for key, value := range map[string]string{
 			"partition.time-extractor.timestamp-pattern": tc.pattern, "partition.time-extractor.timestamp-formatter": tc.formatter,
 			"sink.partition-commit.watermark-time-zone": tc.zone,
@@ -64,7 +66,7 @@ func TestPartitionTime(t *testing.T) {
 		table.Partitions = columns
 		s, err := Table.NewSink(table)
 		must(t, err)
-		at, err := s.(*tableSink).commit.timeOf(tc.bucket)
+		at, err := s.(*tableSink).commit.timeOf(filepath.FromSlash(tc.bucket))
 		if got := at.UTC().Format(time.RFC3339Nano); err == nil && got != tc.want || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: %s, %v", tc, got, err)
 		}
@@ -94,15 +96,19 @@ func TestPartitionCommitErrors(t *testing.T) {
 	}
 }
 
-// commitJob is subtasks of a table's sink and its committer, driven as the engine does, and what is known of the rows.
+// hourRow is a row of a partition.
+type hourRow struct{ n, hour int }
+
+// commitJob is subtasks of a sink and its committer, driven as the engine does, and what is known of the rows.
 type commitJob struct {
 	t          *testing.T
-	table      *connect.TableSpec
+	sink       connect.Sink[hourRow]
+	dir        string
 	clock      *clock.Manual
 	attempt    int
 	byTime     bool
 	delay      time.Duration
-	writers    []*columnWriter
+	writers    []connect.Writer[hourRow]
 	watermarks []int64
 	committer  connect.GlobalCommitter
 	portions   []portion
@@ -135,13 +141,35 @@ type commitSnapshot struct {
 
 const hours = 4
 
+// tableOfHours is the sink of a table of hourRows, partitioned by them.
+func tableOfHours(t *testing.T, dir string, more ...string) connect.Sink[hourRow] {
+	t.Helper()
+	table := spec("n INT, dt STRING, hour INT", append(more, "path="+dir, "format=json", "sink.partition-commit.policy.kind=success-file",
+		"sink.rolling-policy.rollover-interval=1000 d", "sink.rolling-policy.inactivity-interval=1000 d",
+		"partition.time-extractor.timestamp-pattern=$dt $hour:00:00")...)
+	table.Partitions = []string{"dt", "hour"}
+	return connecttest.RowsSink(openSink(t, table, connect.Insert{}), func(rows []hourRow) *columns.Batch {
+		var records []string
+		for _, r := range rows {
+			records = append(records, fmt.Sprintf(`{"n":%d,"dt":"1970-01-01","hour":%d}`, r.n, r.hour))
+		}
+		return encoded(t, table.Schema, json.Factory, records...)
+	})
+}
+
+// sinkOfHours is the sink of the same records in Go.
+func sinkOfHours(dir string, o SinkOptions[hourRow]) connect.Sink[hourRow] {
+	o.Rollover, o.Inactivity = -1, -1
+	o.Bucket = func(r *hourRow, _ time.Time) string { return bucketOfHour(r.hour) }
+	return Sink(dir, EncodeLines(func(r hourRow) string { return fmt.Sprintf(`{"n":%d}`, r.n) }), o)
+}
+
 func bucketOfHour(hour int) string { return fmt.Sprintf("dt=1970-01-01/hour=%d", hour) }
 
 func (j *commitJob) start(parallelism int, from *commitSnapshot) {
 	j.t.Helper()
 	j.attempt++
 	j.writers, j.watermarks, j.portions, j.rows = nil, nil, nil, nil
-	sink := openSink(j.t, j.table, connect.Insert{})
 	wc := connect.WriterContext{
 		Context: j.t.Context(), Parallelism: parallelism, Attempt: j.attempt, Metrics: &metric.Group{}, Now: j.clock.Now, WakeAt: func(time.Time) {},
 	}
@@ -154,7 +182,7 @@ func (j *commitJob) start(parallelism int, from *commitSnapshot) {
 		}
 	}
 	var err error
-	j.committer, err = sink.(connect.GlobalTwoPhase).GlobalCommitter(wc, state)
+	j.committer, err = j.sink.(connect.GlobalTwoPhase).GlobalCommitter(wc, state)
 	must(j.t, err)
 	if from != nil {
 		for i := range from.kept {
@@ -167,16 +195,15 @@ func (j *commitJob) start(parallelism int, from *commitSnapshot) {
 		for k := i; from != nil && k < len(from.states); k += parallelism {
 			mine = append(mine, from.states[k])
 		}
-		w, err := sink.Writer(wc, mine)
+		w, err := j.sink.Writer(wc, mine)
 		must(j.t, err)
-		j.writers, j.watermarks = append(j.writers, w.(*columnWriter)), append(j.watermarks, math.MinInt64)
+		j.writers, j.watermarks = append(j.writers, w), append(j.watermarks, math.MinInt64)
 	}
 }
 
 func (j *commitJob) write(subtask, hour int) {
 	j.number++
-	record := fmt.Sprintf(`{"n":%d,"dt":"1970-01-01","hour":%d}`, j.number, hour)
-	must(j.t, j.writers[subtask].Write(encoded(j.t, j.table.Schema, json.Factory, record)))
+	must(j.t, j.writers[subtask].Write([]hourRow{{j.number, hour}}, []int64{math.MinInt64}))
 	j.rows = append(j.rows, &sinkRow{number: j.number, hour: hour, at: j.clock.Now().UnixMilli()})
 }
 
@@ -187,7 +214,7 @@ func (j *commitJob) barrier(end bool) *commitSnapshot {
 	p := portion{j.checkpoint, j.clock.Now().UnixMilli(), connect.Prepared{Watermark: slices.Min(j.watermarks), End: end}}
 	for _, w := range j.writers {
 		must(j.t, w.Flush(end))
-		items, err := w.Prepare(int64(j.checkpoint))
+		items, err := w.(connect.Preparer).Prepare(int64(j.checkpoint))
 		must(j.t, err)
 		p.Committables = append(p.Committables, items...)
 		state, err := w.Snapshot()
@@ -221,7 +248,7 @@ func (j *commitJob) commit(p *portion) {
 	must(j.t, j.committer.Commit(&p.Prepared))
 	visible := j.visible()
 	for hour := range hours {
-		success := filepath.Join(j.table.Options["path"], bucketOfHour(hour), "_SUCCESS")
+		success := filepath.Join(j.dir, bucketOfHour(hour), "_SUCCESS")
 		err := os.Remove(success)
 		committed := err == nil
 		partitionTime := int64(hour) * 3_600_000
@@ -262,7 +289,7 @@ func (j *commitJob) visible() map[int]bool {
 	j.t.Helper()
 	all := map[int]bool{}
 	for hour := range hours {
-		files, err := filepath.Glob(filepath.Join(j.table.Options["path"], bucketOfHour(hour), "*"))
+		files, err := filepath.Glob(filepath.Join(j.dir, bucketOfHour(hour), "*"))
 		must(j.t, err)
 		for _, f := range files {
 			if hidden(filepath.Base(f)) {
@@ -298,10 +325,34 @@ func TestPartitionCommitHistories(t *testing.T) {
 	for _, trigger := range []string{"process-time", "partition-time"} {
 		for _, delay := range []string{"0 s", "1 h"} {
 			for _, size := range []string{"1 b", "1 mb"} {
+				d, err := options.ParseDuration(delay)
+				must(t, err)
+				j := commitJob{byTime: trigger == "partition-time", delay: d}
 				t.Run(trigger+" "+delay+" "+size, func(t *testing.T) {
 					for seed := range uint64(3) {
-						merged := fmt.Sprint("auto-compaction=", seed == 1)
-						partitionHistory(t, rand.New(rand.NewPCG(seed, 5)), trigger, delay, size, merged)
+						j := j
+						j.t, j.dir = t, t.TempDir()
+						j.sink = tableOfHours(t, j.dir, fmt.Sprint("auto-compaction=", seed == 1), "sink.rolling-policy.file-size="+size,
+							"sink.partition-commit.trigger="+trigger, "sink.partition-commit.delay="+delay)
+						j.history(rand.New(rand.NewPCG(seed, 5)))
+					}
+				})
+				t.Run("in Go "+trigger+" "+delay+" "+size, func(t *testing.T) {
+					for seed := range uint64(3) {
+						j := j
+						j.t, j.dir = t, t.TempDir()
+						o := SinkOptions[hourRow]{PartBytes: 1 << 20, PartitionCommit: &PartitionCommit{Delay: d}}
+						if j.byTime {
+							o.PartitionCommit.Time = BucketTime("dt=2006-01-02/hour=15")
+						}
+						if size == "1 b" {
+							o.PartBytes = 1
+						}
+						if seed == 1 {
+							o.Compact = &Compaction{}
+						}
+						j.sink = sinkOfHours(j.dir, o)
+						j.history(rand.New(rand.NewPCG(seed, 6)))
 					}
 				})
 			}
@@ -309,15 +360,9 @@ func TestPartitionCommitHistories(t *testing.T) {
 	}
 }
 
-func partitionHistory(t *testing.T, rng *rand.Rand, trigger, delay, size string, more ...string) {
-	table := spec("n INT, dt STRING, hour INT", append(more, "path="+t.TempDir(), "format=json", "sink.rolling-policy.file-size="+size,
-		"sink.partition-commit.policy.kind=success-file", "sink.partition-commit.trigger="+trigger, "sink.partition-commit.delay="+delay,
-		"sink.rolling-policy.rollover-interval=1000 d", "sink.rolling-policy.inactivity-interval=1000 d",
-		"partition.time-extractor.timestamp-pattern=$dt $hour:00:00")...)
-	table.Partitions = []string{"dt", "hour"}
-	d, err := options.ParseDuration(delay)
-	must(t, err)
-	j := &commitJob{t: t, table: table, clock: clock.NewManual(time.Unix(1_700_000_000, 0)), byTime: trigger == "partition-time", delay: d}
+func (j *commitJob) history(rng *rand.Rand) {
+	j.t.Helper()
+	j.clock = clock.NewManual(time.Unix(1_700_000_000, 0))
 	var last *commitSnapshot
 	j.start(1+rng.IntN(3), nil)
 	for range 60 {
@@ -327,7 +372,7 @@ func partitionHistory(t *testing.T, rng *rand.Rand, trigger, delay, size string,
 		case n < 7:
 			i := rng.IntN(len(j.writers))
 			j.watermarks[i] = max(j.watermarks[i], 0) + rng.Int64N(7_200_000)
-			j.writers[i].Watermark(j.watermarks[i])
+			j.writers[i].(connect.WatermarkListener).Watermark(j.watermarks[i])
 		case n < 8:
 			j.clock.Advance(time.Duration(rng.Int64N(int64(time.Hour))))
 		case n < 11:
@@ -349,25 +394,24 @@ func partitionHistory(t *testing.T, rng *rand.Rand, trigger, delay, size string,
 	visible := j.visible()
 	for _, r := range j.rows {
 		if !visible[r.number] || !r.committed {
-			t.Fatalf("row %d is visible: %v, and committed: %v", r.number, visible[r.number], r.committed)
+			j.t.Fatalf("row %d is visible: %v, and committed: %v", r.number, visible[r.number], r.committed)
 		}
 		delete(visible, r.number)
 	}
 	if len(visible) > 0 {
-		t.Fatalf("rows %v should not be there", slices.Sorted(maps.Keys(visible)))
+		j.t.Fatalf("rows %v should not be there", slices.Sorted(maps.Keys(visible)))
 	}
 	j.stop()
 }
 
 // TestPartitionIsNotCommittedWithoutItsFiles: what cannot be made visible keeps its partition from being committed.
 func TestPartitionIsNotCommittedWithoutItsFiles(t *testing.T) {
-	table := spec("n INT, dt STRING", "path="+t.TempDir(), "format=json", "sink.partition-commit.policy.kind=success-file")
-	table.Partitions = []string{"dt"}
-	j := &commitJob{t: t, table: table, clock: clock.NewManual(time.Unix(1_700_000_000, 0))}
+	j := &commitJob{t: t, dir: t.TempDir(), clock: clock.NewManual(time.Unix(1_700_000_000, 0))}
+	j.sink = tableOfHours(t, j.dir)
 	j.start(1, nil)
-	must(t, j.writers[0].Write(encoded(t, table.Schema, json.Factory, `{"n":1,"dt":"a"}`)))
+	j.write(0, 3)
 	j.barrier(false)
-	dir := filepath.Join(table.Options["path"], "dt=a")
+	dir := filepath.Join(j.dir, bucketOfHour(3))
 	files, err := filepath.Glob(filepath.Join(dir, ".part*"))
 	must(t, err)
 	must(t, os.Rename(files[0], files[0]+".away"))

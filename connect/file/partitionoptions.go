@@ -46,24 +46,9 @@ var partitionOptions = options.Set{
 	triggerOption, delayOption, policyOption, successOption, watermarkZoneOption, extractorOption, timePatternOption, timeFormatterOption,
 }
 
-// partitionCommit is when partitions are committed, and how.
-type partitionCommit struct {
-	success string // the name of the file that is put into partitions
-	byTime  bool   // by the watermark and the time that a partition's name says
-	delay   time.Duration
-	columns []string
-	pattern string // of the time; empty for the first column
-	format  timeFormat
-	zone    *time.Location
-	isBatch bool // one commit, at the end
-}
-
 // newPartitionCommit reads the options; nil says that partitions are not committed.
-func (c *table) newPartitionCommit() (*partitionCommit, error) {
-	p := &partitionCommit{
-		success: successOption.Get(c.values), byTime: triggerOption.Get(c.values) == "partition-time", delay: delayOption.Get(c.values),
-		columns: c.spec.Partitions,
-	}
+func (c *table) newPartitionCommit() (*PartitionCommit, error) {
+	p := &PartitionCommit{SuccessFile: successOption.Get(c.values), Delay: delayOption.Get(c.values)}
 	var errs []error
 	kinds, given := policyOption.Lookup(c.values)
 	if given {
@@ -73,30 +58,41 @@ func (c *table) newPartitionCommit() (*partitionCommit, error) {
 		errs = append(errs, fmt.Errorf("partition.time-extractor.kind: '%s' cannot be, since classes of Java are not run; use 'default' with "+
 			"'partition.time-extractor.timestamp-pattern'", kind))
 	}
-	if filepath.Base(p.success) != p.success {
-		errs = append(errs, fmt.Errorf("sink.partition-commit.success-file.name: %q is not the name of a file", p.success))
+	if filepath.Base(p.SuccessFile) != p.SuccessFile {
+		errs = append(errs, fmt.Errorf("sink.partition-commit.success-file.name: %q is not the name of a file", p.SuccessFile))
 	}
+	times, err := c.newPartitionTimes()
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, fmt.Errorf("table %s: %w", c.spec.Name, err)
+	}
+	if triggerOption.Get(c.values) == "partition-time" {
+		p.Time = times.of
+	}
+	if !given || len(c.partitions) == 0 && !c.isBatch() {
+		return nil, nil
+	}
+	return p, nil
+}
+
+func (c *table) newPartitionTimes() (*partitionTimes, error) {
+	p := &partitionTimes{columns: c.spec.Partitions, format: defaultTimeFormat}
+	var errs []error
 	var err error
 	if p.zone, err = timeZone(watermarkZoneOption.Get(c.values)); err != nil {
 		errs = append(errs, fmt.Errorf("sink.partition-commit.watermark-time-zone: %w", err))
 	}
 	p.pattern, _ = timePatternOption.Lookup(c.values)
-	p.format = defaultTimeFormat
 	if text, ok := timeFormatterOption.Lookup(c.values); ok {
 		if p.format, err = newTimeFormat(text); err != nil {
 			errs = append(errs, fmt.Errorf("partition.time-extractor.timestamp-formatter: %w", err))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("table %s: %w", c.spec.Name, err)
-	}
-	if c.spec.Config != nil {
-		p.isBatch = options.RuntimeMode.Get(c.spec.Config) == "BATCH"
-	}
-	if !given || len(p.columns) == 0 && !p.isBatch {
-		return nil, nil
-	}
-	return p, nil
+	return p, errors.Join(errs...)
+}
+
+// isBatch reports whether the table is of a statement in batch mode.
+func (c *table) isBatch() bool {
+	return c.spec.Config != nil && options.RuntimeMode.Get(c.spec.Config) == "BATCH"
 }
 
 func checkPolicies(kinds string) (err error) {

@@ -3,17 +3,24 @@ package file
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// timeOf is the time that the name of a partition says.
-func (p *partitionCommit) timeOf(bucket string) (time.Time, error) {
+// partitionTimes are the times that the names of a table's partitions say.
+type partitionTimes struct {
+	columns []string
+	pattern string // of the time; empty for the first column
+	format  timeFormat
+	zone    *time.Location
+}
+
+// of is the time of a partition.
+func (p *partitionTimes) of(bucket string) (time.Time, error) {
 	text := p.pattern
-	for i, dir := range strings.Split(bucket, string(filepath.Separator)) {
+	for i, dir := range strings.Split(bucket, "/") {
 		_, value, _ := strings.Cut(dir, "=")
 		value = unescapePath(value)
 		if p.pattern == "" {
@@ -24,8 +31,8 @@ func (p *partitionCommit) timeOf(bucket string) (time.Time, error) {
 	}
 	local, err := p.format.parse(text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("file: the time of the partition %q: %w; see 'partition.time-extractor.timestamp-pattern' and "+
-			"'partition.time-extractor.timestamp-formatter'", bucket, err)
+		return time.Time{}, fmt.Errorf("%w; see 'partition.time-extractor.timestamp-pattern' and "+
+			"'partition.time-extractor.timestamp-formatter'", err)
 	}
 	return inZone(local, p.zone), nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/flott-dev/flott/connect"
@@ -35,8 +37,14 @@ type SinkOptions[T any] struct {
 	// have none.
 	Suffix string
 	// RollOnCheckpoint ends all part files at each checkpoint, so that what a checkpoint contains is
-	// visible when it is complete. Bulk encoders always do that.
+	// visible when it is complete. Bulk encoders always do that, and Compact does.
 	RollOnCheckpoint bool
+	// Compact merges the files of all subtasks and a checkpoint, in each bucket, before they become
+	// visible. Nil leaves them as they are.
+	Compact *Compaction
+	// PartitionCommit says of buckets that they are complete: partitions, as tables call them. Nil says
+	// nothing.
+	PartitionCommit *PartitionCommit
 }
 
 func (o SinkOptions[T]) withDefaults() SinkOptions[T] {
@@ -49,11 +57,19 @@ func (o SinkOptions[T]) withDefaults() SinkOptions[T] {
 	if o.Inactivity == 0 {
 		o.Inactivity = DefaultInactivity
 	}
+	if o.Compact != nil {
+		c := o.Compact.withDefaults(o.PartBytes)
+		o.Compact, o.RollOnCheckpoint = &c, o.RollOnCheckpoint || !c.Disabled
+	}
+	if o.PartitionCommit != nil {
+		c := o.PartitionCommit.withDefaults()
+		o.PartitionCommit = &c
+	}
 	return o
 }
 
 func (s *sink[T]) validate() error {
-	var errs []error
+	errs := []error{s.enc.err, s.o.Compact.validate(), s.o.PartitionCommit.validate()}
 	if s.dir == "" {
 		errs = append(errs, errors.New("file: the sink's directory is empty"))
 	} else if _, err := filesystem.Parse(s.dir); err != nil {
@@ -70,17 +86,23 @@ func (s *sink[T]) validate() error {
 	if x := s.suffix(); filepath.Base(x) != x && x != "" {
 		errs = append(errs, fmt.Errorf("file: Suffix is %q, want the end of a file's name", x))
 	}
-	return errors.Join(append(errs, s.enc.err)...)
+	if s.merges() && !s.enc.mergeable() {
+		errs = append(errs, errors.New("file: Compact has to merge files, and the encoder is a bulk one without Merge, which "+
+			"says how: set it, or leave Compact out"))
+	}
+	return errors.Join(errs...)
 }
 
 func (s *sink[T]) suffix() string { return s.o.Suffix + s.enc.Suffix }
+
+const undated = "undated"
 
 // ByTime is a SinkOptions.Bucket of event times, in UTC, in a layout of package time, like
 // "2006-01-02" or "2006/01/02/15". Records without a time go to "undated".
 func ByTime[T any](layout string) func(v *T, eventTime time.Time) string {
 	return func(_ *T, at time.Time) string {
 		if at.IsZero() {
-			return "undated"
+			return undated
 		}
 		return at.UTC().Format(layout)
 	}
@@ -91,25 +113,36 @@ func ByTime[T any](layout string) func(v *T, eventTime time.Time) string {
 // complete, or at the end of a bounded job, so that each record is in the visible files once. Files
 // are ended by size, age, inactivity and, where that is asked for or the encoder is a bulk one, by
 // each checkpoint; a job without checkpoints shows its files at its end only. In an object store a file is an upload, and its
-// name has a random part besides.
+// name has a random part besides, as have those of files that are merged (Compact), which are called
+// compacted-part-<subtask>-<number>-<random>.
 //
 // A file that was open in a snapshot is cut to its length then when the job is restored, and ended.
 // Hidden files of other runs are never deleted, since a snapshot may need them: one whose run is
 // gone for good can be deleted by hand. A snapshot that is older than visible files cannot be
 // restored, as what they hold would be written twice.
 func Sink[T any](dir string, enc Encoder[T], o SinkOptions[T]) connect.Sink[T] {
-	return &sink[T]{dir: dir, enc: enc, o: o.withDefaults(), open: filesystem.For}
+	s := &sink[T]{dir: dir, enc: enc, o: o.withDefaults(), open: filesystem.For}
+	if s.isGlobal() {
+		return &globalSink[T]{s}
+	}
+	return s
 }
 
 type sink[T any] struct {
 	dir string
 	enc Encoder[T]
 	o   SinkOptions[T]
-	// isCompacted has parts be committed under hidden names, to be merged by a compactor.
-	isCompacted bool
+	// otherwise names a partition that is committed at the end of the input if no other is to be; nil names none.
+	otherwise func() (bucket string, ok bool)
 	// open returns the file system of the directory.
 	open func(dir string) (filesystem.FileSystem, error)
 }
+
+// isGlobal reports whether one committer is needed for all subtasks.
+func (s *sink[T]) isGlobal() bool { return s.o.Compact != nil || s.o.PartitionCommit != nil }
+
+// merges reports whether files get hidden names, under which they are committed first, and are merged then.
+func (s *sink[T]) merges() bool { return s.o.Compact != nil && !s.o.Compact.Disabled }
 
 // Writer makes the writer of a subtask and takes up the files that were open in a snapshot.
 func (s *sink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Writer[T], error) {
@@ -124,19 +157,34 @@ func (s *sink[T]) Writer(ctx connect.WriterContext, states [][]byte) (connect.Wr
 		sink: s, ctx: ctx, dir: dir, files: files, buckets: map[string]bool{}, open: map[string]*openPart[T]{},
 	}
 	_, w.uploads = files.(filesystem.Uploader)
-	if w.uploads || s.isCompacted {
+	if w.uploads || s.merges() {
 		w.origin = newOrigin()
 	}
+	since := map[string]int64{}
 	for _, state := range states {
-		if err := w.restore(state); err != nil {
+		if state, err = cutSince(state, since); err == nil {
+			err = w.restore(state)
+		}
+		if err != nil {
 			return nil, err
 		}
+	}
+	if s.o.PartitionCommit != nil {
+		w.clock = &partitionClock{s.o.PartitionCommit, since, math.MinInt64}
 	}
 	return w, nil
 }
 
 // Committer makes prepared files visible.
 func (s *sink[T]) Committer(ctx connect.WriterContext) (connect.Committer, error) {
+	c, err := s.committer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *sink[T]) committer(ctx connect.WriterContext) (*committer, error) {
 	dir, files, err := s.place()
 	if err != nil {
 		return nil, err
@@ -153,6 +201,40 @@ func (s *sink[T]) place() (dir string, files filesystem.FileSystem, err error) {
 		return "", nil, fmt.Errorf("file: %w", err)
 	}
 	return dir, files, nil
+}
+
+// globalSink is a sink with one committer for all subtasks.
+type globalSink[T any] struct{ *sink[T] }
+
+// GlobalCommitter makes the committer.
+func (s *globalSink[T]) GlobalCommitter(ctx connect.WriterContext, state []byte) (connect.GlobalCommitter, error) {
+	c, err := s.globalCommitter(ctx, state)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// globalCommitter merges also if Compact is nil: what was to be merged before a restore is.
+func (s *sink[T]) globalCommitter(ctx connect.WriterContext, state []byte) (*partitionCommitter, error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	inner, err := s.committer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files := &compactor{inner, runtime.GOMAXPROCS(0), s.enc.newMerger}
+	if c := s.o.Compact; c != nil {
+		files.parallelism = c.Parallelism
+	}
+	c := &partitionCommitter{
+		Committer: files, inner: inner, commit: s.o.PartitionCommit, otherwise: s.otherwise, now: ctx.Now, pending: map[string]int64{},
+	}
+	if err := c.restore(state); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 type committer struct {

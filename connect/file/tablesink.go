@@ -23,8 +23,8 @@ type tableSink struct {
 	newEncoder func() formats.Encoder
 	// newFileEncoder is that of a format that has files of its own.
 	newFileEncoder func(w io.Writer) (formats.FileEncoder, error)
-	commit         *partitionCommit // nil if partitions are not committed
-	compaction     compaction
+	commit         *PartitionCommit // nil if partitions are not committed
+	compaction     *Compaction      // nil if files are not merged
 }
 
 func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
@@ -42,7 +42,7 @@ func newTableSink(t *connect.TableSpec) (connect.TableSink, error) {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
 	if s.commit, err = c.newPartitionCommit(); err == nil {
-		err = s.newCompaction()
+		s.compaction, err = s.newCompaction()
 	}
 	return s, err
 }
@@ -69,16 +69,17 @@ func (s *tableSink) Sink(o connect.Insert) (connect.ColumnSink, error) {
 		dir: s.path, open: filesystem.For, enc: s.encoderOfPlaces(),
 		o: SinkOptions[place]{
 			PartBytes: partSizeOption.Get(s.values), Rollover: rolloverOption.Get(s.values),
-			Inactivity: inactivityOption.Get(s.values),
+			Inactivity: inactivityOption.Get(s.values), Compact: s.compaction, PartitionCommit: s.commit,
 		}.withDefaults(),
 	}
 	if len(s.partitions) > 0 {
 		c.inner.o.Bucket = func(p *place, _ time.Time) string { return p.w.bucket(p.i) }
 	}
-	isCompacted := s.compaction.bytes > 0
-	c.inner.isCompacted, c.inner.o.RollOnCheckpoint = isCompacted, isCompacted
-	if s.commit != nil || isCompacted {
-		return &globalSink{c}, nil
+	if s.isBatch() {
+		c.inner.otherwise = c.named
+	}
+	if c.inner.isGlobal() {
+		return &globalColumnSink{c}, nil
 	}
 	return c, nil
 }
@@ -99,7 +100,7 @@ func (s *tableSink) encoderOfPlaces() Encoder[place] {
 	if s.newFileEncoder == nil {
 		return Encoder[place]{Append: appendPlace}
 	}
-	return Encoder[place]{Bulk: func(w io.Writer) (BulkWriter[place], error) {
+	return Encoder[place]{Merge: s.merge, Bulk: func(w io.Writer) (BulkWriter[place], error) {
 		e, err := s.newFileEncoder(w)
 		return &placesWriter{FileEncoder: e}, err
 	}}
@@ -131,22 +132,11 @@ func (s *columnSink) Writer(ctx connect.WriterContext, states [][]byte) (connect
 	if s.newEncoder != nil {
 		w.encoder = s.newEncoder()
 	}
-	since := map[string]int64{}
-	files := make([][]byte, len(states))
-	for i := range states {
-		var err error
-		if files[i], err = cutSince(states[i], since); err != nil {
-			return nil, err
-		}
-	}
-	inner, err := s.inner.Writer(ctx, files)
+	inner, err := s.inner.Writer(ctx, states)
 	if err != nil {
 		return nil, err
 	}
 	w.writer = inner.(*writer[place])
-	if s.commit != nil {
-		w.clock = &partitionClock{s.commit, since, math.MinInt64}
-	}
 	if s.insert.Overwrite {
 		w.replaced = map[string]bool{}
 		if len(s.partitions) == 0 && ctx.Subtask == 0 {
@@ -158,11 +148,46 @@ func (s *columnSink) Writer(ctx connect.WriterContext, states [][]byte) (connect
 
 // Committer makes files visible, and deletes those that they replace.
 func (s *columnSink) Committer(ctx connect.WriterContext) (connect.Committer, error) {
-	inner, err := s.inner.Committer(ctx)
-	if err != nil || !s.insert.Overwrite {
-		return inner, err
+	inner, err := s.inner.committer(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.insert.Overwrite:
+		return &replacer{inner, inner}, nil
 	}
-	return &replacer{inner, inner.(*committer)}, nil
+	return inner, nil
+}
+
+// named is what a statement of batch mode commits without rows: the table itself, or the partition that it names.
+func (s *columnSink) named() (bucket string, ok bool) {
+	var name []byte
+	for i, column := range s.spec.Partitions {
+		value, ok := s.insert.Static[column]
+		if !ok {
+			return "", false
+		}
+		if i > 0 {
+			name = append(name, filepath.Separator)
+		}
+		name = append(escapePath(name, []byte(column)), '=')
+		name = escapePath(name, []byte(value))
+	}
+	return string(name), true
+}
+
+// globalColumnSink is a columnSink with one committer for all subtasks.
+type globalColumnSink struct{ *columnSink }
+
+// GlobalCommitter makes the committer.
+func (s *globalColumnSink) GlobalCommitter(ctx connect.WriterContext, state []byte) (connect.GlobalCommitter, error) {
+	c, err := s.inner.globalCommitter(ctx, state)
+	if err != nil {
+		return nil, err
+	}
+	if s.insert.Overwrite {
+		c.Committer = &replacer{c.Committer, c.inner}
+	}
+	return c, nil
 }
 
 // columnWriter writes batches.
@@ -173,9 +198,8 @@ type columnWriter struct {
 	batch   *columns.Batch
 	view    *columns.Batch // the physical columns of it
 	places  []place
-	times   []int64         // of rows without a time, as many as there were in any batch
-	name    []byte          // of a bucket
-	clock   *partitionClock // nil if partitions are not committed
+	times   []int64 // of rows without a time, as many as there were in any batch
+	name    []byte  // of a bucket
 
 	replaced map[string]bool // buckets; nil without OVERWRITE
 	old      [][]byte        // committables of the files to delete
@@ -202,10 +226,7 @@ func (w *columnWriter) Write(b *columns.Batch) error {
 			}
 		}
 	}
-	ended := len(w.ended)
-	err := w.writer.Write(w.places, w.times[:len(w.places)])
-	w.noteBegun(ended)
-	return err
+	return w.writer.Write(w.places, w.times[:len(w.places)])
 }
 
 // bucket is the directory of a row.
@@ -249,19 +270,7 @@ func (w *columnWriter) Prepare(checkpoint int64) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun, err := w.begun(parts)
-	if err != nil {
-		return nil, err
-	}
-	for i := 0; i < len(parts) && w.s.compaction.bytes > 0; i++ {
-		// Those of a snapshot of a time when files were not merged are not hidden.
-		if p, _, err := decodePending(parts[i]); err != nil {
-			return nil, err
-		} else if _, ok := compactedName(p.Name); ok {
-			parts[i] = encodeMergeable(w.s.compaction.bytes, parts[i])
-		}
-	}
-	parts = slices.Concat(w.old, parts, begun)
+	parts = slices.Concat(w.old, parts)
 	w.old = nil
 	return parts, nil
 }

@@ -31,6 +31,7 @@ type writer[T any] struct {
 	ended   []*part                 // to be prepared
 	names   []string                // the buckets of the records at hand
 	alarm   time.Time               // of the Tick that is ordered
+	clock   *partitionClock         // nil if partitions are not committed
 	err     error                   // the first, which all later calls return
 }
 
@@ -161,6 +162,9 @@ func (w *writer[T]) part(bucket string, now time.Time) (*openPart[T], error) {
 	}
 	p.created, p.written = now, now
 	w.open[bucket] = p
+	if w.clock != nil {
+		w.clock.note(bucket, now)
+	}
 	w.order(&p.part)
 	return p, nil
 }
@@ -197,7 +201,7 @@ func (w *writer[T]) create(bucket string) (*openPart[T], error) {
 		n := w.next
 		w.next++
 		name := partName(w.ctx.Subtask, n, w.origin, w.sink.suffix())
-		if w.sink.isCompacted {
+		if w.sink.merges() {
 			name = uncompacted + name
 		}
 		p := &openPart[T]{part: part{bucket: bucket, name: filepath.Join(bucket, name)}}
@@ -335,8 +339,13 @@ func (w *writer[T]) opened() (out []*part) {
 	return out
 }
 
-// Flush makes all files durable, and ends them if that is due.
+// Flush makes all files durable, and ends them if that is due, or their partitions are.
 func (w *writer[T]) Flush(endOfInput bool) error {
+	if w.clock != nil && !endOfInput {
+		if err := w.keep(w.endDue()); err != nil {
+			return err
+		}
+	}
 	end := endOfInput || w.sink.o.RollOnCheckpoint || w.sink.enc.Bulk != nil
 	if end && w.uploads && w.err == nil {
 		return w.keep(w.endAll(w.parts()))
@@ -354,7 +363,7 @@ func (w *writer[T]) Flush(endOfInput bool) error {
 	return w.err
 }
 
-// Prepare hands out the ended files.
+// Prepare hands out the ended files, and then since when their partitions have files.
 func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 	if w.err != nil {
 		return nil, w.err
@@ -362,16 +371,28 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 	var out [][]byte
 	for _, p := range w.ended {
 		p.kept = true
-		out = append(out, appendPending(nil, p.pending))
+		out = append(out, w.committable(p.pending))
+	}
+	if w.clock != nil {
+		out = append(out, w.begun(w.ended)...)
 	}
 	w.ended = nil
 	return out, nil
 }
 
+// committable says of a file that it is merged, but not of one of a snapshot of a time when files were not: it is not hidden.
+func (w *writer[T]) committable(p filesystem.Pending) []byte {
+	b := appendPending(nil, p)
+	if _, ok := compactedName(p.Name); ok && w.sink.merges() {
+		return encodeMergeable(w.sink.o.Compact.Bytes, b)
+	}
+	return b
+}
+
 // Snapshot encodes the number of the next part and the files that are not handed out yet, with what
-// Flush made durable of them.
+// Flush made durable of them; before it, since when partitions have files.
 func (w *writer[T]) Snapshot() ([]byte, error) {
-	b := binary.AppendUvarint(nil, uint64(w.next))
+	b := binary.AppendUvarint(w.clock.snapshot(), uint64(w.next))
 	b = binary.AppendUvarint(b, uint64(w.ctx.Subtask))
 	if w.origin != "" {
 		b = appendPending(b, filesystem.Pending{Token: w.origin})

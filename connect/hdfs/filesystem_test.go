@@ -141,7 +141,7 @@ func TestMerging(t *testing.T) {
 					return system(t, dir)
 				},
 				Dir: func(t *testing.T) string { _, dir := newDir(t); return dir },
-			}, file.Table, f)
+			}, connecttest.MergingTable(t, file.Table, f))
 		})
 	}
 }

@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	encoding "encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -141,12 +142,19 @@ func content(t *testing.T, dir string) []string {
 func TestSink(t *testing.T) {
 	s := newStore(t)
 	s.env(t)
-	for name, enc := range map[string]file.Encoder[string]{"lines": file.EncodeLines(text), "gzip": file.Gzip(file.EncodeLines(text))} {
+	for name, tc := range map[string]struct {
+		enc     file.Encoder[string]
+		compact *file.Compaction
+	}{
+		"lines":  {file.EncodeLines(text), nil},
+		"gzip":   {file.Gzip(file.EncodeLines(text)), nil},
+		"merged": {file.EncodeLines(text), &file.Compaction{Bytes: 60}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			connecttest.Sink(t, func(t *testing.T) connecttest.SinkTarget[string] {
 				dir := s.dir(t)
 				return connecttest.SinkTarget[string]{
-					Sink:    file.Sink(dir, enc, file.SinkOptions[string]{PartBytes: 40}),
+					Sink:    file.Sink(dir, tc.enc, file.SinkOptions[string]{PartBytes: 40, Compact: tc.compact}),
 					Visible: func() []string { return content(t, dir) },
 				}
 			}, connecttest.SinkOptions[string]{Record: func(n int) string { return fmt.Sprint("record ", n) }, Seeds: 6})
@@ -320,9 +328,31 @@ func TestMerging(t *testing.T) {
 		t.Run(fmt.Sprint(tc.format.Name, " ", tc.partBytes), func(t *testing.T) {
 			connecttest.Merging(t, connecttest.FileSystemOptions{
 				Open: func(*testing.T) filesystem.FileSystem { return files }, Dir: s.dir,
-			}, file.Table, tc.format)
+			}, connecttest.MergingTable(t, file.Table, tc.format))
 		})
 	}
+	files.partBytes, files.smallBytes = 20, 19
+	t.Run("in Go", func(t *testing.T) {
+		type record = connecttest.MergedRecord
+		connecttest.Merging(t, connecttest.FileSystemOptions{
+			Open: func(*testing.T) filesystem.FileSystem { return files }, Dir: s.dir,
+		}, connecttest.MergingTarget{
+			Sink: func(dir string, bytes int64) connect.Sink[record] {
+				return file.Sink(dir, file.EncodeJSON[record](), file.SinkOptions[record]{
+					Bucket:  func(v *record, _ time.Time) string { return fmt.Sprint("p=", v.P) },
+					Compact: &file.Compaction{Bytes: bytes, Parallelism: 1}, PartitionCommit: &file.PartitionCommit{},
+				})
+			},
+			Visible: func(dir string) (records []record) {
+				for _, line := range content(t, dir) {
+					var r record
+					must(t, encoding.Unmarshal([]byte(line), &r))
+					records = append(records, r)
+				}
+				return records
+			},
+		})
+	})
 	if left := s.uploading(t); left != nil {
 		t.Errorf("uploads of %q are left", left)
 	}

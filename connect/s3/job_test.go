@@ -18,6 +18,11 @@ import (
 // TestJobWritesEachRecordOnce has the store refuse requests now and then, and be away for a while: the job starts again
 // each time.
 func TestJobWritesEachRecordOnce(t *testing.T) {
+	t.Run("as written", func(t *testing.T) { jobWritesEachRecordOnce(t, nil) })
+	t.Run("merged", func(t *testing.T) { jobWritesEachRecordOnce(t, &file.Compaction{Parallelism: 4}) })
+}
+
+func jobWritesEachRecordOnce(t *testing.T, compact *file.Compaction) {
 	const total = 20_000
 	s := newStore(t)
 	s.env(t)
@@ -37,7 +42,7 @@ func TestJobWritesEachRecordOnce(t *testing.T) {
 	env := stream.NewEnv(stream.Parallelism(2), stream.Checkpoint(5*time.Millisecond), stream.Restart(stream.FixedDelay(1000, time.Millisecond)))
 	lines := stream.From(env, slice.Func(total, func(n int64) string { return fmt.Sprintf("%06d", n) }))
 	lines.To(file.Sink(dir, file.EncodeLines(text), file.SinkOptions[string]{
-		PartBytes: 5000, Bucket: func(v *string, _ time.Time) string { return "n=" + (*v)[5:] },
+		PartBytes: 5000, Compact: compact, Bucket: func(v *string, _ time.Time) string { return "n=" + (*v)[5:] },
 	}))
 	must(t, launch.Run(t.Context(), env, "write"))
 	s.hook(nil, nil)
