@@ -292,3 +292,39 @@ func TestMergingOptionsAreValidated(t *testing.T) {
 		t.Error("files of a bulk encoder without Merge are merged")
 	}
 }
+
+// TestCompactionEnds has files of a snapshot of a time when files were merged be merged still.
+func TestCompactionEnds(t *testing.T) {
+	for name, o := range map[string]SinkOptions[string]{
+		"disabled":  {Compact: &Compaction{Disabled: true}},
+		"committed": {PartitionCommit: &PartitionCommit{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			wc := connect.WriterContext{Context: t.Context(), Metrics: &metric.Group{}, Now: time.Now, WakeAt: func(time.Time) {}, Parallelism: 1}
+			w, err := Sink(dir, EncodeLines(text), SinkOptions[string]{Compact: &Compaction{}}).Writer(wc, nil)
+			must(t, err)
+			must(t, w.Write([]string{"a"}, []int64{0}))
+			must(t, w.Flush(false))
+			state, err := w.Snapshot()
+			must(t, err)
+			must(t, w.Close())
+			s := Sink(dir, EncodeLines(text), o)
+			w, err = s.Writer(wc, [][]byte{state})
+			must(t, err)
+			must(t, w.Write([]string{"b"}, []int64{0}))
+			must(t, w.Flush(true))
+			items, err := w.(connect.Preparer).Prepare(1)
+			must(t, err)
+			must(t, w.Close())
+			c, err := s.(connect.GlobalTwoPhase).GlobalCommitter(wc, nil)
+			must(t, err)
+			must(t, c.Commit(&connect.Prepared{Committables: items}))
+			lines, err := read(t, Lines(dir))
+			slices.Sort(lines)
+			if err != nil || !slices.Equal(lines, []string{"a", "b"}) {
+				t.Errorf("visible are %q, %v", lines, err)
+			}
+		})
+	}
+}

@@ -380,11 +380,14 @@ func (w *writer[T]) Prepare(int64) ([][]byte, error) {
 	return out, nil
 }
 
-// committable says of a file that it is merged, but not of one of a snapshot of a time when files were not: it is not hidden.
+// committable says of a file that it is merged if it has a hidden name: one of a snapshot was not always begun by the same options.
 func (w *writer[T]) committable(p filesystem.Pending) []byte {
-	b := appendPending(nil, p)
-	if _, ok := compactedName(p.Name); ok && w.sink.merges() {
-		return encodeMergeable(w.sink.o.Compact.Bytes, b)
+	b, bytes := appendPending(nil, p), w.sink.o.PartBytes
+	if c := w.sink.o.Compact; c != nil {
+		bytes = c.Bytes
+	}
+	if _, ok := compactedName(p.Name); ok && w.sink.isGlobal() {
+		return encodeMergeable(bytes, b)
 	}
 	return b
 }
