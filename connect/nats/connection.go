@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,8 +31,8 @@ type Connection struct {
 	Credentials string
 	// TLS has the connection encrypted; nil is as Servers say.
 	TLS *tls.Config
-	// Timeout is how long servers that are away are waited for at the start. Zero means a minute. A connection that is lost
-	// later is waited for without end.
+	// Timeout is how long servers that are away are waited for at the start, and how long a job that runs tries again when they do
+	// not let it in any more. Zero means a minute. Servers that go away later are waited for without end.
 	Timeout time.Duration
 }
 
@@ -72,12 +73,19 @@ type client struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	denied atomic.Pointer[error] // what the user was not allowed last
+
+	mu struct {
+		sync.Mutex
+		refused time.Time // when servers were first seen not to let the client in again; zero since they have
+	}
 }
 
 func (c *Connection) options(to *client) []nats.Option {
 	opts := []nats.Option{
 		nats.Name("flott"), nats.MaxReconnects(-1), nats.ReconnectWait(retryBackoff), nats.ReconnectJitter(retryBackoff/2, retryBackoff/2),
-		nats.ReconnectBufSize(-1), // what is not acknowledged is published again by us, once
+		nats.ReconnectBufSize(-1),   // what is not acknowledged is published again by us, once
+		nats.IgnoreAuthErrorAbort(), // failure says when it is enough
+		nats.ReconnectHandler(func(*nats.Conn) { to.letIn() }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				to.denied.Store(&err)
@@ -98,8 +106,8 @@ func (c *Connection) options(to *client) []nats.Option {
 	return opts
 }
 
-// dial connects. A server that is away is waited for.
-func (c *Connection) dial(ctx context.Context) (*client, error) {
+// dial connects. A server that is away is waited for, and so is one that does not let the client in, if the job runs already.
+func (c *Connection) dial(ctx context.Context, runs bool) (*client, error) {
 	waiting, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	to := &client{}
@@ -110,15 +118,19 @@ func (c *Connection) dial(ctx context.Context) (*client, error) {
 			to.js, err = jetstream.New(nc, jetstream.WithPublishAsyncTimeout(ackTimeout), jetstream.WithPublishAsyncMaxPending(2*flyingMax))
 			return to, err
 		}
-		if !isAway(err) {
+		away := isAway(err)
+		if !away && !runs {
 			return nil, c.explain(err)
 		}
 		if !warned {
-			slog.WarnContext(ctx, "flott: nats: no server answers; this is tried again", "servers", redact.URLs(c.Servers), "cause", err)
+			slog.WarnContext(ctx, "flott: nats: no connection; this is tried again", "servers", redact.URLs(c.Servers), "cause", err)
 		}
 		if !clock.Wait(waiting, retryBackoff) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
+			}
+			if !away {
+				return nil, c.refused(err)
 			}
 			if errors.Is(err, nats.ErrTLS) {
 				return nil, c.explain(err)
@@ -146,7 +158,8 @@ func isRefused(err error) bool {
 func (c *Connection) explain(err error) error {
 	var untrusted *tls.CertificateVerificationError
 	switch {
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
+		errors.Is(err, nats.ErrAccountAuthExpired):
 		return fmt.Errorf("nats: the server does not let the user in: look at 'user' and 'password', 'token' or 'credentials': %w", err)
 	case errors.As(err, &untrusted):
 		return fmt.Errorf("nats: the server's certificate is not trusted: look at 'tls.ca': %w", err)
@@ -166,8 +179,44 @@ func (c *client) failure(conn *Connection, err error) error {
 	if c.nc.IsClosed() {
 		return conn.explain(errors.Join(c.nc.LastError(), err))
 	}
+	if took, refusal := c.refusal(conn); took > conn.Timeout {
+		return conn.refused(refusal)
+	}
 	return nil
 }
+
+// refusal is for how long servers have not let the client in again, and why; nil if they do, or are away.
+func (c *client) refusal(conn *Connection) (took time.Duration, refusal error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	refusal = c.nc.LastError()
+	if refusal == nil || c.nc.IsConnected() || isAway(refusal) {
+		return 0, nil
+	}
+	if c.mu.refused.IsZero() {
+		c.mu.refused = time.Now()
+		slog.Warn("flott: nats: the servers do not let the job in any more; this is tried again", "servers", redact.URLs(conn.Servers),
+			"for", conn.Timeout, "cause", conn.explain(refusal))
+	}
+	return time.Since(c.mu.refused), refusal
+}
+
+// letIn notes that there is a connection again.
+func (c *client) letIn() {
+	c.mu.Lock()
+	c.mu.refused = time.Time{}
+	c.mu.Unlock()
+}
+
+// refused is the error of servers that have not let the client in for long enough.
+func (c *Connection) refused(err error) error {
+	return &refusedError{c.explain(fmt.Errorf("tried for %v ('connect.timeout'): %w", c.Timeout, err))}
+}
+
+// refusedError is an error of Connection.refused.
+type refusedError struct{ error }
+
+func (e *refusedError) Unwrap() error { return e.error }
 
 // ask has a request made again until it is answered, or fails for good, or no time is left.
 func (c *client) ask(ctx context.Context, conn *Connection, request func(ctx context.Context) error) error {
@@ -189,6 +238,9 @@ func (c *client) ask(ctx context.Context, conn *Connection, request func(ctx con
 		if !clock.Wait(waiting, retryBackoff) {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
+			}
+			if _, refusal := c.refusal(conn); refusal != nil {
+				return conn.refused(refusal)
 			}
 			return fmt.Errorf("nats: the server has not answered within %v ('connect.timeout'); does it have JetStream? %w", conn.Timeout, err)
 		}

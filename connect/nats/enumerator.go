@@ -47,10 +47,11 @@ func (e *enumerator) looksAgain() bool { return e.o.EachSubject && e.o.Stop == n
 func (e *enumerator) look() {
 	l := &look{o: e.o, starts: maps.Clone(e.starts), known: maps.Clone(e.known)}
 	e.ctx.Go(l.run, func(err error) {
+		var refused *refusedError
 		switch {
 		case err == nil:
 			e.found(l)
-		case !e.looked():
+		case !e.looked() || errors.As(err, &refused):
 			e.ctx.Fail(err)
 			return
 		default:
@@ -151,7 +152,7 @@ type look struct {
 }
 
 func (l *look) run(ctx context.Context) error {
-	c, err := l.o.dial(ctx)
+	c, err := l.o.dial(ctx, len(l.starts) > 0)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ const chunkBytes = 1 << 20
 var windowMin = 4 * ackTimeout
 
 func newHolder(o *SinkOptions, ctx connect.WriterContext) (*holder, error) {
-	p, err := o.open(ctx.Context)
+	p, err := o.open(ctx.Context, false)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func (k *committer) Commit(items [][]byte) (err error) {
 		all = append(all, c)
 	}
 	if k.p == nil {
-		if k.p, err = k.o.open(k.ctx.Context); err != nil {
+		if k.p, err = k.o.open(k.ctx.Context, true); err != nil {
 			return err
 		}
 	}

@@ -36,9 +36,9 @@ const (
 	flyingBytesMax = 32 << 20
 )
 
-// open connects, and wants a stream to be there for what is published.
-func (o *SinkOptions) open(ctx context.Context) (*publisher, error) {
-	c, err := o.dial(ctx)
+// open connects, as dial does, and wants a stream to be there for what is published.
+func (o *SinkOptions) open(ctx context.Context, runs bool) (*publisher, error) {
+	c, err := o.dial(ctx, runs)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func explainWrite(err error) error {
 type plain struct{ *publisher }
 
 func newPlain(o *SinkOptions, ctx connect.WriterContext) (*plain, error) {
-	p, err := o.open(ctx.Context)
+	p, err := o.open(ctx.Context, false)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ type line struct {
 }
 
 func (l *line) open(ctx context.Context, c *Connection) (*client, error) {
-	l.once.Do(func() { l.client, l.err = c.dial(ctx) })
+	l.once.Do(func() { l.client, l.err = c.dial(ctx, false) })
 	return l.client, l.err
 }
 

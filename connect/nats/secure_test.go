@@ -17,11 +17,14 @@ import (
 	"github.com/flott-dev/flott/internal/servertest"
 )
 
+// jetStream is the part of a configuration that says where streams lie.
+func jetStream(t *testing.T) string { return fmt.Sprintf("jetstream { store_dir: %q }\n", t.TempDir()) }
+
 // configured is a server of the package with a configuration, and a client of it.
 func configured(t *testing.T, conf string, options ...nats.Option) *log {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(jetStream(t)+conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := servertest.NewNATS(t, "-c", path)

@@ -414,7 +414,7 @@ func TestLogin(t *testing.T) {
 // TestPermissions: what the user may not do fails the job, rather than that it waits for an answer.
 func TestPermissions(t *testing.T) {
 	conf := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(conf, []byte(`authorization { users = [{ user: u, password: p, permissions: { publish: "x" } }] }`), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte(jetStream(t)+`authorization { users = [{ user: u, password: p, permissions: { publish: "x" } }] }`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	l := servertest.NewNATS(t, "-c", conf)

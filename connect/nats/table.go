@@ -72,7 +72,7 @@ var (
 	caOption          = options.Text(options.Doc{Key: "tls.ca", Text: "A file with the certificates that are trusted, in PEM: the connection is encrypted."})
 	certOption        = options.Text(options.Doc{Key: "tls.cert", Text: "The file with the client's certificate, in PEM."})
 	keyOption         = options.Text(options.Doc{Key: "tls.key", Text: "The file with its key."})
-	timeoutOption     = options.Duration(options.Doc{Key: "connect.timeout", Default: "1 min", Text: "How long servers that are away are waited for at the start."})
+	timeoutOption     = options.Duration(options.Doc{Key: "connect.timeout", Default: "1 min", Text: "How long servers that are away are waited for at the start, and how long a job that runs tries again when they do not let it in any more."})
 )
 
 // base is Table without what makes sources and sinks, which parse their options by it.

@@ -5,6 +5,8 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,7 +22,8 @@ type NATS struct {
 	process *process // nil while it does not run
 }
 
-// NewNATS is a server of the test's own, which it can kill. args are more arguments.
+// NewNATS is a server of the test's own, which it can kill. args are more arguments. A configuration of the test's own (-c) must have
+// JetStream: the server forgets what its command line has of that when it reads its configuration again.
 func NewNATS(t testing.TB, args ...string) *NATS {
 	t.Helper()
 	if _, err := exec.LookPath("nats-server"); err != nil {
@@ -39,7 +42,10 @@ func NewNATS(t testing.TB, args ...string) *NATS {
 // Start starts the server, with what it had if it was killed.
 func (n *NATS) Start(t testing.TB) {
 	t.Helper()
-	args := append([]string{"-a", "127.0.0.1", "-p", fmt.Sprint(n.port), "-js", "-sd", filepath.Join(n.dir, "data")}, n.args...)
+	args := append([]string{"-a", "127.0.0.1", "-p", fmt.Sprint(n.port)}, n.args...)
+	if !slices.Contains(n.args, "-c") {
+		args = append(args, "-js", "-sd", filepath.Join(n.dir, "data"))
+	}
 	p, err := start(exec.Command("nats-server", args...))
 	if err != nil {
 		t.Fatal(err)
@@ -67,5 +73,13 @@ func (n *NATS) Kill() {
 	if n.process != nil {
 		n.process.kill()
 		n.process = nil
+	}
+}
+
+// Reload has the server read its configuration again, soon.
+func (n *NATS) Reload(t testing.TB) {
+	t.Helper()
+	if err := n.process.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
 	}
 }
