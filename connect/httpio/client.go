@@ -25,8 +25,8 @@ type Server struct {
 	Header map[string]string
 	// Timeout is how long an answer may take; zero means 30 seconds.
 	Timeout time.Duration
-	// RetryTimeout is how long a server is asked again that is away, or answers with 408, 429 or 5xx, before the job fails; zero
-	// means five minutes.
+	// RetryTimeout is how long a server is asked again that is away, or answers with 408, 429 or 5xx, or with 401 or 403 after it has
+	// answered otherwise, before the job fails; zero means five minutes.
 	RetryTimeout time.Duration
 }
 
@@ -54,11 +54,12 @@ func (s *Server) check() (errs []error) {
 // client makes requests again until they are answered.
 type client struct {
 	*Server
-	http *http.Client
+	http     *http.Client
+	answered bool // a request was: what the server wants to know was right
 }
 
 func newClient(s *Server) *client {
-	return &client{s, &http.Client{
+	return &client{Server: s, http: &http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, ResponseHeaderTimeout: s.Timeout,
 		},
@@ -98,6 +99,7 @@ func (c *client) do(ctx context.Context, request func() (*http.Request, error)) 
 		}
 		if err == nil {
 			if answer.StatusCode < 400 {
+				c.answered = true
 				return answer, nil
 			}
 			if seconds, none := strconv.Atoi(answer.Header.Get("Retry-After")); none == nil && seconds >= 0 {
@@ -112,7 +114,7 @@ func (c *client) do(ctx context.Context, request func() (*http.Request, error)) 
 		case errors.As(err, &no):
 			return nil, err
 		case time.Since(began) > c.RetryTimeout:
-			return nil, fmt.Errorf("http: the server has not answered for %v ('retry.timeout'): %w", c.RetryTimeout, err)
+			return nil, fmt.Errorf("http: the server has not taken a request for %v ('retry.timeout'): %w", c.RetryTimeout, err)
 		case !warned:
 			slog.WarnContext(ctx, "flott: http: a request is made again", "url", redact.URL(c.URL), "cause", err)
 		}
@@ -130,7 +132,10 @@ func (c *client) refused(answer *http.Response) error {
 	err := fmt.Errorf("http: %s answers %s: %s", redact.URL(c.URL), answer.Status, strings.TrimSpace(string(text)))
 	switch code := answer.StatusCode; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return &refusal{fmt.Errorf("%w; look at 'token' and 'headers'", err)}
+		if err = fmt.Errorf("%w; look at 'token' and 'headers'", err); c.answered {
+			return err // what was right may be so again
+		}
+		return &refusal{err}
 	case code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500:
 		return err
 	}

@@ -107,7 +107,7 @@ func TestSinkRetries(t *testing.T) {
 func TestSinkErrors(t *testing.T) {
 	for status, want := range map[int]string{
 		400: "answers 400 Bad Request", 302: "answers 302 Found: the records are not known to be taken", 307: "answers 307",
-		503: "the server has not answered for 1ns ('retry.timeout')", 403: "look at 'token'",
+		503: "the server has not taken a request for 1ns ('retry.timeout')", 403: "look at 'token'",
 	} {
 		g := &target{status: []int{status, status, status}}
 		w := newWriter(t, SinkOptions{Server: Server{URL: serve(t, g.ServeHTTP), RetryTimeout: 1}})

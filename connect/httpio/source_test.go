@@ -189,7 +189,7 @@ func TestServerAway(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	for want, url := range map[string]string{
-		"the server has not answered for 10ms ('retry.timeout'): Get": gone.URL,
+		"the server has not taken a request for 10ms ('retry.timeout'): Get": gone.URL,
 		"answers 503 Service Unavailable: away": serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "away", http.StatusServiceUnavailable)
 		}),

@@ -45,7 +45,7 @@ var (
 	headersOption = options.Text(options.Doc{Key: "headers", Text: "Headers that are sent, as `Name: value`, with semicolons between them."})
 	timeoutOption = options.Duration(options.Doc{Key: "request.timeout", Default: "30 s", Text: "How long an answer may take."})
 	retryOption   = options.Duration(options.Doc{
-		Key: "retry.timeout", Default: "5 min", Text: "How long a server is asked again that is away, or answers with 408, 429 or 5xx, before the job fails.",
+		Key: "retry.timeout", Default: "5 min", Text: "How long a server is asked again that is away, or answers with 408, 429 or 5xx, or with 401 or 403 after it has answered otherwise, before the job fails.",
 	})
 	listenOption = options.Text(options.Doc{Key: "listen", Required: true, Text: "Where posts are taken, as `127.0.0.1:8080`. Others than those of this machine need `token`, or `open`."})
 	openOption   = options.Bool(options.Doc{Key: "open", Default: "false", Text: "Lets anybody post who can reach the machine."})
