@@ -80,11 +80,29 @@ func TestEnumerators(t *testing.T) {
 					t.Errorf("%d of %d bytes are decoded without an error", n, len(b))
 				}
 			}
+			if _, err := connect.DecodeSplits(append(b, 0)); err == nil {
+				t.Error("a byte too many is decoded without an error")
+			}
 			if err := e.Close(); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+func FuzzDecodeSplits(f *testing.F) {
+	f.Add(connect.EncodeSplits(nil))
+	f.Add(connect.EncodeSplits([]connect.Split{{ID: "a", Data: []byte("x")}, {}, {ID: "b"}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		all, err := connect.DecodeSplits(data)
+		if err != nil {
+			return
+		}
+		b := connect.EncodeSplits(all)
+		if again, err := connect.DecodeSplits(b); err != nil || !reflect.DeepEqual(again, all) || len(b) > len(data) {
+			t.Errorf("%v, then %v, %v", all, again, err)
+		}
+	})
 }
 
 func TestOutputRefusesToMixSplits(t *testing.T) {

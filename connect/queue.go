@@ -74,5 +74,8 @@ func DecodeSplits(b []byte) ([]Split, error) {
 		}
 		splits = append(splits, Split{ID: string(id), Data: append([]byte(nil), data...)})
 	}
+	if len(b) > 0 {
+		return nil, errors.New("the enumerator's state goes on behind its end")
+	}
 	return splits, nil
 }

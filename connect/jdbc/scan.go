@@ -13,6 +13,7 @@ import (
 
 // query is what a cursor reads: the rows of a range, from a position on.
 type query struct {
+	split  string // its id
 	table  string
 	fields []row.Field
 	column string // by which ranges are; "" reads all

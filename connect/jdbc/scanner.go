@@ -141,7 +141,7 @@ func (s *scanner) start() {
 		s.free <- &chunk{}
 	}
 	q := s.query
-	q.span, q.after = s.splits[0].span, s.splits[0].after
+	q.split, q.span, q.after = s.splits[0].id, s.splits[0].span, s.splits[0].after
 	q.after.key = slices.Clone(q.after.key) // it moves on its own
 	s.running.Go(func() { s.read(ctx, &q, s.ready, s.free) })
 }

@@ -259,6 +259,19 @@ func testSourceSurvives(t *testing.T, s *servertest.PostgresServer) {
 	}
 }
 
+// TestBrokenPosition: a position that cannot be one fails the job, and names the split.
+func TestBrokenPosition(t *testing.T) {
+	d := ofFile(t)
+	d.exec("CREATE TABLE t (n INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+	of := split{id: "7", span: span{first: true, last: true}, after: position{key: [][]byte{[]byte("?")}}}
+	s := Source(SourceOptions{Connection: d.connection(), Table: "t"}, func([]any) (int, error) { return 0, nil })
+	from := &connecttest.Snapshot{Enumerator: connect.EncodeSplits(nil), Splits: []connect.Split{of.encode()}}
+	_, err := connecttest.NewDriver(t, s, 1, from).Read(0)
+	if err == nil || !strings.Contains(err.Error(), `split "7": its position is broken: 3f`) {
+		t.Error(err)
+	}
+}
+
 // TestLookup looks rows up by keys of all kinds.
 func TestLookup(t *testing.T) {
 	onEach(t, func(t *testing.T, d *database) {

@@ -96,7 +96,7 @@ func (s *liteSession) scan(ctx context.Context, q *query) (cursor, error) {
 	for _, part := range q.after.key {
 		v, err := decodeLite(part)
 		if err != nil {
-			return nil, permanent{err}
+			return nil, permanent{fmt.Errorf("split %q: %w", q.split, err)}
 		}
 		args = append(args, v)
 	}

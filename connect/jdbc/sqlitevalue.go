@@ -227,5 +227,5 @@ func decodeLite(b []byte) (any, error) {
 			return string(b), nil
 		}
 	}
-	return nil, fmt.Errorf("a position of a split is broken: % x", b)
+	return nil, fmt.Errorf("its position is broken: % x", b)
 }

@@ -180,6 +180,9 @@ func (c *committable) each(f func(n int, m *nats.Msg) error) error {
 			return err
 		}
 	}
+	if len(d.b) > 0 {
+		return errors.New("nats: what is to be published is broken")
+	}
 	return nil
 }
 

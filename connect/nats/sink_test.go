@@ -1,7 +1,6 @@
 package nats
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -273,17 +272,4 @@ func testSinkErrors(t *testing.T, newLog makeLog) {
 	}
 	defer w.Close()
 	wantError(t, "too large", w.Write([]string{strings.Repeat("x", 2<<20)}, []int64{0}), "larger than max_payload")
-}
-
-func FuzzCommittable(f *testing.F) {
-	c := &committable{nonce: "n", checkpoint: 1, prepared: 2, last: 3}
-	c.add(&nats.Msg{Subject: "a", Data: []byte("x"), Header: nats.Header{"k": {"v", "w"}}})
-	f.Add(c.encode())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := decodeCommittable(b)
-		if err != nil {
-			return
-		}
-		_ = c.each(func(int, *nats.Msg) error { return context.Background().Err() })
-	})
 }

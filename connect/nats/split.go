@@ -37,20 +37,12 @@ func (s *split) encode() connect.Split {
 }
 
 func decodeSplit(sp connect.Split) (*split, error) {
-	broken := fmt.Errorf("nats: split %q is broken: % x", sp.ID, sp.Data)
-	b := sp.Data
-	if len(b) == 0 || b[0] != splitVersion || sp.ID == "" {
-		return nil, broken
-	}
-	next, n := binary.Uvarint(b[1:])
-	if n <= 0 || next == 0 {
-		return nil, broken
-	}
-	stop, m := binary.Uvarint(b[1+n:])
-	if m <= 0 || 1+n+m != len(b) {
-		return nil, broken
-	}
+	d := decoder{b: sp.Data}
+	version, next, stop := d.byte(), d.uvarint(), d.uvarint()
 	stream, filter, _ := strings.Cut(sp.ID, " ")
+	if d.broken || len(d.b) > 0 || version != splitVersion || next == 0 || stream == "" || idOf(stream, filter) != sp.ID {
+		return nil, fmt.Errorf("nats: split %q is broken: % x", sp.ID, sp.Data)
+	}
 	return newSplit(stream, filter, next, stop), nil
 }
 
