@@ -51,7 +51,7 @@ func (o *EventOptions) bounded() bool { return false }
 func (o *EventOptions) run(ctx context.Context, at position, b *buffer) error {
 	c := newClient(&o.Server)
 	defer c.close()
-	s := &eventStream{o: o, last: at.ID, pause: o.Reconnect}
+	s := &eventStream{o: o, last: string(at.ID), pause: o.Reconnect}
 	for {
 		answer, err := c.do(ctx, func() (*http.Request, error) {
 			r, err := http.NewRequest(http.MethodGet, o.URL, nil)
@@ -106,7 +106,7 @@ func (s *eventStream) read(ctx context.Context, answer *http.Response, b *buffer
 		if len(line) == 0 {
 			s.last = id
 			if some {
-				i := item{Record: Record{Data: bytes.TrimSuffix(data, []byte("\n")), ID: id, Event: event}, behind: position{ID: id}}
+				i := item{Record: Record{Data: bytes.TrimSuffix(data, []byte("\n")), ID: id, Event: event}, behind: position{ID: opaque(id)}}
 				if !b.put(ctx, i) {
 					return nil
 				}

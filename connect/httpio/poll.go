@@ -82,12 +82,12 @@ func (o *PollOptions) ask(ctx context.Context, c *client, at position, b *buffer
 		}
 		if at.Cursor != "" {
 			q := u.Query()
-			q.Set(o.CursorParameter, at.Cursor)
+			q.Set(o.CursorParameter, string(at.Cursor))
 			u.RawQuery = q.Encode()
 		}
 		r, err := http.NewRequest(http.MethodGet, u.String(), nil)
 		if err == nil && at.Tag != "" && at.Read == 0 {
-			r.Header.Set("If-None-Match", at.Tag)
+			r.Header.Set("If-None-Match", string(at.Tag))
 		}
 		return r, err
 	})
@@ -108,9 +108,9 @@ func (o *PollOptions) ask(ctx context.Context, c *client, at position, b *buffer
 	if int64(len(body)) > o.BodyBytesMax {
 		return at, false, fmt.Errorf("http: the answer of %s has more than %d bytes ('body.max-size')", redact.URL(o.URL), o.BodyBytesMax)
 	}
-	tag := answer.Header.Get("ETag")
+	tag := opaque(answer.Header.Get("ETag"))
 	next = position{Cursor: at.Cursor, Tag: tag}
-	cursor := answer.Header.Get(o.CursorHeader)
+	cursor := opaque(answer.Header.Get(o.CursorHeader))
 	if newest = o.CursorHeader == "" || cursor == "" || cursor == at.Cursor; !newest {
 		next = position{Cursor: cursor}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/flott-dev/flott/connect"
 )
@@ -18,11 +19,38 @@ type Record struct {
 
 // position is where a restored job goes on. Which of it counts depends on the source.
 type position struct {
-	Cursor string `json:"cursor,omitempty"` // of the answer that is read
-	Tag    string `json:"tag,omitempty"`    // its ETag
+	Cursor opaque `json:"cursor,omitempty"` // of the answer that is read
+	Tag    opaque `json:"tag,omitempty"`    // its ETag
 	Read   int    `json:"read,omitempty"`   // records of it that were read, 0 for all
-	ID     string `json:"id,omitempty"`     // of the last event
+	ID     opaque `json:"id,omitempty"`     // of the last event
 	End    bool   `json:"end,omitempty"`    // all of a bounded source is read
+}
+
+// opaque is a text of the server's, which goes back to it as it came: also bytes that are not UTF-8, which JSON does not have.
+type opaque string
+
+// opaqueBytes is an opaque that is not UTF-8.
+type opaqueBytes struct {
+	Bytes []byte `json:"bytes"`
+}
+
+// MarshalJSON makes a string, or an object where that would not be the same.
+func (o opaque) MarshalJSON() ([]byte, error) {
+	if utf8.ValidString(string(o)) {
+		return json.Marshal(string(o))
+	}
+	return json.Marshal(opaqueBytes{[]byte(o)})
+}
+
+// UnmarshalJSON is the reverse.
+func (o *opaque) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '{' {
+		var b opaqueBytes
+		err := json.Unmarshal(data, &b)
+		*o = opaque(b.Bytes)
+		return err
+	}
+	return json.Unmarshal(data, (*string)(o))
 }
 
 // item is a record and the position behind it.
