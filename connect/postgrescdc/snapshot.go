@@ -71,13 +71,13 @@ func (i *tableInfo) keyOf(rel *relation, tuple []byte) ([]string, error) {
 
 // isBehind reports whether a key is behind another one. The database has the last word, but for numbers.
 func (r *runner) isBehind(ctx context.Context, i *tableInfo, key, other []string) (bool, error) {
+	if err := i.checkKey(other); err != nil {
+		return false, err
+	}
 	if len(i.key) == 1 && i.key[0].IsInteger() {
 		a, err1 := strconv.ParseInt(key[0], 10, 64)
 		b, err2 := strconv.ParseInt(other[0], 10, 64)
 		return a > b, errors.Join(err1, err2)
-	}
-	if len(other) != len(i.key) {
-		return false, permanent{fmt.Errorf("the primary key of the table %s has changed while it was read", i.relation)}
 	}
 	var left, right []string
 	for n, k := range i.key {
@@ -89,6 +89,14 @@ func (r *runner) isBehind(ctx context.Context, i *tableInfo, key, other []string
 		return false, err
 	}
 	return rows[0][0] == "t", nil
+}
+
+// checkKey wants a key of a row that was read to be one of the primary key as it is now.
+func (i *tableInfo) checkKey(key []string) error {
+	if len(key) != len(i.key) {
+		return permanent{fmt.Errorf("the primary key of the table %s has changed while it was read", i.relation)}
+	}
+	return nil
 }
 
 // snapshot begins a transaction whose snapshot has all transactions that were read from the log. One may not be visible for a moment after it
@@ -186,6 +194,11 @@ func (r *runner) plan() {
 
 // readRows adds the rows of a chunk, and returns how many there are.
 func (r *runner) readRows(ctx context.Context, info *tableInfo, name string, low []string) (n int, err error) {
+	if low != nil {
+		if err := info.checkKey(low); err != nil {
+			return 0, err
+		}
+	}
 	var read, keys, bounds []string
 	for _, c := range info.relation.columns {
 		read = append(read, postgres.Quote(c.name))

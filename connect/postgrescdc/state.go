@@ -72,13 +72,29 @@ func (s *state) encode() (connect.Split, error) {
 
 func decodeSplit(sp connect.Split) (*state, error) {
 	s := &state{}
-	if len(sp.Data) == 0 || sp.Data[0] != splitVersion || json.Unmarshal(sp.Data[1:], s) != nil {
+	if len(sp.Data) == 0 || sp.Data[0] != splitVersion || json.Unmarshal(sp.Data[1:], s) != nil || !s.isSound() {
 		return nil, fmt.Errorf("postgrescdc: split %q is broken: % x", sp.ID, sp.Data)
 	}
 	if s.Tables == nil {
 		s.Tables = map[string]tableState{}
 	}
 	return s, nil
+}
+
+// isSound reports whether a state may have been encoded by us.
+func (s *state) isSound() bool {
+	isKey := func(key []string) bool { return key == nil || len(key) > 0 }
+	for name, table := range s.Tables {
+		if !strings.Contains(name, ".") || !isKey(table.After) {
+			return false
+		}
+	}
+	if c := s.Chunk; c != nil {
+		if _, err := parseSnapshot(c.Snapshot); err != nil || !isKey(c.Low) {
+			return false
+		}
+	}
+	return s.Skip >= 0
 }
 
 // snapshot says which transactions are visible: all before xmin, and those before xmax that did not run.
