@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +125,9 @@ func killMergingJob(t *testing.T, dir, format string) {
 			killed++
 		}
 		<-ended
+		if _, err := os.Stat(filepath.Join(checkpoints, "merging", "pointer")); err != nil {
+			break // all is written, and another run would write it again
+		}
 	}
 	visible, hidden := filesIn(t, dir)
 	for _, name := range hidden {
