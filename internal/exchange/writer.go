@@ -100,12 +100,12 @@ func (w *Writer[T]) passOn(b *batch.Rows[T]) bool {
 			appendRows(o, b)
 			b.Release()
 			if o.Full() || w.cfg.TimeoutNanos == 0 {
-				w.ship(0)
+				w.shipFull(0)
 			}
 			return w.Resume()
 		}
-		w.ship(0)
 	}
+	w.shipFull(0)
 	w.send(0, b)
 	return w.Resume()
 }
@@ -211,7 +211,7 @@ func (w *Writer[T]) scatterRun(b *batch.Rows[T], from, to int) {
 			o.Keys = append(o.Keys[:n], b.Keys[i])
 		}
 		if n+1 == cap(o.Vals) {
-			w.ship(int(k))
+			w.shipFull(int(k))
 		}
 	}
 }

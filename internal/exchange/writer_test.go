@@ -280,6 +280,41 @@ func TestPassOnGathersSmallBatches(t *testing.T) {
 	}
 }
 
+// TestCompanions: a full batch for a consumer takes along what another writer holds back for that consumer, and nothing else; with one consumer
+// as with two.
+func TestCompanions(t *testing.T) {
+	for _, consumers := range []int{1, 2} {
+		few, many := newRig(graph.Keyed, consumers, 0, 5, byKey()), newRig(graph.Keyed, consumers, 0, 5, byKey())
+		few.w.Accompany(many.w)
+		many.w.Accompany(few.w)
+		keys := make([]string, consumers) // of each consumer
+		for n := 0; slices.Contains(keys, ""); n++ {
+			key := fmt.Sprint("key ", n)
+			keys[operator.SubtaskOf(int(keyHash(record{Key: key})>>32*128>>32), 128, consumers)] = key
+		}
+		for _, key := range keys {
+			few.w.Push(rowBatch(few.pool, record{key, 0, 1}))
+		}
+		for n := range 8 {
+			for i := range consumers {
+				if got := few.receive(t, i, true); len(got) > 0 {
+					t.Fatalf("%d consumers: behind %d rows of the other writer consumer %d has %q", consumers, n, i, got)
+				}
+			}
+			many.w.Push(rowBatch(many.pool, record{keys[0], int64(n), n}))
+		}
+		for i := range consumers {
+			want := 0
+			if i == 0 {
+				want = 1
+			}
+			if a, b := few.receive(t, i, true), many.receive(t, i, true); len(a) != want || len(b) != 8*want {
+				t.Errorf("%d consumers: consumer %d has %d and %d rows", consumers, i, len(a), len(b))
+			}
+		}
+	}
+}
+
 // TestBackpressure fills a channel, and empties it again: the writer is blocked from the limit on
 // and the producer is woken exactly once when there is room.
 func TestBackpressure(t *testing.T) {

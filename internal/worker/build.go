@@ -74,7 +74,7 @@ func newBuilder(h *Host, r *deployment, from *checkpoint.Snapshot) *builder {
 		if _, here := h.workerOf(place); !here {
 			continue
 		}
-		s := &Subtask{Chain: p.chain, Index: p.index, host: h, deployment: r, place: place}
+		s := &Subtask{Chain: p.chain, Index: p.index, host: h, deployment: r, place: place, dealing: map[*graph.Node][]exchange.Companion{}}
 		s.about = logging.Task{
 			Job: h.opts.Job, JobID: h.opts.JobID, Vertex: p.chain.Name(), Subtask: p.index, Attempt: r.Attempt,
 		}
@@ -354,6 +354,13 @@ func (b *builder) consumer(s *Subtask, e *graph.Edge, made map[*graph.Node]opera
 	})
 	if o, ok := w.(interface{ HotKeys() *hotkey.Sketch }); ok && o.HotKeys() != nil {
 		s.keyed = append(s.keyed, keyedOutput{b.chain[e.To].ID, o.HotKeys()})
+	}
+	if c, ok := w.(exchange.Companion); ok && e.Strategy == graph.Keyed && timeout >= 0 {
+		for _, other := range s.dealing[e.To] {
+			c.Accompany(other)
+			other.Accompany(c)
+		}
+		s.dealing[e.To] = append(s.dealing[e.To], c)
 	}
 	ctx := *s.contexts[from]
 	s.add(w, nil, &ctx)
