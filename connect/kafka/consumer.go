@@ -27,6 +27,7 @@ type consumer struct {
 	paused map[Partition]bool
 	noMore bool
 
+	bounded bool      // some partitions have an end
 	lookAt  time.Time // when to look for gaps; zero while there are records
 	looking bool
 
@@ -67,6 +68,7 @@ func (c *consumer) Assign(splits []connect.Split) error {
 			return err
 		}
 		c.splits[s.Partition] = s
+		c.bounded = c.bounded || s.stop != noStop
 		if s.ended() {
 			c.ended = append(c.ended, s)
 			continue

@@ -22,7 +22,7 @@ const gapAfter = time.Second
 func (c *consumer) look() {
 	now := c.ctx.Now()
 	switch {
-	case !c.cfg.readCommitted || c.client == nil || c.looking:
+	case !c.bounded || !c.cfg.readCommitted || c.client == nil || c.looking:
 		return
 	case c.lookAt.IsZero():
 		c.lookAt = now.Add(gapAfter)
