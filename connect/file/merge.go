@@ -14,8 +14,7 @@ import (
 // Merger makes a part file of others, which all were written by one kind of encoder. Its methods are called on one
 // goroutine; there may be several mergers at a time.
 type Merger interface {
-	// Add adds what is in a file, of the length bytes, which is at its begin. path is for errors. The file is
-	// closed after the call.
+	// Add adds what is in a file, from its beginning. bytes is its length; path is for errors. The file is closed after the call.
 	Add(f filesystem.File, path string, bytes int64) error
 	// Close writes the rest. It does not close the io.Writer.
 	Close() error
