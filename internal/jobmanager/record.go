@@ -57,6 +57,8 @@ type Attempt struct {
 	Sampled  int64
 	// Marked is when the watermark was first heard to be what it is, in nanoseconds since 1970; 0 for never.
 	Marked int64
+
+	deployment int
 }
 
 // Watermark is what was heard last, in milliseconds since 1970; the least number for none.
@@ -78,6 +80,13 @@ func (a *Attempt) enter(s TaskState, now int64) {
 		return
 	}
 	a.State, a.Entered[s] = s, now
+}
+
+// finishAfterAll has a task that was lost with its worker have finished then, as what it had done is there.
+func (a *Attempt) finishAfterAll() {
+	if a.State == TaskFailed {
+		a.State, a.Entered[TaskFinished], a.Entered[TaskFailed] = TaskFinished, a.Entered[TaskFailed], 0
+	}
 }
 
 // FailureView is a failure, and others that came while the tasks of its region were being cancelled.
@@ -234,7 +243,7 @@ func (r *record) scheduled(d schedule.Deploy) {
 				*t = Attempt{}
 				t.Entered[TaskCreated] = now
 			}
-			t.Number = n.Attempt - 1
+			t.Number, t.deployment = n.Attempt-1, n.Number
 			t.enter(TaskScheduled, now)
 		}
 	}
@@ -294,10 +303,20 @@ func (r *record) each(deployment int, s TaskState) {
 	}
 }
 
-// letGo notes that the tasks of a stage have finished. At the end of a job, deployment is 0.
+// letGo notes that the tasks of a stage have finished. At the end of a job, deployment is 0. One of which was heard meanwhile that its worker
+// is gone has finished all the same: its results are there.
 func (r *record) letGo(deployment int, commit bool) {
-	if deployment != 0 && commit {
-		r.each(deployment, TaskFinished)
+	if deployment == 0 || !commit {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	for i := range r.mu.tasks {
+		if t := &r.mu.tasks[i]; t.deployment == deployment {
+			t.finishAfterAll()
+			t.enter(TaskFinished, now)
+		}
 	}
 }
 
@@ -445,9 +464,10 @@ func (r *record) sampled(s control.Sample) {
 }
 
 // count counts the tasks by their state.
-func (r *record) count() map[TaskState]int {
+func (r *record) count(s schedule.State) map[TaskState]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.endLocked(s)
 	counts := map[TaskState]int{}
 	for i := range r.mu.tasks {
 		counts[r.mu.tasks[i].State]++
@@ -455,10 +475,20 @@ func (r *record) count() map[TaskState]int {
 	return counts
 }
 
+// endLocked: a job that has finished did not need again what was lost with a worker.
+func (r *record) endLocked(s schedule.State) {
+	if s == schedule.Finished {
+		for i := range r.mu.tasks {
+			r.mu.tasks[i].finishAfterAll()
+		}
+	}
+}
+
 // view adds what is recorded to what can be seen of a job.
 func (r *record) view(v *JobView) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.endLocked(v.State)
 	place := 0
 	for _, vertex := range r.graph.Vertices {
 		tasks := make([]SubtaskView, vertex.Parallelism)

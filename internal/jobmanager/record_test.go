@@ -119,10 +119,25 @@ func TestRecordOfStages(t *testing.T) {
 	for place := range 2 {
 		r.closed(place+1, place, errors.New("its worker is gone"))
 	}
-	v := &JobView{}
-	r.view(v)
-	if s := v.Vertices[0].Subtasks; s[0].State != TaskFinished || s[1].State != TaskFailed {
-		t.Errorf("the tasks are %v and %v", s[0].State, s[1].State)
+	wantStates := func(of schedule.State, a, b TaskState) {
+		t.Helper()
+		v := &JobView{}
+		v.State = of
+		r.view(v)
+		if s := v.Vertices[0].Subtasks; s[0].State != a || s[1].State != b {
+			t.Errorf("the tasks of a job that is %s are %v and %v, want %v and %v", of, s[0].State, s[1].State, a, b)
+		}
+	}
+	wantStates(schedule.Running, TaskFinished, TaskFailed)
+	r.letGo(2, true) // its work was done before its worker ended, but this is heard later
+	wantStates(schedule.Running, TaskFinished, TaskFinished)
+	r.scheduled(deploy(3, 2, 1))
+	r.letGo(2, true) // of before
+	r.closed(3, 1, errors.New("its worker is gone"))
+	wantStates(schedule.Running, TaskFinished, TaskFailed)
+	wantStates(schedule.Finished, TaskFinished, TaskFinished)
+	if n := r.count(schedule.Finished)[TaskFinished]; n != 2 {
+		t.Errorf("%d tasks have finished", n)
 	}
 }
 
@@ -138,7 +153,7 @@ func BenchmarkRecord(b *testing.B) {
 	b.Run("count", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			r.count()
+			r.count(schedule.Running)
 		}
 	})
 }

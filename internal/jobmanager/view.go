@@ -154,7 +154,7 @@ func (m *Manager) TaskManagers() (all []TaskManagerView) {
 func (m *Manager) Jobs() (all []JobSummary) {
 	for _, g := range m.submitted("") {
 		if g.of.archived == nil {
-			g.JobSummary.Tasks = g.of.record.count()
+			g.JobSummary.Tasks = g.of.record.count(g.State)
 		}
 		all = append(all, g.JobSummary)
 	}
@@ -180,7 +180,7 @@ func (m *Manager) View(id string) (*JobView, error) {
 	v := all[0]
 	if v.of.archived == nil {
 		v.of.record.view(v.JobView)
-		v.Tasks = v.of.record.count()
+		v.Tasks = v.of.record.count(v.State)
 	}
 	return v.JobView, nil
 }
@@ -254,7 +254,7 @@ func (g *managed) wholeView() *JobView {
 	v := g.view()
 	if g.archived == nil {
 		g.record.view(v)
-		v.Tasks = g.record.count()
+		v.Tasks = g.record.count(v.State)
 	}
 	return v
 }
