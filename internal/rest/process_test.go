@@ -9,14 +9,20 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/flott-dev/flott/connect/datagen"
+	"github.com/flott-dev/flott/connect/discard"
 	"github.com/flott-dev/flott/internal/jobmanager"
 	"github.com/flott-dev/flott/internal/rest"
 	"github.com/flott-dev/flott/internal/restapi"
+	"github.com/flott-dev/flott/stream"
 )
 
 func TestProfile(t *testing.T) {
-	build, options := counted(t, 0)
-	s := newSite(t, rest.Options{}, build, options...)
+	_, options := counted(t, 0)
+	busy := func(env *stream.Env) { // so that each profile has samples of it
+		stream.From(env, datagen.Source(func(n int64) int64 { return n }, datagen.Options{})).To(discard.To[int64]())
+	}
+	s := newSite(t, rest.Options{}, busy, options...)
 	s.Join("tm", 2)
 	job := s.Submit(nil)
 	t.Cleanup(func() { over(s, job) })
@@ -75,16 +81,16 @@ func TestProfile(t *testing.T) {
 			return
 		}
 	}()
-	busy := func() bool {
+	samples := func() bool {
 		a := s.ask("GET", "/flott/processes/tm/profiles/cpu?seconds=1", "")
 		return a.status == 409 && strings.Contains(a.text, "a CPU profile of the process is being taken")
 	}
-	s.Until("somebody samples", busy)
+	s.Until("somebody samples", samples)
 	cancel()
 	if err := <-over; err == nil {
 		t.Error("a request that was given up is answered")
 	}
-	s.Until("nobody samples", func() bool { return !busy() })
+	s.Until("nobody samples", func() bool { return !samples() })
 }
 
 func TestProcesses(t *testing.T) {
