@@ -64,7 +64,7 @@ func (w *ColumnWriter) Push(b *batch.Columns) bool {
 	whole := rows >= batch.MaxRows/2 || b.Bytes() >= batch.ColumnBytesMax/2 || w.cfg.TimeoutNanos == 0
 	switch {
 	case n == 1 && whole && !isSparse(b):
-		w.shipFull(0)
+		w.ship(0)
 		w.send(0, b)
 		return w.Resume()
 	case n == 1:
@@ -175,7 +175,7 @@ func (w *ColumnWriter) fillChannel(b *batch.Columns, k int) {
 			appendMark(o, batch.Mark{Row: base + cut, Time: b.Marks[mark].Time})
 		}
 		if o.Room() == 0 || o.Bytes() >= batch.ColumnBytesMax {
-			w.shipFull(k)
+			w.ship(k)
 		}
 	}
 }

@@ -24,30 +24,6 @@ type writer[B batch.Carried[B]] struct {
 	bytesOut int64
 	hot      *hotkey.Sketch // of a keyed edge, nil for others
 	until    int            // rows to the next one that is added to it
-	beside   []Companion
-}
-
-// Companion is another writer of the task, whose channels lead to the same consumers.
-type Companion interface {
-	// Ship ships what is held back for a consumer.
-	Ship(consumer int)
-	// Accompany adds a Companion.
-	Accompany(c Companion)
-}
-
-// Accompany has c ship whenever w has filled a batch for a consumer. Rows that belong together, as those of a join, come at about the same
-// time then, however many more there are of one kind than of the other.
-func (w *writer[B]) Accompany(c Companion) { w.beside = append(w.beside, c) }
-
-// Ship ships what is held back for a consumer.
-func (w *writer[B]) Ship(consumer int) { w.ship(consumer) }
-
-// shipFull ships a batch that is full, behind what the companions have.
-func (w *writer[B]) shipFull(i int) {
-	for _, c := range w.beside {
-		c.Ship(i)
-	}
-	w.ship(i)
 }
 
 func makeWriter[B batch.Carried[B]](cfg WriterConfig, get func() B) writer[B] {

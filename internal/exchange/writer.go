@@ -40,7 +40,16 @@ type WriterConfig struct {
 // Writer is the end of a chain: it deals rows out to channels.
 type Writer[T any] struct {
 	writer[*batch.Rows[T]]
-	part Partitioner[T]
+	part   Partitioner[T]
+	beside []Companion
+}
+
+// Companion is another Writer of the task, whose channels lead to the same consumers.
+type Companion interface {
+	// Ship ships what is held back for a consumer.
+	Ship(consumer int)
+	// Accompany adds a Companion.
+	Accompany(c Companion)
 }
 
 // NewWriter returns the writer of one subtask.
@@ -49,6 +58,21 @@ func NewWriter[T any](part Partitioner[T], pool *batch.Pool[T], cfg WriterConfig
 		pool = batch.NewPool[T](0)
 	}
 	return &Writer[T]{writer: makeWriter(cfg, pool.Get), part: part}
+}
+
+// Accompany has c ship whenever w has filled a batch for a consumer. Rows that belong together, as those of a join, come at about the same
+// time then, however many more there are of one kind than of the other.
+func (w *Writer[T]) Accompany(c Companion) { w.beside = append(w.beside, c) }
+
+// Ship ships what is held back for a consumer.
+func (w *Writer[T]) Ship(consumer int) { w.ship(consumer) }
+
+// shipFull ships a batch that is full, behind what the companions have.
+func (w *Writer[T]) shipFull(i int) {
+	for _, c := range w.beside {
+		c.Ship(i)
+	}
+	w.ship(i)
 }
 
 // Receiver is the writer itself.
