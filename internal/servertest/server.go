@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -25,20 +24,13 @@ func Main(m *testing.M) {
 	all.ends = nil
 	all.Unlock()
 	if code == 0 {
-		err := goleak.Find()
-		for late := time.Now().Add(leakMax); err != nil && time.Now().Before(late); {
-			err = goleak.Find()
-		}
-		if err != nil {
+		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
 	}
 	os.Exit(code)
 }
-
-// leakMax is for how long goroutines of clients may go on, on a machine that has much to do.
-const leakMax = 20 * time.Second
 
 var all struct {
 	sync.Mutex
