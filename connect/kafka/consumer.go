@@ -49,7 +49,7 @@ type fetched struct {
 	end     int64 // of the partition then
 	err     error
 	checked bool // err: what it means is known, as the brokers were asked whether the offset is there
-	gap     *gap // instead of records: what look has looked at, up to its beginning if there is something
+	gap     *gap // instead of records: what look has looked at
 }
 
 func newConsumer(cfg *config, ctx connect.ReaderContext) *consumer {

@@ -34,7 +34,7 @@ func (c *consumer) look() {
 	var all []fetched
 	for p, s := range c.splits {
 		if s.stop != noStop {
-			all = append(all, fetched{Partition: p, gap: &gap{s.next, s.stop}})
+			all = append(all, fetched{Partition: p, gap: &gap{from: s.next, to: s.stop}})
 		}
 	}
 	if len(all) == 0 {
@@ -43,10 +43,8 @@ func (c *consumer) look() {
 	c.looking = true
 	ctx, client := c.fetching, c.client
 	c.wg.Go(func() {
-		for i, f := range all {
-			if !f.gap.isEmpty(ctx, client, f.Partition) {
-				all[i].gap.to = f.gap.from
-			}
+		for _, f := range all {
+			f.gap.empty = f.gap.isEmpty(ctx, client, f.Partition)
 		}
 		c.handOver(ctx, all)
 	})
@@ -55,14 +53,17 @@ func (c *consumer) look() {
 // looked ends partitions of which look has found that they are at their end.
 func (c *consumer) looked(f *fetched) {
 	c.looking, c.lookAt = false, time.Time{}
-	if s := c.splits[f.Partition]; s != nil && s.next == f.gap.from && s.stop == f.gap.to && !s.ended() {
+	if s := c.splits[f.Partition]; s != nil && f.gap.empty && s.next == f.gap.from && !s.ended() {
 		s.next = s.stop
 		c.ended = append(c.ended, s)
 	}
 }
 
 // gap is the offsets of a partition from one on up to another.
-type gap struct{ from, to int64 }
+type gap struct {
+	from, to int64
+	empty    bool // nothing in it is committed, as far as can be told
+}
 
 // isEmpty asks the leader of the partition whether nothing in the gap is committed. It is false when that cannot be told now.
 func (g *gap) isEmpty(ctx context.Context, client *kgo.Client, p Partition) bool {

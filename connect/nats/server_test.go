@@ -40,24 +40,38 @@ func onEach(t *testing.T, test func(t *testing.T, newLog makeLog)) {
 
 func embeddedLog(t testing.TB) *log {
 	t.Helper()
-	o := natsserver.Options{Dir: t.TempDir(), Address: "127.0.0.1:0", Sync: time.Minute}
-	var s *natsserver.Server
-	start := func() {
-		var err error
-		if s, err = natsserver.Start(o); err != nil {
-			t.Fatal(err)
-		}
-		u, err := url.Parse(s.URL())
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Address = u.Host // the same again
-	}
-	start()
-	t.Cleanup(func() { s.Stop() })
-	l := &log{t: t, url: s.URL(), kill: func() { s.Stop() }, up: start}
+	s := newEmbedded(t, "")
+	l := &log{t: t, url: s.URL(), kill: func() { s.Stop() }, up: s.start}
 	l.connect()
 	return l
+}
+
+// embedded is a server within the process, which can be started again after Stop.
+type embedded struct {
+	*natsserver.Server
+	t testing.TB
+	o natsserver.Options
+}
+
+func newEmbedded(t testing.TB, token string) *embedded {
+	t.Helper()
+	e := &embedded{t: t, o: natsserver.Options{Dir: t.TempDir(), Address: "127.0.0.1:0", Sync: time.Minute, Token: token}}
+	e.start()
+	t.Cleanup(func() { e.Stop() })
+	return e
+}
+
+func (e *embedded) start() {
+	e.t.Helper()
+	s, err := natsserver.Start(e.o)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.Server, e.o.Address = s, u.Host // the same again
 }
 
 func packagedLog(t testing.TB) *log {

@@ -3,7 +3,6 @@ package nats
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/flott-dev/flott/connect"
 	"github.com/flott-dev/flott/connect/connecttest"
-	"github.com/flott-dev/flott/internal/natsserver"
 	"github.com/flott-dev/flott/internal/servertest"
 )
 
@@ -63,29 +61,14 @@ func userDoor(t *testing.T, then string) *door {
 // tokenDoor is a server within the process that starts again with another token.
 func tokenDoor(t *testing.T) *door {
 	t.Helper()
-	o := natsserver.Options{Dir: t.TempDir(), Address: "127.0.0.1:0", Sync: time.Minute}
-	var s *natsserver.Server
-	start := func(token string) {
-		t.Helper()
-		var err error
-		o.Token = token
-		if s, err = natsserver.Start(o); err != nil {
-			t.Fatal(err)
-		}
-		u, err := url.Parse(s.URL())
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Address = u.Host // the same again
-	}
+	s := newEmbedded(t, "secret")
 	again := func(token string) func() {
 		return func() {
 			s.Stop()
-			start(token)
+			s.o.Token = token
+			s.start()
 		}
 	}
-	start("secret")
-	t.Cleanup(func() { s.Stop() })
 	d := &door{job: Connection{Servers: []string{s.URL()}, Token: "secret"}, withdraw: again("another"), giveBack: again("secret")}
 	d.log = guarded(t, s.URL(), nats.Token("secret"), nats.IgnoreAuthErrorAbort(), nats.MaxReconnects(-1))
 	return d

@@ -44,6 +44,8 @@ type builder struct {
 	members map[*graph.Chain][]int
 	// remote are the channels from other processes.
 	remote []remoteInput
+	// dealing holds the writers by key of the subtask that is being made, by who reads them.
+	dealing map[*graph.Node][]exchange.Companion
 }
 
 // remoteInput is a channel that another process fills.
@@ -74,7 +76,7 @@ func newBuilder(h *Host, r *deployment, from *checkpoint.Snapshot) *builder {
 		if _, here := h.workerOf(place); !here {
 			continue
 		}
-		s := &Subtask{Chain: p.chain, Index: p.index, host: h, deployment: r, place: place, dealing: map[*graph.Node][]exchange.Companion{}}
+		s := &Subtask{Chain: p.chain, Index: p.index, host: h, deployment: r, place: place}
 		s.about = logging.Task{
 			Job: h.opts.Job, JobID: h.opts.JobID, Vertex: p.chain.Name(), Subtask: p.index, Attempt: r.Attempt,
 		}
@@ -297,6 +299,7 @@ func (b *builder) remoteOf(e *graph.Edge, from, to, place int) (exchange.Remote,
 
 // makeTask makes the nodes of one subtask of a chain, its writers and the task.
 func (b *builder) makeTask(s *Subtask) error {
+	b.dealing = map[*graph.Node][]exchange.Companion{}
 	made := map[*graph.Node]operator.Node{}
 	for i, n := range s.Chain.Nodes {
 		made[n] = n.New()
@@ -356,11 +359,11 @@ func (b *builder) consumer(s *Subtask, e *graph.Edge, made map[*graph.Node]opera
 		s.keyed = append(s.keyed, keyedOutput{b.chain[e.To].ID, o.HotKeys()})
 	}
 	if c, ok := w.(exchange.Companion); ok && e.Strategy == graph.Keyed && timeout >= 0 {
-		for _, other := range s.dealing[e.To] {
+		for _, other := range b.dealing[e.To] {
 			c.Accompany(other)
 			other.Accompany(c)
 		}
-		s.dealing[e.To] = append(s.dealing[e.To], c)
+		b.dealing[e.To] = append(b.dealing[e.To], c)
 	}
 	ctx := *s.contexts[from]
 	s.add(w, nil, &ctx)

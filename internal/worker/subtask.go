@@ -12,7 +12,6 @@ import (
 
 	"github.com/flott-dev/flott/internal/checkpoint"
 	"github.com/flott-dev/flott/internal/control"
-	"github.com/flott-dev/flott/internal/exchange"
 	"github.com/flott-dev/flott/internal/fault"
 	"github.com/flott-dev/flott/internal/graph"
 	"github.com/flott-dev/flott/internal/hotkey"
@@ -39,9 +38,8 @@ type Subtask struct {
 	metrics    []*metric.Group
 	meter      meter
 	keyed      []keyedOutput
-	dealing    map[*graph.Node][]exchange.Companion // writers by key, by who reads them
-	over       atomic.Bool                          // the task is closed
-	upload     *upload                              // of the task
+	over       atomic.Bool // the task is closed
+	upload     *upload     // of the task
 	made       atomic.Bool
 	lost       atomic.Pointer[error] // why the task is to fail at its beginning
 }
