@@ -126,6 +126,9 @@ func killMergingJob(t *testing.T, dir, format string) {
 		}
 		<-ended
 		if _, err := os.Stat(filepath.Join(checkpoints, "merging", "pointer")); err != nil {
+			if killed == 0 {
+				t.Fatal("the job has ended before it was killed")
+			}
 			break // all is written, and another run would write it again
 		}
 	}
