@@ -167,10 +167,12 @@ func (b *browser) click(name string) {
 		if (!e) return false
 		e.scrollIntoView({ block: 'center', inline: 'center' })
 		const r = e.getBoundingClientRect()
+		const before = window.clickAt
 		window.clickAt = [r.x + r.width / 2, r.y + r.height / 2]
-		return e.contains(document.elementFromPoint(...window.clickAt)) // nothing lies above it
+		return String(before) === String(window.clickAt) // it does not move
+			&& e.contains(document.elementFromPoint(...window.clickAt)) // and nothing lies above it
 	})()`, quoted(name)))
-	at := eval[[]float64](b, "window.clickAt")
+	at := eval[[]float64](b, "[window.clickAt, window.clickAt = undefined][0]")
 	b.do(chromedp.MouseClickXY(at[0], at[1]))
 }
 

@@ -459,6 +459,23 @@ func TestLateRefusal(t *testing.T) {
 	b.until("document.documentElement.dataset.theme === 'light' && document.querySelector('dialog') === null")
 }
 
+// TestEarlyClick: a link works as soon as it is there, before the browser has drawn it.
+func TestEarlyClick(t *testing.T) {
+	s := resttest.New(t, rest.Options{}, counted, options(t)...)
+	b := newBrowser(t)
+	b.script(`const real = window.requestAnimationFrame
+	window.requestAnimationFrame = (draw) => { addEventListener('hashchange', () => real(draw), { once: true }) }
+	addEventListener('hashchange', () => { window.requestAnimationFrame = real }, { once: true })
+	new MutationObserver((_, o) => {
+		const link = document.querySelector('a[href="#/jobmanager"]')
+		if (!link) return
+		o.disconnect()
+		link.click()
+	}).observe(document, { childList: true, subtree: true })`)
+	b.open(s.URL)
+	b.has("main", "Processes")
+}
+
 // TestWithoutStorage: a browser that keeps nothing shows the page, too, takes a token, and changes colours.
 func TestWithoutStorage(t *testing.T) {
 	s := resttest.New(t, rest.Options{Token: "open sesame"}, counted, options(t)...)

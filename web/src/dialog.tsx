@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { text } from './format'
 
 // Dialog is modal: the browser keeps the focus in it, and gives it back. With stay it cannot be left.
@@ -40,7 +40,7 @@ export function toast(t: Omit<Toast, 'id'>) {
 
 export function Toasts() {
   const [all, set] = useState(toasts)
-  useEffect(() => { drawn = set }, [])
+  useLayoutEffect(() => { drawn = set }, [])
   return (
     <div class="toasts" role="status" aria-label="Messages">
       {all.map((t) => (

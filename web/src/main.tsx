@@ -1,5 +1,5 @@
 import { render } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import { hello, onSession, onTokenNeeded, type Session, signIn, signOut } from './api'
 import { ClusterPage } from './cluster'
 import { Dialog, Toasts } from './dialog'
@@ -24,7 +24,7 @@ function route(): string[] {
 
 function App() {
   const [path, setPath] = useState(route)
-  useEffect(() => {
+  useLayoutEffect(() => { // before the page is drawn, as a link may be clicked as soon as it is seen
     const changed = () => setPath(route())
     addEventListener('hashchange', changed)
     return () => removeEventListener('hashchange', changed)

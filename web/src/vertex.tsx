@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Chart } from './chart'
 import { FlameDialog } from './flame'
 import { at, byteRate, bytes, count, duration, longAgo, percent, plural, rate, text } from './format'
@@ -27,7 +27,7 @@ export function VertexPanel({ job, id, plan, loads, history }: { job: string; id
     location.hash = `#/jobs/${job}`
     document.querySelector<HTMLElement>(`.node[data-vertex="${CSS.escape(id)}"]`)?.focus()
   }
-  useEffect(() => {
+  useLayoutEffect(() => {
     head.current?.focus({ preventScroll: true })
     const key = (e: KeyboardEvent) => { if (e.key === 'Escape' && !document.querySelector('dialog[open]')) close() }
     addEventListener('keydown', key)
