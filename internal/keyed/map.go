@@ -137,7 +137,11 @@ func limits(capacity int) (limit, shrinkAt int) {
 // moveSlots fills the slots, which are empty, with the entries of src. It reports false if a cluster
 // does not fit into the slack.
 func (m *Map[V]) moveSlots(src []slot[V], from *marks) bool {
+	marked := uint64(0)
 	for i := range src {
+		if i&63 == 0 {
+			marked = from.any(i >> 6)
+		}
 		s := &src[i]
 		if s.ref == 0 {
 			continue
@@ -147,7 +151,7 @@ func (m *Map[V]) moveSlots(src []slot[V], from *marks) bool {
 			return false
 		}
 		m.slots[j] = *s
-		if m.marks.track != nil {
+		if marked>>(uint(i)&63)&1 != 0 {
 			m.marks.carry(from, i, j)
 		}
 	}

@@ -207,6 +207,19 @@ func (k *marks) carry(from *marks, i, j int) {
 	}
 }
 
+// any are the slots 64w to 64w+63 that have marks.
+func (k *marks) any(w int) (slots uint64) {
+	if k.track == nil {
+		return 0
+	}
+	for kind, some := range &k.track.some {
+		if some {
+			slots |= *k.word(kind, w)
+		}
+	}
+	return slots
+}
+
 // clear forgets all, for a number of slots.
 func (k *marks) clear(slots int) {
 	if t := k.track; t != nil {

@@ -201,7 +201,11 @@ func (w *words[V]) set(capacity, slack int) {
 }
 
 func (w *words[V]) fill(src []wordSlot[V], k, from *marks) bool {
+	marked := uint64(0)
 	for i := range src {
+		if i&63 == 0 {
+			marked = from.any(i >> 6)
+		}
 		s := &src[i]
 		if s.key == 0 {
 			continue
@@ -211,7 +215,7 @@ func (w *words[V]) fill(src []wordSlot[V], k, from *marks) bool {
 			return false
 		}
 		w.slots[j] = *s
-		if k.track != nil {
+		if marked>>(uint(i)&63)&1 != 0 {
 			k.carry(from, i, j)
 		}
 	}
