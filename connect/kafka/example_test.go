@@ -57,3 +57,45 @@ func Example() {
 	// {2 30}
 	// {1 40}
 }
+
+// Totals by auction are written to a topic in which the last record with a key counts, and read as changes of a table: a record without a value
+// deletes its key. Of what is written within a second only the last record with each key is.
+func ExampleSink_upserts() {
+	cluster := kfake.MustCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "totals"))
+	defer cluster.Close()
+	brokers := cluster.ListenAddrs()
+
+	env := stream.NewEnv(stream.Parallelism(1))
+	stream.From(env, slice.Of(bid{1, 20}, bid{2, 30}, bid{1, 60}, bid{2, 0})).To(kafka.Sink(kafka.SinkOptions{
+		Brokers: brokers, Topic: "totals", BufferRows: 1000, BufferInterval: time.Second,
+	}, func(r *kafka.Record, total bid) (err error) {
+		r.Key = fmt.Append(nil, total.Auction)
+		if total.Price > 0 {
+			r.Value, err = json.Marshal(total)
+		}
+		return err
+	}))
+	if err := launch.Run(context.Background(), env, "write"); err != nil {
+		log.Fatal(err)
+	}
+
+	env = stream.NewEnv(stream.Parallelism(1))
+	changes := stream.From(env, kafka.Source(kafka.SourceOptions{
+		Brokers: brokers, Topics: []string{"totals"}, Stop: new(kafka.Latest()),
+	}, func(r *kafka.Record) (string, error) {
+		if r.Value == nil {
+			return fmt.Sprintf("%s is gone", r.Key), nil
+		}
+		return fmt.Sprintf("%s is %s", r.Key, r.Value), nil
+	}))
+	stream.Map(changes, func(change string) string {
+		fmt.Println(change)
+		return change
+	})
+	if err := launch.Run(context.Background(), env, "read"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// 1 is {"auction":1,"price":60}
+	// 2 is gone
+}

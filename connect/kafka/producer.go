@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -17,6 +18,7 @@ type producer struct {
 	cfg    *sinkConfig
 	ctx    connect.WriterContext
 	client *kgo.Client
+	held   *held // nil if records are not held back
 	// writing ends when there is no use in waiting for the brokers.
 	writing context.Context
 	end     context.CancelFunc
@@ -26,7 +28,7 @@ type producer struct {
 }
 
 func (p *producer) init(cfg *sinkConfig, ctx connect.WriterContext) {
-	p.cfg, p.ctx = cfg, ctx
+	p.cfg, p.ctx, p.held = cfg, ctx, newHeld(cfg, ctx)
 	p.writing, p.end = context.WithCancel(ctx.Context)
 }
 
@@ -53,6 +55,17 @@ func (c *sinkConfig) produceOptions(more ...kgo.Opt) []kgo.Opt {
 	}
 	return opts
 }
+
+// put writes records, or holds them back.
+func (p *producer) put(records []*kgo.Record) error {
+	if p.held != nil {
+		return p.held.put(p, records)
+	}
+	return p.produce(records)
+}
+
+// Tick writes what is held back. With transactions the one is open in which it came.
+func (p *producer) Tick(time.Time) error { return p.held.send(p) }
 
 // produce hands records over, and waits while too many are on their way. They are kept.
 func (p *producer) produce(records []*kgo.Record) error {
@@ -86,8 +99,11 @@ func (p *producer) failure() error {
 	return p.err
 }
 
-// flush waits until all records are written.
+// flush writes what is held back, and waits until all records are written.
 func (p *producer) flush() error {
+	if err := p.held.send(p); err != nil {
+		return err
+	}
 	if p.client != nil {
 		_ = p.client.Flush(p.writing) // its error is that of the context
 	}
@@ -132,9 +148,12 @@ func newPlain(cfg *sinkConfig, ctx connect.WriterContext) (*plain, error) {
 	return p, nil
 }
 
-// Flush waits until all records are written, unless they may be lost.
+// Flush writes what is held back, and waits until all records are written, unless they may be lost.
 func (p *plain) Flush(endOfInput bool) error {
 	if p.cfg.Guarantee == None && !endOfInput {
+		if err := p.held.send(&p.producer); err != nil {
+			return err
+		}
 		return p.failure()
 	}
 	return p.flush()

@@ -41,13 +41,18 @@ type SinkOptions struct {
 	// Partition is the partition of a record, of a topic with so many; nil is by the hash of the key, as other clients of Kafka do
 	// it, and without a key any.
 	Partition func(r *Record, partitions int) int
+	// BufferRows is how many records are held back at most, and BufferInterval for how long. Of those with the same topic and key only the last one
+	// is written: for topics in which records replace each other. Zero holds none back; both are given, or none.
+	BufferRows     int
+	BufferInterval time.Duration
 	// Properties are those of Kafka's Java client, as compression.type.
 	Properties map[string]string
 }
 
 // Sink writes topics. encode fills a record with what is written of a value; several goroutines call it. The record comes with the topic
 // of the options and the value's event time as timestamp, or a zero one, for the time of writing, if it has none. The bytes that it is given
-// are kept until they are written, and must not be changed.
+// are kept until they are written, and must not be changed. A record whose value is nil says, in a topic whose records replace each other by their
+// keys, that its key is deleted.
 func Sink[T any](o SinkOptions, encode func(r *Record, v T) error) connect.Sink[T] {
 	s := &sink[T]{encode: encode}
 	s.cfg, s.err = o.config("")
@@ -72,6 +77,7 @@ func (o SinkOptions) config(prefix string) (*sinkConfig, error) {
 	if o.Guarantee == ExactlyOnce && s.unsafe {
 		errs = append(errs, fmt.Errorf("%sacks must be all for exactly-once", prefix))
 	}
+	errs = append(errs, checkBuffer(o.BufferRows, o.BufferInterval))
 	return &sinkConfig{o, s}, errors.Join(errs...)
 }
 
@@ -154,5 +160,5 @@ func write[T any](p *producer, encode func(*Record, T) error, records []T, times
 		}
 		all[i] = &out[i]
 	}
-	return p.produce(all)
+	return p.put(all)
 }

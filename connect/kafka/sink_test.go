@@ -46,10 +46,14 @@ func (c *cluster) settle() {
 	}
 }
 
-func TestExactlyOnce(t *testing.T) { onEach(t, testExactlyOnce) }
+func TestExactlyOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, newCluster makeCluster) { testExactlyOnce(t, newCluster(t, 1), 0) })
+}
 
-func testExactlyOnce(t *testing.T, newCluster makeCluster) {
-	c := newCluster(t, 1)
+func TestExactlyOnceHeldBack(t *testing.T) { testExactlyOnce(t, fakeCluster(t, 1), 3) }
+
+// testExactlyOnce holds so many records back.
+func testExactlyOnce(t *testing.T, c *cluster, held int) {
 	admin := kadm.NewClient(c.client)
 	n := 0
 	connecttest.Sink(t, func(t *testing.T) connecttest.SinkTarget[string] {
@@ -61,7 +65,11 @@ func testExactlyOnce(t *testing.T, newCluster makeCluster) {
 		return connecttest.SinkTarget[string]{
 			Sink: Sink(SinkOptions{
 				Brokers: c.brokers, Topic: topic, Guarantee: ExactlyOnce, TransactionPrefix: topic,
-			}, encoded),
+				BufferRows: held, BufferInterval: time.Duration(held) * time.Hour,
+			}, func(r *Record, v string) error {
+				r.Key = []byte(v)
+				return encoded(r, v)
+			}),
 			Visible: func() []string { return c.values(topic, "read_committed") },
 		}
 	}, connecttest.SinkOptions[string]{Record: func(n int) string { return fmt.Sprint(n) }})

@@ -50,6 +50,9 @@ func newTableSink(t *connect.TableSpec, f *connect.TableFactory) (connect.TableS
 		Properties: c.properties, TransactionPrefix: prefixOption.Get(c.values), LoseAborted: loseOption.Get(c.values),
 		Guarantee: map[string]Guarantee{"none": None, "exactly-once": ExactlyOnce}[guaranteeOption.Get(c.values)],
 	}
+	if c.isUpsert {
+		o.BufferRows, o.BufferInterval = flushRowsOption.Get(c.values), flushIntervalOption.Get(c.values)
+	}
 	s := &tableSink{table: c}
 	var errs []error
 	if len(c.topics) == 1 {
@@ -155,9 +158,6 @@ func (s *columnSink) rows(ctx connect.WriterContext) *rowEncoder {
 		e.key, e.keys = s.newKey(), &columns.Batch{Cols: make([]*columns.Vector, len(s.key.places))}
 		format.Within(ctx.Context, e.key)
 	}
-	if s.isUpsert {
-		e.held = newHeld(s.values, ctx)
-	}
 	return e
 }
 
@@ -169,17 +169,6 @@ type columnWriter struct {
 
 // Write writes the rows that count.
 func (w *columnWriter) Write(b *columns.Batch) error { return w.rows.write(&w.producer, b) }
-
-// Flush writes what is held back, and waits until all records are written, unless they may be lost.
-func (w *columnWriter) Flush(endOfInput bool) error {
-	if err := w.rows.held.send(&w.producer); err != nil {
-		return err
-	}
-	return w.plain.Flush(endOfInput)
-}
-
-// Tick writes what is held back.
-func (w *columnWriter) Tick(time.Time) error { return w.rows.held.send(&w.producer) }
 
 // exactColumnSink is a columnSink with transactions.
 type exactColumnSink struct {
@@ -213,24 +202,12 @@ func (w *exactColumnWriter) Write(b *columns.Batch) error {
 	return w.rows.write(&w.producer, b)
 }
 
-// Flush writes what is held back, and waits until all records are written.
-func (w *exactColumnWriter) Flush(endOfInput bool) error {
-	if err := w.rows.held.send(&w.producer); err != nil {
-		return err
-	}
-	return w.transactional.Flush(endOfInput)
-}
-
-// Tick writes what is held back. The transaction is open in which it came.
-func (w *exactColumnWriter) Tick(time.Time) error { return w.rows.held.send(&w.producer) }
-
 // rowEncoder makes records of rows.
 type rowEncoder struct {
 	s            *columnSink
 	key, value   format.Encoder // key is nil for records without keys
 	keys, values *columns.Batch
-	held         *held // nil where each row is written
-	size         int   // of the texts of the last batch
+	size         int // of the texts of the last batch
 	ends         []int
 }
 
@@ -284,10 +261,7 @@ func (e *rowEncoder) write(p *producer, b *columns.Batch) (err error) {
 		e.metadata(r, b, place)
 		all = append(all, r)
 	}
-	if e.held != nil {
-		return e.held.put(p, all)
-	}
-	return p.produce(all)
+	return p.put(all)
 }
 
 // metadata sets what metadata columns say of a record.

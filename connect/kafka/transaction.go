@@ -176,7 +176,7 @@ func (w *transactional) catchUp(s *slot) {
 	s.isEnded = false
 }
 
-// Flush waits until all records are written.
+// Flush writes what is held back, and waits until all records are written.
 func (w *transactional) Flush(bool) error { return w.flush() }
 
 // Prepare ends the transaction but for its commit.

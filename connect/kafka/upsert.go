@@ -52,42 +52,54 @@ func (c *table) checkUpsert(o *connect.TableOptions) error {
 	if f := o.Format; f != nil && (f.NewDecoder == nil || f.Reads != row.InsertOnly || f.NewEncoder == nil || f.Writes != row.InsertOnly) {
 		errs = append(errs, fmt.Errorf("the format '%s' has changes of its own, or cannot be read and written: 'upsert-kafka' takes one for rows", f.Name))
 	}
-	if rows, every := flushRowsOption.Get(c.values), flushIntervalOption.Get(c.values); (rows > 0) != (every > 0) {
-		errs = append(errs, errors.New("'sink.buffer-flush.max-rows' and 'sink.buffer-flush.interval' belong together: both are given, or none"))
-	}
+	errs = append(errs, checkBuffer(flushRowsOption.Get(c.values), flushIntervalOption.Get(c.values)))
 	return errors.Join(errs...)
 }
 
-// held is rows that are held back, of which the last one with each key is written.
+// checkBuffer checks how many records are held back, and for how long.
+func checkBuffer(rows int, every time.Duration) error {
+	if rows < 0 || (rows > 0) != (every > 0) {
+		return fmt.Errorf("%d records are held back for %v: 'sink.buffer-flush.max-rows' and 'sink.buffer-flush.interval' belong together, both are given, or none",
+			rows, every)
+	}
+	return nil
+}
+
+// held is records that are held back, of which the last one with each key is written.
 type held struct {
 	most  int
 	every time.Duration
 	ctx   connect.WriterContext
-	at    map[string]int // of keys in rows
-	rows  []*kgo.Record
+	at    map[heldKey]int // places in records
+	// records are in the order in which their keys came.
+	records []*kgo.Record
 }
 
+type heldKey struct{ topic, key string }
+
 // newHeld is nil if none are held back.
-func newHeld(c *options.Configuration, ctx connect.WriterContext) *held {
-	most := flushRowsOption.Get(c)
-	if most == 0 {
+func newHeld(o *sinkConfig, ctx connect.WriterContext) *held {
+	if o.BufferRows == 0 {
 		return nil
 	}
-	return &held{most: most, every: flushIntervalOption.Get(c), ctx: ctx, at: map[string]int{}}
+	return &held{most: o.BufferRows, every: o.BufferInterval, ctx: ctx, at: map[heldKey]int{}}
 }
 
 // put holds records back.
 func (h *held) put(p *producer, records []*kgo.Record) error {
 	for _, r := range records {
-		if i, ok := h.at[string(r.Key)]; ok {
-			h.rows[i] = r
+		if r.Key == nil {
+			return fmt.Errorf("kafka: a record for topic %s has no key: records that are held back replace each other by it", r.Topic)
+		}
+		if i, ok := h.at[heldKey{r.Topic, string(r.Key)}]; ok {
+			h.records[i] = r
 			continue
 		}
-		if len(h.rows) == 0 {
+		if len(h.records) == 0 {
 			h.ctx.WakeAt(h.ctx.Now().Add(h.every))
 		}
-		h.at[string(r.Key)] = len(h.rows)
-		if h.rows = append(h.rows, r); len(h.rows) < h.most {
+		h.at[heldKey{r.Topic, string(r.Key)}] = len(h.records)
+		if h.records = append(h.records, r); len(h.records) < h.most {
 			continue
 		}
 		if err := h.send(p); err != nil {
@@ -99,14 +111,14 @@ func (h *held) put(p *producer, records []*kgo.Record) error {
 
 // send writes what is held back.
 func (h *held) send(p *producer) error {
-	if h == nil || len(h.rows) == 0 {
+	if h == nil || len(h.records) == 0 {
 		return nil
 	}
-	if err := p.produce(h.rows); err != nil {
+	if err := p.produce(h.records); err != nil {
 		return err
 	}
 	clear(h.at)
-	clear(h.rows)
-	h.rows = h.rows[:0]
+	clear(h.records)
+	h.records = h.records[:0]
 	return nil
 }

@@ -97,6 +97,99 @@ func testUpsert(t *testing.T, newCluster makeCluster) {
 	}
 }
 
+// upsert is what becomes of a key; "" deletes it.
+type upsert struct{ topic, key, value string }
+
+// encodeUpsert writes an upsert.
+func encodeUpsert(r *Record, u upsert) error {
+	if u.topic != "" {
+		r.Topic = u.topic
+	}
+	if u.key != "" {
+		r.Key = []byte(u.key)
+	}
+	if u.value != "" {
+		r.Value = []byte(u.value)
+	}
+	return nil
+}
+
+func TestUpsertsOfPrograms(t *testing.T) { onEach(t, testUpsertsOfPrograms) }
+
+// testUpsertsOfPrograms holds records of a program back, as tables do.
+func testUpsertsOfPrograms(t *testing.T, newCluster makeCluster) {
+	for _, guarantee := range []Guarantee{None, AtLeastOnce, ExactlyOnce} {
+		c := newCluster(t, 1, "a", "b")
+		s := Sink(SinkOptions{
+			Brokers: c.brokers, Topic: "a", Guarantee: guarantee, TransactionPrefix: "u", BufferRows: 4, BufferInterval: time.Hour,
+		}, encodeUpsert)
+		now := time.UnixMilli(1_000_000)
+		var wake []time.Time
+		w, err := s.Writer(connect.WriterContext{
+			Context: t.Context(), Parallelism: 1, Now: func() time.Time { return now }, WakeAt: func(at time.Time) { wake = append(wake, at) },
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := func(all ...upsert) {
+			t.Helper()
+			if err := w.Write(all, make([]int64, len(all))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		commit := func(checkpoint int64) {
+			t.Helper()
+			if err := w.Flush(false); err != nil {
+				t.Fatal(err)
+			}
+			two, ok := w.(connect.Preparer)
+			if !ok {
+				return
+			}
+			items, err := two.Prepare(checkpoint)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, err := s.(connect.TwoPhase).Committer(connect.WriterContext{Context: t.Context(), Parallelism: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer k.Close()
+			if err := k.Commit(items); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(upsert{"", "k", "1"}, upsert{"", "l", "1"}, upsert{"b", "k", "1"}, upsert{"", "k", "2"})
+		write(upsert{"", "l", ""})
+		if want := now.Add(time.Hour); len(wake) != 1 || !wake[0].Equal(want) {
+			t.Errorf("guarantee %d: to be woken at %v, want %v", guarantee, wake, want)
+		}
+		commit(1)
+		write(upsert{"", "m", "1"})
+		if err := w.(connect.Ticker).Tick(now.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		write(upsert{"", "m", "2"})
+		write(upsert{"", "n", "1"}, upsert{"", "o", "1"}, upsert{"", "m", "3"}, upsert{"", "p", "1"}, upsert{"", "m", "4"}) // p is the fourth
+		commit(2)
+		if err := w.Write([]upsert{{"", "", "1"}}, []int64{0}); err == nil || !strings.Contains(err.Error(), "topic a has no key") {
+			t.Errorf("guarantee %d: a record without a key: %v", guarantee, err)
+		}
+		if err := w.Flush(true); err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+		c.settle()
+		const want = "0:k=2, 0:l=, 0:m=1, 0:m=3, 0:n=1, 0:o=1, 0:p=1, 0:m=4"
+		if got := c.inOrder(); got != want {
+			t.Errorf("guarantee %d: written is %s; want %s", guarantee, got, want)
+		}
+		if got := c.values("b", "read_committed"); len(got) != 1 || got[0] != "1" {
+			t.Errorf("guarantee %d: the other topic has %v", guarantee, got)
+		}
+	}
+}
+
 // inOrder are the committed records of topic a, in their order.
 func (c *cluster) inOrder() string {
 	c.t.Helper()
