@@ -13,6 +13,7 @@
 //     nothing; rows without a key may be there twice.
 //   - A position names a row, not a number of rows, but for views: a database gives rows in an order of its own unless it is
 //     told one.
+//   - A key of Lookup is compared as its column has it: a number that the column cannot have, or would round, finds no row.
 //   - A result that is not read to its end ends the connection: the rest would have to come.
 //   - Of rows with one key only the last one may be in a statement: INSERT … ON CONFLICT refuses to touch a row twice.
 package jdbc

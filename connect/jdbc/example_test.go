@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/flott-dev/flott/connect/jdbc"
 	"github.com/flott-dev/flott/connect/slice"
@@ -62,4 +63,55 @@ func ExampleSink() {
 	// Output:
 	// {1 60}
 	// {2 30}
+}
+
+type order struct {
+	ID, Customer int64
+}
+
+// Orders are joined with the names of customers, as the database has them now; several are asked for at once.
+func ExampleLookup() {
+	dir, err := os.MkdirTemp("", "jdbc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "shop.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO customers VALUES (7, 'Ada'), (8, 'Grace')"); err != nil {
+		log.Fatal(err)
+	}
+
+	customers, err := jdbc.NewLookup(jdbc.LookupOptions{
+		Connection: jdbc.Connection{URL: "jdbc:sqlite:" + path},
+		Table:      "customers", Key: []string{"id"}, Columns: []string{"name"}, CacheRows: 10_000, CacheTTL: time.Minute,
+	}, func(values []any) (string, error) { return values[0].(string), nil })
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer customers.Close()
+	env := stream.NewEnv(stream.Parallelism(1))
+	orders := stream.From(env, slice.Of(order{1, 7}, order{2, 9}, order{3, 8}, order{4, 7}))
+	named := stream.AsyncFlatMap(orders, func(ctx context.Context, o order, emit func(string)) error {
+		names, err := customers.Rows(ctx, o.Customer)
+		for _, name := range names { // none of a customer who is not there
+			emit(fmt.Sprintf("order %d is of %s", o.ID, name))
+		}
+		return err
+	}, stream.AsyncOptions[order, string]{Ordered: true})
+	stream.Map(named, func(line string) string {
+		fmt.Println(line)
+		return line
+	})
+	if err := launch.Run(context.Background(), env, "orders"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// order 1 is of Ada
+	// order 3 is of Grace
+	// order 4 is of Ada
 }

@@ -1,6 +1,7 @@
 package jdbc
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/flott-dev/flott/column"
@@ -22,8 +23,9 @@ func (s *tableSource) NewLookup(scan connect.LookupScan) (func(ctx connect.Reade
 		if err != nil {
 			return nil, err
 		}
-		l := &lookup{ctx: ctx, link: link, table: s.tableName, keys: keys, wanted: wanted}
-		if err := link.do(ctx.Context, readRetries, l.prepare); err != nil {
+		l := &tableLookup{ctx, lookup{link: link, table: s.tableName, keys: keys, wanted: wanted}}
+		err = link.do(ctx.Context, readRetries, func(s session) error { return l.prepare(ctx.Context, s) })
+		if err != nil {
 			link.close()
 			return nil, err
 		}
@@ -31,9 +33,25 @@ func (s *tableSource) NewLookup(scan connect.LookupScan) (func(ctx connect.Reade
 	}, nil
 }
 
+// tableLookup looks rows up for a join.
+type tableLookup struct {
+	ctx connect.ReaderContext
+	lookup
+}
+
+// Lookup appends the rows of a key. It is tried once, and again as 'lookup.max-retries' says, which who calls it does.
+func (l *tableLookup) Lookup(keys []*column.Vector, place int, out []*column.Vector) (n int, err error) {
+	return l.look(l.ctx.Context, 0, keys, place, out)
+}
+
+// Close disconnects.
+func (l *tableLookup) Close() error {
+	l.link.close()
+	return nil
+}
+
 // lookup looks rows up one key after the other.
 type lookup struct {
-	ctx          connect.ReaderContext
 	link         *link
 	table        string
 	keys, wanted []row.Field
@@ -42,17 +60,17 @@ type lookup struct {
 }
 
 // prepare prepares the statement of a session.
-func (l *lookup) prepare(s session) (err error) {
+func (l *lookup) prepare(ctx context.Context, s session) (err error) {
 	if l.session == s && l.looker != nil {
 		return nil
 	}
-	l.looker, err = s.lookup(l.ctx.Context, l.table, l.keys, l.wanted)
+	l.looker, err = s.lookup(ctx, l.table, l.keys, l.wanted)
 	l.session = s
 	return err
 }
 
-// Lookup appends the rows of a key. It is tried once, and again as 'lookup.max-retries' says, which who calls it does.
-func (l *lookup) Lookup(keys []*column.Vector, place int, out []*column.Vector) (n int, err error) {
+// look appends the rows of a key, and tries again what fails for a cause that may pass.
+func (l *lookup) look(ctx context.Context, retries int, keys []*column.Vector, place int, out []*column.Vector) (n int, err error) {
 	for _, v := range keys {
 		if v.IsNull(place) {
 			return 0, nil
@@ -62,24 +80,22 @@ func (l *lookup) Lookup(keys []*column.Vector, place int, out []*column.Vector) 
 	for i, v := range out {
 		before[i] = v.N
 	}
-	err = l.link.do(l.ctx.Context, 0, func(s session) error {
-		if err := l.prepare(s); err != nil {
-			return err
-		}
-		n, err = l.looker.look(l.ctx.Context, keys, place, out)
-		return err
-	})
-	if err != nil {
+	takeBack := func() {
 		for i, v := range out {
 			v.Truncate(before[i])
 		}
+	}
+	err = l.link.do(ctx, retries, func(s session) error {
+		takeBack() // of an attempt before
+		if err := l.prepare(ctx, s); err != nil {
+			return err
+		}
+		n, err = l.looker.look(ctx, keys, place, out)
+		return err
+	})
+	if err != nil {
+		takeBack()
 		return 0, fmt.Errorf("look up in table %s: %w", l.table, err)
 	}
 	return n, nil
-}
-
-// Close disconnects.
-func (l *lookup) Close() error {
-	l.link.close()
-	return nil
 }

@@ -175,7 +175,7 @@ func (s *scanner) read(ctx context.Context, q *query, ready, free chan *chunk) {
 // readRows reads the rows of a split from the position of q on, which it moves. What it has read and not handed over is in c.
 func (s *scanner) readRows(ctx context.Context, session session, q *query, c **chunk, ready, free chan *chunk, progress *bool) (err error) {
 	if q.fields == nil {
-		if q.fields, err = s.named(ctx, session, q.table); err != nil {
+		if q.fields, err = named(ctx, session, q.table, s.names); err != nil {
 			return err
 		}
 	}
@@ -212,14 +212,14 @@ func (s *scanner) readRows(ctx context.Context, session session, q *query, c **c
 	}
 }
 
-// named are the fields of the columns that are wanted, of all if none are named.
-func (s *scanner) named(ctx context.Context, session session, table string) ([]row.Field, error) {
+// named are the fields of the columns with some names, of all if there are none.
+func named(ctx context.Context, session session, table string, names []string) ([]row.Field, error) {
 	all, _, err := session.columns(ctx, table)
-	if err != nil || len(s.names) == 0 {
+	if err != nil || len(names) == 0 {
 		return all, err
 	}
-	fields := make([]row.Field, 0, len(s.names))
-	for _, name := range s.names {
+	fields := make([]row.Field, 0, len(names))
+	for _, name := range names {
 		i := slices.IndexFunc(all, func(f row.Field) bool { return strings.EqualFold(f.Name, name) })
 		if i < 0 {
 			return nil, permanent{fmt.Errorf("the table %s has no column %s in the database", table, name)}

@@ -257,6 +257,7 @@ func TestServerIsKilled(t *testing.T) {
 	s.Start(t) // the test has left it killed
 	t.Run("source", func(t *testing.T) { testSourceSurvives(t, s) })
 	t.Run("lookup", func(t *testing.T) { testLookupSurvives(t, s) })
+	t.Run("lookup of a program", func(t *testing.T) { testLookupRowsSurvive(t, s) })
 }
 
 // testSinkSurvives: rows are written after the server was away, at the start and in between.
