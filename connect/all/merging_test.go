@@ -19,10 +19,13 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"github.com/flott-dev/flott/connect/datagen"
+	"github.com/flott-dev/flott/connect/file"
 	"github.com/flott-dev/flott/connect/filesystem"
 	"github.com/flott-dev/flott/internal/servertest"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
+	"github.com/flott-dev/flott/stream"
 )
 
 func TestMain(m *testing.M) {
@@ -40,6 +43,9 @@ func TestMain(m *testing.M) {
 // format, and the directory of checkpoints.
 const mergingVariable = "FLOTT_TEST_MERGING"
 
+// ofProgram in place of the format has a program write the files, as JSON.
+const ofProgram = "program"
+
 // mergedRows is how many rows that job writes, in two seconds or more.
 const mergedRows = 20_000
 
@@ -48,8 +54,27 @@ func mergedTable(path, format string) string {
 		'auto-compaction' = 'true', 'sink.parallelism' = '3', 'sink.partition-commit.policy.kind' = 'success-file')`, path, format)
 }
 
+// numbered is a row of what mergingProgram writes.
+type numbered struct {
+	N int64 `json:"n"`
+}
+
+// mergingProgram is mergingJob from Go.
+func mergingProgram(dir, checkpoints string) error {
+	env := stream.NewEnv(stream.Parallelism(2), stream.Checkpoint(20*time.Millisecond), stream.CheckpointDir(checkpoints))
+	rows := stream.From(env, datagen.Source(func(n int64) numbered { return numbered{n + 1} }, datagen.Options{Count: mergedRows, PerSecond: mergedRows / 2}))
+	rows.To(file.Sink(dir, file.EncodeJSON[numbered](), file.SinkOptions[numbered]{
+		Bucket:  func(v *numbered, _ time.Time) string { return fmt.Sprint("p=", v.N%2) },
+		Compact: &file.Compaction{}, PartitionCommit: &file.PartitionCommit{},
+	})).Parallelism(3)
+	return launch.Run(context.Background(), env, "merging")
+}
+
 // mergingJob goes on where one before it was.
 func mergingJob(of []string) error {
+	if of[1] == ofProgram {
+		return mergingProgram(of[0], of[2])
+	}
 	s := sql.NewSession(sql.With(Factories(), Formats()), sql.On(launch.Executor()))
 	for _, statement := range []string{
 		"SET 'pipeline.name' = 'merging'", "SET 'parallelism.default' = '2'", "SET 'execution.checkpointing.interval' = '20 ms'",
@@ -92,7 +117,7 @@ func TestMergingJobIsKilled(t *testing.T) {
 			return fmt.Sprintf("hdfs://%s/%x", servertest.HDFS(t).Address, rand.Uint64())
 		}},
 	} {
-		for _, format := range []string{"json", "parquet"} {
+		for _, format := range []string{"json", "parquet", ofProgram} {
 			t.Run(system.name+" "+format, func(t *testing.T) { killMergingJob(t, system.dir(t), format) })
 		}
 	}
@@ -142,6 +167,9 @@ func killMergingJob(t *testing.T, dir, format string) {
 		t.Errorf("not both partitions are complete: %q", visible)
 	}
 	s := sql.NewSession(sql.With(Factories(), Formats()), sql.On(launch.Executor()), sql.Set("execution.runtime-mode", "batch"))
+	if format == ofProgram {
+		format = "json"
+	}
 	execute(t, s, mergedTable(dir, format))
 	want := fmt.Sprintf(`[{"c":%[1]d,"d":%[1]d,"s":%[2]d,"a":1,"z":%[1]d}]`, mergedRows, mergedRows*(mergedRows+1)/2)
 	if got := fmt.Sprint(execute(t, s, "SELECT COUNT(*) AS c, COUNT(DISTINCT n) AS d, SUM(n) AS s, MIN(n) AS a, MAX(n) AS z FROM f")); got != want {
