@@ -66,11 +66,13 @@ func NewLookup[T any](o LookupOptions, decode func(values []any) (T, error)) (*L
 	}
 	orDefault(&o.Connections, defaultConnections)
 	orDefault(&o.MaxRetries, defaultMaxRetries)
-	l := &Lookup[T]{
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Lookup[T]{
 		o: o, decode: decode, turns: make(chan struct{}, o.Connections), now: time.Now,
 		cache: cache[T]{most: o.CacheRows, ttl: o.CacheTTL, at: map[string]*list.Element{}},
-	}
-	return l, errors.Join(errs...)
+	}, nil
 }
 
 // Rows are the rows that have the values of a key: integers, floats, strings (also of numerics, and of what Source gives as texts), bools,

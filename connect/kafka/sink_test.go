@@ -280,6 +280,7 @@ func testSinkErrors(t *testing.T, newCluster makeCluster) {
 	c := newCluster(t, 1, "a")
 	for want, o := range map[string]SinkOptions{
 		"bootstrap.servers is missing":   {},
+		"BufferRows and BufferInterval)": {Brokers: c.brokers, BufferRows: 5},
 		"(sink.transactional-id-prefix)": {Brokers: c.brokers, Guarantee: ExactlyOnce},
 		"acks must be all":               {Brokers: c.brokers, Guarantee: ExactlyOnce, TransactionPrefix: "p", Properties: map[string]string{"acks": "1"}},
 		"transaction.timeout.ms, 1h0m0s, is longer than the brokers allow (transaction.max.timeout.ms there)": {

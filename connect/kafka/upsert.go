@@ -59,8 +59,8 @@ func (c *table) checkUpsert(o *connect.TableOptions) error {
 // checkBuffer checks how many records are held back, and for how long.
 func checkBuffer(rows int, every time.Duration) error {
 	if rows < 0 || (rows > 0) != (every > 0) {
-		return fmt.Errorf("%d records are held back for %v: 'sink.buffer-flush.max-rows' and 'sink.buffer-flush.interval' belong together, both are given, or none",
-			rows, every)
+		return fmt.Errorf("%d records are held back for %v: 'sink.buffer-flush.max-rows' and 'sink.buffer-flush.interval' belong together (in Go BufferRows and "+
+			"BufferInterval): both are given, or none", rows, every)
 	}
 	return nil
 }
