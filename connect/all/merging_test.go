@@ -22,7 +22,9 @@ import (
 	"github.com/flott-dev/flott/connect/datagen"
 	"github.com/flott-dev/flott/connect/file"
 	"github.com/flott-dev/flott/connect/filesystem"
+	"github.com/flott-dev/flott/internal/blob"
 	"github.com/flott-dev/flott/internal/servertest"
+	"github.com/flott-dev/flott/internal/storage"
 	"github.com/flott-dev/flott/launch"
 	"github.com/flott-dev/flott/sql"
 	"github.com/flott-dev/flott/stream"
@@ -150,7 +152,7 @@ func killMergingJob(t *testing.T, dir, format string) {
 			killed++
 		}
 		<-ended
-		if _, err := os.Stat(filepath.Join(checkpoints, "merging", "pointer")); err != nil {
+		if _, err := storage.OpenLatest(t.Context(), blob.NewDir(filepath.Join(checkpoints, "merging"))); err != nil { // it has given up its checkpoints, at its end
 			if killed == 0 {
 				t.Fatal("the job has ended before it was killed")
 			}
