@@ -293,9 +293,9 @@ func appendNumber(v *column.Vector, text []byte) (ok bool) {
 		return false
 	}
 	v.AppendDecimal(d)
-	exact, _ := new(big.Rat).SetString(string(valuetext.AppendExact(nil, d, v.Type.Scale)))
-	wanted, ok := new(big.Rat).SetString(string(text))
-	return ok && exact.Cmp(wanted) == 0 // not rounded
+	exact, isExact := new(big.Rat).SetString(string(valuetext.AppendExact(nil, d, v.Type.Scale)))
+	wanted, isWanted := new(big.Rat).SetString(string(text))
+	return isExact && isWanted && exact.Cmp(wanted) == 0 // not rounded
 }
 
 // keyText is a text that keys with other values do not have.
