@@ -15,26 +15,33 @@ import (
 	"github.com/flott-dev/flott/stream"
 )
 
+// exampleDatabase is a new database in a file of SQLite, after some statements.
+func exampleDatabase(statements string) (db *sql.DB, path string, remove func()) {
+	dir, err := os.MkdirTemp("", "jdbc")
+	if err != nil {
+		log.Fatal(err)
+	}
+	path = filepath.Join(dir, "shop.db")
+	if db, err = sql.Open("sqlite", path); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := db.Exec(statements); err != nil {
+		log.Fatal(err)
+	}
+	return db, path, func() {
+		db.Close()
+		os.RemoveAll(dir)
+	}
+}
+
 type total struct {
 	Auction, Total int64
 }
 
 // Totals are written to a table, where the last one of each auction stays.
 func ExampleSink() {
-	dir, err := os.MkdirTemp("", "jdbc")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "shop.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec("CREATE TABLE totals (auction INTEGER PRIMARY KEY, total INTEGER)"); err != nil {
-		log.Fatal(err)
-	}
+	db, path, remove := exampleDatabase("CREATE TABLE totals (auction INTEGER PRIMARY KEY, total INTEGER)")
+	defer remove()
 
 	env := stream.NewEnv(stream.Parallelism(1))
 	stream.From(env, slice.Of(total{1, 20}, total{2, 30}, total{1, 60})).To(jdbc.Sink(jdbc.SinkOptions{
@@ -71,20 +78,8 @@ type order struct {
 
 // Orders are joined with the names of customers, as the database has them now; several are asked for at once.
 func ExampleLookup() {
-	dir, err := os.MkdirTemp("", "jdbc")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "shop.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec("CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO customers VALUES (7, 'Ada'), (8, 'Grace')"); err != nil {
-		log.Fatal(err)
-	}
+	_, path, remove := exampleDatabase("CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO customers VALUES (7, 'Ada'), (8, 'Grace')")
+	defer remove()
 
 	customers, err := jdbc.NewLookup(jdbc.LookupOptions{
 		Connection: jdbc.Connection{URL: "jdbc:sqlite:" + path},

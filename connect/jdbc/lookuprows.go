@@ -186,9 +186,13 @@ func (l *lookup) describe(ctx context.Context, o *LookupOptions) error {
 	if l.keys != nil {
 		return nil
 	}
-	return l.link.do(ctx, o.MaxRetries, func(s session) (err error) {
-		if l.wanted, err = named(ctx, s, o.Table, o.Columns); err == nil {
-			l.keys, err = named(ctx, s, o.Table, o.Key)
+	return l.link.do(ctx, o.MaxRetries, func(s session) error {
+		all, _, err := s.columns(ctx, o.Table)
+		if err != nil {
+			return err
+		}
+		if l.wanted, err = named(all, o.Table, o.Columns); err == nil {
+			l.keys, err = named(all, o.Table, o.Key)
 		}
 		return err
 	})
@@ -261,41 +265,28 @@ func appendKey(v *column.Vector, key any) (ok bool, err error) {
 }
 
 // appendNumber appends a number, if there is such a one of the type.
-func appendNumber(v *column.Vector, text []byte) (ok bool) {
-	switch size := map[row.Kind]int{row.TinyInt: 8, row.SmallInt: 16, row.Int: 32, row.BigInt: 64, row.Float: 32, row.Double: 64}[v.Type.Kind]; v.Type.Kind {
-	case row.TinyInt, row.SmallInt, row.Int:
-		n, ok := valuetext.Int(text, size)
-		if ok {
-			v.AppendI32(int32(n))
-		}
-		return ok
-	case row.BigInt:
-		n, ok := valuetext.Int(text, size)
-		if ok {
-			v.AppendI64(n)
-		}
-		return ok
-	case row.Float:
-		f, ok := valuetext.Float(text, size)
-		if ok {
+func appendNumber(v *column.Vector, text []byte) bool {
+	switch v.Type.Kind {
+	case row.Float, row.Double:
+		f, ok := valuetext.Float(text, 64)
+		if ok && v.Type.Kind == row.Float {
 			v.AppendF32(float32(f))
-		}
-		return ok
-	case row.Double:
-		f, ok := valuetext.Float(text, size)
-		if ok {
+		} else if ok {
 			v.AppendF64(f)
 		}
 		return ok
+	case row.Decimal:
+		d, null, ok := valuetext.Decimal(text, v.Type.Precision, v.Type.Scale)
+		if !ok || null {
+			return false
+		}
+		v.AppendDecimal(d)
+		exact, isExact := new(big.Rat).SetString(string(valuetext.AppendExact(nil, d, v.Type.Scale)))
+		wanted, isWanted := new(big.Rat).SetString(string(text))
+		return isExact && isWanted && exact.Cmp(wanted) == 0 // not rounded
 	}
-	d, null, ok := valuetext.Decimal(text, v.Type.Precision, v.Type.Scale)
-	if !ok || null {
-		return false
-	}
-	v.AppendDecimal(d)
-	exact, isExact := new(big.Rat).SetString(string(valuetext.AppendExact(nil, d, v.Type.Scale)))
-	wanted, isWanted := new(big.Rat).SetString(string(text))
-	return isExact && isWanted && exact.Cmp(wanted) == 0 // not rounded
+	n, ok := valuetext.Int(text, 64)
+	return ok && appendWhole(v, v.Type, n)
 }
 
 // keyText is a text that keys with other values do not have.

@@ -175,7 +175,11 @@ func (s *scanner) read(ctx context.Context, q *query, ready, free chan *chunk) {
 // readRows reads the rows of a split from the position of q on, which it moves. What it has read and not handed over is in c.
 func (s *scanner) readRows(ctx context.Context, session session, q *query, c **chunk, ready, free chan *chunk, progress *bool) (err error) {
 	if q.fields == nil {
-		if q.fields, err = named(ctx, session, q.table, s.names); err != nil {
+		all, _, err := session.columns(ctx, q.table)
+		if err != nil {
+			return err
+		}
+		if q.fields, err = named(all, q.table, s.names); err != nil {
 			return err
 		}
 	}
@@ -212,11 +216,10 @@ func (s *scanner) readRows(ctx context.Context, session session, q *query, c **c
 	}
 }
 
-// named are the fields of the columns with some names, of all if there are none.
-func named(ctx context.Context, session session, table string, names []string) ([]row.Field, error) {
-	all, _, err := session.columns(ctx, table)
-	if err != nil || len(names) == 0 {
-		return all, err
+// named are those of a table's fields that have some names, all if there are none.
+func named(all []row.Field, table string, names []string) ([]row.Field, error) {
+	if len(names) == 0 {
+		return all, nil
 	}
 	fields := make([]row.Field, 0, len(names))
 	for _, name := range names {

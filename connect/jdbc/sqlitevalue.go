@@ -110,13 +110,13 @@ func appendLite(v *column.Vector, t *row.Type, x any) error {
 		v.AppendNull()
 		return nil
 	case int64:
-		ok = appendLiteInt(v, t, x)
+		ok = appendWhole(v, t, x)
 	case bool:
 		n := int64(0)
 		if x {
 			n = 1
 		}
-		ok = appendLiteInt(v, t, n)
+		ok = appendWhole(v, t, n)
 	case float64:
 		switch t.Kind {
 		case row.Float:
@@ -139,7 +139,8 @@ func appendLite(v *column.Vector, t *row.Type, x any) error {
 	return nil
 }
 
-func appendLiteInt(v *column.Vector, t *row.Type, n int64) bool {
+// appendWhole appends a whole number, if there is such a one of the type.
+func appendWhole(v *column.Vector, t *row.Type, n int64) bool {
 	bits := map[row.Kind]uint{row.TinyInt: 7, row.SmallInt: 15, row.Int: 31}[t.Kind]
 	switch t.Kind {
 	case row.Boolean:

@@ -97,6 +97,41 @@ func testUpsert(t *testing.T, newCluster makeCluster) {
 	}
 }
 
+// TestUpsertTopics: rows of a table with one key, for topics that a metadata column names, do not replace each other.
+func TestUpsertTopics(t *testing.T) {
+	c := fakeCluster(t, 1, "a", "b")
+	table, err := Upsert.NewSink(c.upserts("sink.buffer-flush.max-rows", "10", "sink.buffer-flush.interval", "1h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := table.Sink(connect.Insert{Metadata: []string{"topic"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Writer(connect.WriterContext{Context: t.Context(), Parallelism: 1, Now: time.Now, WakeAt: func(time.Time) {}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	rows := changes("+I1", "+I1", "+U1")
+	topics := column.New(row.StringType())
+	for _, topic := range []string{"a", "b", "a"} {
+		topics.AppendString(topic)
+	}
+	rows.Cols = append(rows.Cols, topics)
+	if err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(true); err != nil {
+		t.Fatal(err)
+	}
+	for topic, want := range map[string]string{"a": `{"n":1,"s":"v2"}`, "b": `{"n":1,"s":"v1"}`} {
+		if got := strings.Join(c.values(topic, "read_committed"), " "); got != want {
+			t.Errorf("topic %s has %s; want %s", topic, got, want)
+		}
+	}
+}
+
 // upsert is what becomes of a key; "" deletes it.
 type upsert struct{ topic, key, value string }
 
